@@ -1,0 +1,117 @@
+import type { Platform } from "../../platforms/platform.ts";
+import type { Build } from "../plan/plan.ts";
+import type { Result } from "../result.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { SolveStatus } from "./status.ts";
+
+/** One BuildKit daemon that variants can be built on. */
+export interface Node {
+  /** `managed`, `arm`, or `<builder>/<node>` where a buildx builder has several; unique in a run. */
+  readonly name: string;
+  /** Name of the builder in the plan, or of the one that was chosen without it. */
+  readonly builder: string;
+  /** Platforms that run there on the CPU itself. */
+  readonly native: readonly Platform[];
+  /** All platforms that it takes, native ones first. */
+  readonly platforms: readonly Platform[];
+  /** Solves at the same time. */
+  readonly maxParallelism: number;
+  /** As the worker reports it, `v0.33.1` for instance; undefined where it is too old to say. */
+  readonly buildkitVersion?: string;
+  /** Is this the kernel that we run on ourselves, so that our own view of binfmt_misc tells which QEMU emulates? */
+  readonly local: boolean;
+}
+
+/** The daemons of a run, and what they are asked to do. */
+export interface BuildKit {
+  readonly nodes: readonly Node[];
+  /** Builds one variant on one node and pushes it by digest. Status comes as it happens; cancelling ends it within seconds. */
+  solve(
+    request: SolveRequest,
+    onStatus: (status: SolveStatus) => void,
+    signal: AbortSignal,
+  ): Promise<Result<BuildResult, SolveFailure>>;
+  /** Ends bridges and children; leaves a managed daemon running for the next run. */
+  close(): Promise<void>;
+}
+
+export interface SolveRequest {
+  readonly node: Node;
+  readonly platform: Platform;
+  readonly build: Build;
+}
+
+/** What a solve reported. `digest` is undefined where nothing was pushed. It may name an index: image and attestations. */
+export interface BuildResult {
+  readonly digest?: Digest;
+  readonly size?: number;
+  readonly mediaType?: string;
+}
+
+/** A step of the Dockerfile failed. */
+export interface StepFailed {
+  readonly kind: "step-failed";
+  /** The step as BuildKit names it, `[2/4] RUN make`. */
+  readonly step: string;
+  readonly message: string;
+  readonly exitCode?: number;
+  /** The last lines that the step printed. */
+  readonly log: readonly string[];
+  /** Line (1-based) in the Dockerfile. */
+  readonly dockerfile?: { readonly path: string; readonly line: number };
+}
+/** The build ended with an error that belongs to no step: frontend, export, push. */
+export interface SolveRefused {
+  readonly kind: "solve-refused";
+  readonly message: string;
+  readonly dockerfile?: { readonly path: string; readonly line: number };
+}
+/** BuildKit built it, but could not push it. `registry` is the host that it was pushed to. */
+export interface PushFailed {
+  readonly kind: "push-failed";
+  readonly registry: string;
+  readonly message: string;
+}
+/** The daemon went away, or the client could not reach it. */
+export interface NodeLost {
+  readonly kind: "node-lost";
+  readonly node: string;
+  readonly detail: string;
+}
+/** The client ended well but did not say what it pushed. */
+export interface ResultMissing {
+  readonly kind: "result-missing";
+  readonly detail: string;
+}
+export interface SolveCancelled {
+  readonly kind: "solve-cancelled";
+}
+export type SolveFailure = StepFailed | SolveRefused | PushFailed | NodeLost | ResultMissing | SolveCancelled;
+
+/** What is needed to build is not there. */
+export type ToolFailure =
+  | {
+      readonly kind: "tool-missing";
+      readonly tool: string;
+      readonly neededFor: string;
+      readonly install: string;
+    }
+  | {
+      readonly kind: "builder-unreachable";
+      readonly builder: string;
+      readonly address: string;
+      readonly detail: string;
+    }
+  | { readonly kind: "builder-not-found"; readonly builder: string; readonly known: readonly string[] }
+  | {
+      readonly kind: "builder-unsuitable";
+      readonly builder: string;
+      readonly detail: string;
+      readonly waysOut: readonly string[];
+    }
+  | {
+      readonly kind: "managed-not-started";
+      readonly detail: string;
+      readonly log: readonly string[];
+      readonly mend: string;
+    };

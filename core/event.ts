@@ -1,0 +1,86 @@
+import type { SolveFailure, Node } from "./buildkit/buildkit.ts";
+import type { Digest } from "./oci/digest.ts";
+import type { TaggedReference, Repository } from "./oci/reference.ts";
+import type { ConfirmFailure, PublishedManifest } from "./publish/confirm.ts";
+import type { Route } from "./route/route.ts";
+import type { Vertex, VertexWarning } from "./buildkit/status.ts";
+
+/**
+ * Everything that a watcher of a run may be shown, in the order in which it happens. `variant` is a variant's id, `release`
+ * a release's name; times are milliseconds since the epoch. Renderers only show events, they never decide anything.
+ */
+export type RunEvent =
+  | {
+      readonly kind: "run-started";
+      readonly atMs: number;
+      readonly routes: readonly Route[];
+      readonly nodes: readonly Node[];
+    }
+  | { readonly kind: "variant-started"; readonly atMs: number; readonly variant: string }
+  | { readonly kind: "vertex"; readonly atMs: number; readonly variant: string; readonly vertex: Vertex }
+  /** One whole line of a step's output, without its line break. */
+  | {
+      readonly kind: "log";
+      readonly atMs: number;
+      readonly variant: string;
+      readonly vertex: Digest;
+      readonly step: string;
+      readonly line: string;
+    }
+  | {
+      readonly kind: "warning";
+      readonly atMs: number;
+      readonly variant: string;
+      readonly warning: VertexWarning;
+    }
+  /** BuildKit has pushed it; it is being read back. */
+  | {
+      readonly kind: "variant-pushed";
+      readonly atMs: number;
+      readonly variant: string;
+      readonly digest: Digest;
+    }
+  | {
+      readonly kind: "variant-done";
+      readonly atMs: number;
+      readonly variant: string;
+      readonly outcome: VariantOutcome;
+    }
+  | {
+      readonly kind: "release-stitched";
+      readonly atMs: number;
+      readonly release: string;
+      readonly digest: Digest;
+    }
+  | {
+      readonly kind: "index-put";
+      readonly atMs: number;
+      readonly release: string;
+      readonly repository: Repository;
+      readonly digest: Digest;
+    }
+  | {
+      readonly kind: "tag-moved";
+      readonly atMs: number;
+      readonly release: string;
+      readonly tag: TaggedReference;
+      readonly digest: Digest;
+    }
+  | { readonly kind: "run-ended"; readonly atMs: number; readonly ok: boolean };
+
+/** How a variant ended. `published` is undefined where its result went to files only. */
+export type VariantOutcome =
+  | {
+      readonly kind: "built";
+      readonly published?: PublishedManifest;
+      readonly cache: CacheUse;
+      readonly durationMs: number;
+    }
+  | { readonly kind: "failed"; readonly failure: SolveFailure | ConfirmFailure; readonly durationMs: number }
+  | { readonly kind: "cancelled"; readonly durationMs: number };
+
+/** Steps that did work or could have (not internal ones), and how many of them came from the cache. */
+export interface CacheUse {
+  readonly steps: number;
+  readonly cached: number;
+}

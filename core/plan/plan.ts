@@ -1,0 +1,182 @@
+import type { Platform } from "../../platforms/platform.ts";
+import type { Repository, TaggedReference } from "../oci/reference.ts";
+import type { Diagnostic, Location, SourceFile } from "./source.ts";
+
+/**
+ * A plan file, read, validated, interpolated and expanded: what all later stages work from.
+ * Nothing in it needs the file again, except that positions point into `file`.
+ */
+export interface Plan {
+  readonly file: SourceFile;
+  /** Absolute folder that relative paths of the plan start from, and that they may not leave. */
+  readonly directory: string;
+  /** In the plan's order; empty where the plan names none, which means: choose (see core/buildkit). */
+  readonly builders: readonly Builder[];
+  /** One for each image and matrix cell, in the plan's order, after `--image` and `--only`. */
+  readonly releases: readonly PlannedRelease[];
+  /** Things that are allowed but deserve a look. */
+  readonly warnings: readonly Diagnostic[];
+  /** Values of `secret: true` variables, for redaction of everything that is shown. */
+  readonly secretValues: readonly string[];
+}
+
+/** A BuildKit that the plan names. */
+export interface Builder {
+  readonly name: string;
+  readonly reach: BuilderReach;
+  /** Declared platforms are native there, whatever the daemon reports. */
+  readonly platforms?: readonly Platform[];
+  readonly maxParallelism?: number;
+  readonly location: Location;
+}
+
+/** How a builder is reached: a BuildKit address with optional mTLS files (absolute paths), or a docker buildx builder by name. */
+export type BuilderReach =
+  | { readonly kind: "buildkit"; readonly address: string; readonly tls?: BuilderTls }
+  | { readonly kind: "buildx"; readonly builder: string };
+
+export interface BuilderTls {
+  readonly caCert?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly serverName?: string;
+}
+
+/** One image, one matrix cell: becomes one image index and the tags that name it. */
+export interface PlannedRelease {
+  /** `app`, or `app[node=22,os=alpine]` for a matrix cell; unique in the plan. */
+  readonly name: string;
+  readonly image: string;
+  /** Matrix values of this cell as text; empty without a matrix. */
+  readonly cell: Readonly<Record<string, string>>;
+  /** In the order in which they will be in the index. Never empty. */
+  readonly variants: readonly Variant[];
+  /** In the order in which they will be moved. Empty where the image has outputs only. */
+  readonly tags: readonly TaggedReference[];
+  /** The distinct repositories of `tags`, in order. */
+  readonly repositories: readonly Repository[];
+  /** Annotations of the index document itself. */
+  readonly indexAnnotations: Readonly<Record<string, string>>;
+  readonly location: Location;
+}
+
+/** One image, one matrix cell, one platform: the unit that is routed and solved. */
+export interface Variant {
+  /** `app linux/arm64` or `app[node=22] linux/arm64`: unique, and what people see. */
+  readonly id: string;
+  readonly release: string;
+  readonly platform: Platform;
+  /** May this variant be built under emulation, must it, or never? */
+  readonly emulation: Emulation;
+  readonly build: Build;
+  readonly location: Location;
+}
+
+export type Emulation = "never" | "allow" | "only";
+
+/** What BuildKit is asked to do for one variant. All paths are absolute; all text is interpolated. */
+export interface Build {
+  readonly context: BuildContext;
+  /** Path of the Dockerfile: absolute for a local context, relative to the context for a remote one. */
+  readonly dockerfile: string;
+  readonly target?: string;
+  readonly args: Readonly<Record<string, string>>;
+  readonly contexts: Readonly<Record<string, BuildContext>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Annotations;
+  readonly secrets: readonly Secret[];
+  readonly ssh: readonly SshAgent[];
+  readonly cacheFrom: readonly CacheEntry[];
+  readonly cacheTo: readonly CacheEntry[];
+  readonly attest: Attestations;
+  readonly noCache: boolean;
+  readonly pull: boolean;
+  /** Repositories that the variant is pushed into by digest. Empty where nothing is tagged. */
+  readonly repositories: readonly Repository[];
+  /** Attributes of the pushed image's exporter (`compression`, `compression-level`, `force-compression`, `rewrite-timestamp`, ...). */
+  readonly image: Readonly<Record<string, string>>;
+  /** Results to write to disk besides, or instead of, the pushed image. */
+  readonly outputs: readonly FileOutput[];
+}
+
+/** A folder of the project, or something that BuildKit fetches itself (git or http URL, `docker-image://`). */
+export type BuildContext =
+  | { readonly kind: "local"; readonly path: string }
+  | { readonly kind: "remote"; readonly url: string };
+
+/** Annotations per level that BuildKit itself writes; the index level is the release's. */
+export interface Annotations {
+  readonly manifest: Readonly<Record<string, string>>;
+  readonly manifestDescriptor: Readonly<Record<string, string>>;
+}
+
+export type Secret =
+  | { readonly id: string; readonly kind: "file"; readonly path: string }
+  | { readonly id: string; readonly kind: "env"; readonly variable: string };
+
+/** Forwarded agent sockets or keys; no paths means the agent of SSH_AUTH_SOCK. */
+export interface SshAgent {
+  readonly id: string;
+  readonly paths: readonly string[];
+}
+
+/** A cache import or export: its type (`registry`, `local`, `gha`, `s3`, ...) and attributes, as BuildKit names them. */
+export interface CacheEntry {
+  readonly type: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** `undefined` = none is made. The values are the attributes given to BuildKit, `mode=min` for instance. */
+export interface Attestations {
+  readonly provenance?: Readonly<Record<string, string>>;
+  readonly sbom?: Readonly<Record<string, string>>;
+}
+
+/** `local` and `tar` hold the files of the image, `oci` and `docker` the image; `dest` is absolute and this platform's own. */
+export interface FileOutput {
+  readonly type: "local" | "tar" | "oci" | "docker";
+  readonly dest: string;
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** Where a plan comes from and what the command line changes of it. Everything that the world gives is an argument. */
+export interface LoadOptions {
+  /** Path of the plan, or `-` for standard input. */
+  readonly path: string;
+  /** Folder that `path` is relative to; with `-` also the plan's own folder. */
+  readonly cwd: string;
+  /** Reads standard input, for `-`. */
+  readonly stdin: () => Promise<string>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** `--set name=value`, in order. */
+  readonly set: readonly string[];
+  /** `--image name` (an image or a release name): all where empty. */
+  readonly images: readonly string[];
+  /** `--only platform`: all where empty. */
+  readonly only: readonly string[];
+  /** `${run.*}`: values of this very run. */
+  readonly run: Readonly<Record<string, string>>;
+}
+
+/** The plan cannot be used: it was not readable at all, or these are all its problems. */
+export type PlanFailure =
+  | {
+      readonly kind: "plan-not-found";
+      readonly path: string;
+      readonly detail: string;
+      readonly nearby: readonly string[];
+    }
+  | {
+      readonly kind: "plan-too-large";
+      readonly path: string;
+      readonly bytes: number;
+      readonly maxBytes: number;
+    }
+  | { readonly kind: "plan-invalid"; readonly diagnostics: readonly Diagnostic[] }
+  | {
+      readonly kind: "override-invalid";
+      readonly option: string;
+      readonly value: string;
+      readonly detail: string;
+      readonly hint?: string;
+    };

@@ -1,0 +1,7 @@
+import { defineConfig } from "rolldown";
+
+export default defineConfig({
+  input: { main: "cli/main.ts" },
+  platform: "node",
+  output: { dir: "dist", format: "esm", cleanDir: true, minify: false, chunkFileNames: "[name]-[hash].js" },
+});
