@@ -1,4 +1,5 @@
 import type { Platform } from "../../platforms/platform.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { Repository, TaggedReference } from "../oci/reference.ts";
 import type { Diagnostic, Location, SourceFile } from "./source.ts";
 
@@ -16,7 +17,7 @@ export interface Plan {
   readonly releases: readonly PlannedRelease[];
   /** Things that are allowed but deserve a look. */
   readonly warnings: readonly Diagnostic[];
-  /** Values of `secret: true` variables, for redaction of everything that is shown. */
+  /** Values of `secret: true` variables and of secrets from the environment, for redaction of everything that is shown. */
   readonly secretValues: readonly string[];
 }
 
@@ -68,6 +69,10 @@ export interface Variant {
   readonly platform: Platform;
   /** May this variant be built under emulation, must it, or never? */
   readonly emulation: Emulation;
+  /** False where the plan lets the release go on without this variant. */
+  readonly required: boolean;
+  /** How long its build may take, where the plan says so. */
+  readonly timeoutMs?: number;
   readonly build: Build;
   readonly location: Location;
 }
@@ -99,10 +104,19 @@ export interface Build {
   readonly outputs: readonly FileOutput[];
 }
 
-/** A folder of the project, or something that BuildKit fetches itself (git or http URL, `docker-image://`). */
+/**
+ * A folder of the project; something that BuildKit fetches itself (git or http URL, `docker-image://`); or an image in
+ * an OCI layout folder, named by tag or digest.
+ */
 export type BuildContext =
   | { readonly kind: "local"; readonly path: string }
-  | { readonly kind: "remote"; readonly url: string };
+  | { readonly kind: "remote"; readonly url: string }
+  | { readonly kind: "oci-layout"; readonly path: string; readonly reference: OciLayoutReference };
+
+/** Which image of an OCI layout: `latest` where the plan names none, as buildx has it. */
+export type OciLayoutReference =
+  | { readonly kind: "tag"; readonly tag: string }
+  | { readonly kind: "digest"; readonly digest: Digest };
 
 /** Annotations per level that BuildKit itself writes; the index level is the release's. */
 export interface Annotations {
@@ -110,9 +124,11 @@ export interface Annotations {
   readonly manifestDescriptor: Readonly<Record<string, string>>;
 }
 
+/** A build secret: a file, a variable of the environment, or the value of a secret variable of the plan (never shown, never an argument of a process). */
 export type Secret =
   | { readonly id: string; readonly kind: "file"; readonly path: string }
-  | { readonly id: string; readonly kind: "env"; readonly variable: string };
+  | { readonly id: string; readonly kind: "env"; readonly variable: string }
+  | { readonly id: string; readonly kind: "value"; readonly value: string };
 
 /** Forwarded agent sockets or keys; no paths means the agent of SSH_AUTH_SOCK. */
 export interface SshAgent {
