@@ -39,6 +39,7 @@ export interface SolveRequest {
   readonly node: Node;
   readonly platform: Platform;
   readonly build: Build;
+  readonly timeoutMs?: number;
 }
 
 /** What a solve reported. `digest` is undefined where nothing was pushed. It may name an index: image and attestations. */
@@ -83,10 +84,24 @@ export interface ResultMissing {
   readonly kind: "result-missing";
   readonly detail: string;
 }
+/** It took longer than the plan's `timeout` for this platform; `step` was running then. */
+export interface SolveTimedOut {
+  readonly kind: "solve-timed-out";
+  readonly timeoutMs: number;
+  readonly step?: string;
+}
+/** The run was interrupted. */
 export interface SolveCancelled {
   readonly kind: "solve-cancelled";
 }
-export type SolveFailure = StepFailed | SolveRefused | PushFailed | NodeLost | ResultMissing | SolveCancelled;
+export type SolveFailure =
+  | StepFailed
+  | SolveRefused
+  | PushFailed
+  | NodeLost
+  | ResultMissing
+  | SolveTimedOut
+  | SolveCancelled;
 
 /** What is needed to build is not there. */
 export type ToolFailure =

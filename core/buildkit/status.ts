@@ -20,11 +20,10 @@ export interface Vertex {
   readonly error?: string;
 }
 
-/** Output of a running step; `stream` is 1 for stdout, 2 for stderr. The text may end in the middle of a line. */
+/** One whole line that a step printed, without its line break. */
 export interface VertexLog {
   readonly vertex: Digest;
-  readonly stream: number;
-  readonly text: string;
+  readonly line: string;
 }
 
 export interface VertexWarning {

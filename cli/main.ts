@@ -1,0 +1,51 @@
+import { homedir } from "node:os";
+import { fileURLToPath } from "node:url";
+import { text } from "node:stream/consumers";
+import { runProgram } from "./program.ts";
+import { wantsColour, type Shell, type Terminal } from "./shell.ts";
+
+/** The one place that touches the process: argv in, exit code out. `bin/buildx-plan.js` calls it. */
+export async function main(argv: readonly string[], version: string): Promise<void> {
+  const interruption = listenForSignals();
+  const shell: Shell = {
+    stdout: terminal(process.stdout),
+    stderr: terminal(process.stderr),
+    stdin: () => text(process.stdin),
+    env: process.env,
+    cwd: process.cwd(),
+    home: homedir(),
+    signal: interruption,
+    now: Date.now,
+    packageDirectory: fileURLToPath(new URL("..", import.meta.url)),
+    version,
+  };
+  // A reader that has seen enough (`| head`) closes the pipe; that is no failure of ours.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
+  process.exitCode = await runProgram(argv, shell);
+}
+
+/** The first signal asks everything to end in order; a second one ends the process at once. */
+function listenForSignals(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
+  return controller.signal;
+}
+
+function terminal(stream: NodeJS.WriteStream): Terminal {
+  return {
+    stream,
+    write: (chunk) => void stream.write(chunk),
+    isTerminal: stream.isTTY,
+    columns: () => stream.columns || 80,
+    rows: () => stream.rows || 24,
+    colour: wantsColour(stream.isTTY, process.env),
+  };
+}
+
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+}

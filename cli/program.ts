@@ -1,0 +1,136 @@
+import { Command, CommanderError, Option } from "commander";
+import type { BuildOptions } from "./commands/build.ts";
+import type { DoctorOptions } from "./commands/doctor.ts";
+import type { InspectOptions } from "./commands/inspect.ts";
+import type { PlanOptions } from "./commands/plan.ts";
+import type { SetupOptions } from "./commands/setup.ts";
+import type { Shell } from "./shell.ts";
+
+/**
+ * Runs one command line and answers the exit code: 0 done, 1 a build failed, 2 plan or usage invalid, 3 publishing failed,
+ * 4 verification failed, 5 a builder or tool is missing, 130 interrupted. Commands are imported when they are called.
+ */
+export async function runProgram(argv: readonly string[], shell: Shell): Promise<number> {
+  let exitCode = 0;
+  const program = commandLine(shell, (code) => (exitCode = code));
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const { describeBug } = await import("./describe-bug.ts");
+    shell.stderr.write(describeBug(error, shell.version));
+    return 1;
+  }
+  return exitCode;
+}
+
+function commandLine(shell: Shell, end: (exitCode: number) => void): Command {
+  const program = new Command("buildx-plan")
+    .description("Release container images for several architectures from one plan file.")
+    .version(shell.version)
+    .exitOverride()
+    .showHelpAfterError("(run with --help for the options)")
+    .configureOutput({ writeOut: shell.stdout.write, writeErr: shell.stderr.write })
+    .configureHelp({ sortOptions: false, showGlobalOptions: false });
+  addBuild(program, shell, end);
+  addPlan(program, shell, end);
+  addInspect(program, shell, end);
+  addDoctor(program, shell, end);
+  addSetup(program, shell, end);
+  addSchema(program, shell);
+  program.addHelpText("after", EXAMPLES);
+  return program;
+}
+
+const EXAMPLES = `
+Examples:
+  buildx-plan plan                                what would be built, and where
+  buildx-plan build                               build, push, verify, stitch, then move the tags
+  buildx-plan build --only linux/arm64 --set release=v1.2.3
+  buildx-plan inspect registry.example/team/app:v1.2.3
+
+Exit codes: 0 done, 1 a build failed, 2 plan or usage invalid, 3 publishing failed,
+            4 verification failed, 5 a builder or tool is missing, 130 interrupted
+`;
+
+type End = (exitCode: number) => void;
+
+function addBuild(program: Command, shell: Shell, end: End): void {
+  planOptions(program.command("build").summary("build every variant, push, verify, stitch, move the tags"))
+    .description("Build every variant of the plan, push it by digest, read it back, stitch one image index, then move the tags.")
+    .addOption(
+      new Option("--progress <style>", "how progress is shown").choices(["auto", "tty", "plain", "json", "quiet"]).default("auto"),
+    )
+    .option("-q, --quiet", "show failures only")
+    .action(async (options: BuildOptions) => {
+      const { runBuild } = await import("./commands/build.ts");
+      end(await runBuild(options, shell));
+    });
+}
+
+function addPlan(program: Command, shell: Shell, end: End): void {
+  planOptions(program.command("plan").summary("show what would be built, and where"))
+    .description("Show every variant of the plan, the node that would build it, and the tags that would move. Nothing is built.")
+    .action(async (options: PlanOptions) => {
+      const { runPlan } = await import("./commands/plan.ts");
+      end(await runPlan(options, shell));
+    });
+}
+
+function addInspect(program: Command, shell: Shell, end: End): void {
+  program
+    .command("inspect <reference>")
+    .summary("show what a tag holds")
+    .description("Show what a tag or digest holds: the index, each platform's manifest, size and layers, and the attestations.")
+    .option("--json", "print JSON")
+    .action(async (reference: string, options: InspectOptions) => {
+      const { runInspect } = await import("./commands/inspect.ts");
+      end(await runInspect(reference, options, shell));
+    });
+}
+
+function addDoctor(program: Command, shell: Shell, end: End): void {
+  planOptions(program.command("doctor").summary("check what a build needs, and say how to mend it"))
+    .description("Check Node, BuildKit, buildx, QEMU for each platform of the plan, registries and disk; print the command that mends each problem.")
+    .action(async (options: DoctorOptions) => {
+      const { runDoctor } = await import("./commands/doctor.ts");
+      end(await runDoctor(options, shell));
+    });
+}
+
+function addSetup(program: Command, shell: Shell, end: End): void {
+  program
+    .command("setup")
+    .summary("install the managed BuildKit for this user")
+    .description("Install the pinned BuildKit for this user (from PATH, the release archive, or a Go toolchain). `build` starts it on demand.")
+    .option("--buildx", "install docker buildx too")
+    .option("--stop", "stop the managed BuildKit")
+    .option("--json", "print JSON")
+    .action(async (options: SetupOptions) => {
+      const { runSetup } = await import("./commands/setup.ts");
+      end(await runSetup(options, shell));
+    });
+}
+
+function addSchema(program: Command, shell: Shell): void {
+  program
+    .command("schema")
+    .summary("print the JSON Schema of plan files")
+    .description("Print the JSON Schema of plan files, for editors.")
+    .action(async () => {
+      const { planJsonSchema } = await import("../core/plan/schema.ts");
+      shell.stdout.write(`${JSON.stringify(planJsonSchema(), null, 2)}\n`);
+    });
+}
+
+/** The options of every command that reads a plan. */
+function planOptions(command: Command): Command {
+  const collect = (value: string, before: string[]): string[] => [...before, value];
+  return command
+    .option("-f, --file <path>", "the plan file, - for standard input", "buildx-plan.yaml")
+    .option("--set <name=value>", "set a variable of the plan (repeatable)", collect, [])
+    .option("--image <name>", "only this image of the plan (repeatable)", collect, [])
+    .option("--only <platform>", "only this platform (repeatable)", collect, [])
+    .option("--builder <name>", "a builder of the plan, `managed`, a BuildKit address or a docker buildx builder")
+    .option("--json", "print JSON");
+}

@@ -1,0 +1,38 @@
+/** The process as commands see it: everything that comes from outside, so that main.ts alone touches `process`. */
+export interface Shell {
+  /** The answer of a command; nothing else goes there. */
+  readonly stdout: Terminal;
+  /** Progress, tables beside an answer, failures. */
+  readonly stderr: Terminal;
+  readonly stdin: () => Promise<string>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly home: string;
+  /** Aborts on SIGINT and SIGTERM. */
+  readonly signal: AbortSignal;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Folder of the installed package: tools/go.mod lies there. */
+  readonly packageDirectory: string;
+  readonly version: string;
+}
+
+/** An output stream, and what is known of the screen behind it. */
+export interface Terminal {
+  readonly stream: NodeJS.WriteStream;
+  readonly write: (text: string) => void;
+  readonly isTerminal: boolean;
+  readonly columns: () => number;
+  readonly rows: () => number;
+  readonly colour: boolean;
+}
+
+/**
+ * Should this stream be coloured? NO_COLOR (https://no-color.org) and TERM=dumb say no, FORCE_COLOR says yes,
+ * otherwise a terminal is.
+ */
+export function wantsColour(isTerminal: boolean, env: Shell["env"]): boolean {
+  if ((env["NO_COLOR"] ?? "") !== "") return false;
+  if ((env["FORCE_COLOR"] ?? "") !== "" && env["FORCE_COLOR"] !== "0") return true;
+  return isTerminal && env["TERM"] !== "dumb";
+}

@@ -1,0 +1,165 @@
+import { basename, dirname } from "node:path";
+import { formatPlatform } from "../../platforms/platform.ts";
+import { formatRepository } from "../oci/reference.ts";
+import type { Build, BuildContext, CacheEntry, FileOutput, Secret, SshAgent } from "../plan/plan.ts";
+import type { SolveRequest } from "./buildkit.ts";
+
+/** How a daemon is addressed on `buildctl`'s command line: `--addr` and the TLS flags. */
+export interface DaemonAddress {
+  readonly address: string;
+  readonly tls?: {
+    readonly caCert?: string;
+    readonly cert?: string;
+    readonly key?: string;
+    readonly serverName?: string;
+  };
+}
+
+/** An argument vector, and the environment variables that carry what must not stand in it. */
+export interface SolveCommand {
+  readonly argv: readonly string[];
+  /** Values of secrets: an argument vector is readable by every user of the machine, an environment is not. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** Global flags of `buildctl` that reach the daemon. */
+export function addressArguments(daemon: DaemonAddress): string[] {
+  const flags: [string, string | undefined][] = [
+    ["--addr", daemon.address],
+    ["--tlscacert", daemon.tls?.caCert],
+    ["--tlscert", daemon.tls?.cert],
+    ["--tlskey", daemon.tls?.key],
+    ["--tlsservername", daemon.tls?.serverName],
+  ];
+  return flags.flatMap(([flag, value]) => (value === undefined ? [] : [flag, value]));
+}
+
+/**
+ * The `buildctl build` command of one variant: pure, so that what BuildKit is asked for can be read in a test.
+ * @see https://github.com/moby/buildkit/blob/master/frontend/dockerfile/docs/reference.md
+ * @see https://github.com/moby/buildkit/blob/master/README.md#output
+ */
+export function solveCommand(
+  request: SolveRequest,
+  daemon: DaemonAddress,
+  metadataFile: string,
+): SolveCommand {
+  const { build, platform } = request;
+  const secrets = secretArguments(build.secrets);
+  const argv = [
+    ...addressArguments(daemon),
+    "build",
+    "--progress=rawjson",
+    `--metadata-file=${metadataFile}`,
+    "--frontend=dockerfile.v0",
+    `--opt=platform=${formatPlatform(platform)}`,
+    ...contextArguments(build),
+    ...frontendOptions(build).map(([key, value]) => `--opt=${key}=${value}`),
+    ...(build.noCache ? ["--no-cache"] : []),
+    ...secrets.argv,
+    ...build.ssh.map((agent) => `--ssh=${sshValue(agent)}`),
+    ...build.cacheFrom.map((entry) => `--import-cache=${cacheValue(entry)}`),
+    ...build.cacheTo.map((entry) => `--export-cache=${cacheValue(entry)}`),
+    ...outputArguments(build),
+  ];
+  return { argv, env: secrets.env };
+}
+
+function contextArguments(build: Build): string[] {
+  const named = Object.entries(build.contexts).flatMap(([name, context], position) =>
+    namedContext(name, context, `named-${position}`),
+  );
+  return [...mainContext(build.context, build.dockerfile), ...named];
+}
+
+function mainContext(context: BuildContext, dockerfile: string): string[] {
+  if (context.kind === "remote") return [`--opt=context=${context.url}`, `--opt=filename=${dockerfile}`];
+  return [
+    `--local=context=${context.path}`,
+    `--local=dockerfile=${dirname(dockerfile)}`,
+    `--opt=filename=${basename(dockerfile)}`,
+  ];
+}
+
+/** Local names are our own (`named-0`), because a context may be called `context` or `dockerfile` too. */
+function namedContext(name: string, context: BuildContext, localName: string): string[] {
+  return context.kind === "remote"
+    ? [`--opt=context:${name}=${context.url}`]
+    : [`--opt=context:${name}=local:${localName}`, `--local=${localName}=${context.path}`];
+}
+
+function frontendOptions(build: Build): [string, string][] {
+  return [
+    ...(build.target === undefined ? [] : [["target", build.target] satisfies [string, string]]),
+    ...prefixed("build-arg:", build.args),
+    ...prefixed("label:", build.labels),
+    ...(build.attest.provenance === undefined ? [] : [attestation("provenance", build.attest.provenance)]),
+    ...(build.attest.sbom === undefined ? [] : [attestation("sbom", build.attest.sbom)]),
+    ...(build.pull ? [["image-resolve-mode", "pull"] satisfies [string, string]] : []),
+  ];
+}
+
+function attestation(type: string, attributes: Readonly<Record<string, string>>): [string, string] {
+  return [`attest:${type}`, csv(Object.entries(attributes).map(([key, value]) => `${key}=${value}`))];
+}
+
+function prefixed(prefix: string, values: Readonly<Record<string, string>>): [string, string][] {
+  return Object.entries(values).map(([key, value]) => [`${prefix}${key}`, value]);
+}
+
+function secretArguments(secrets: readonly Secret[]): { argv: string[]; env: Record<string, string> } {
+  const env: Record<string, string> = {};
+  const argv = secrets.map((secret, position) => {
+    if (secret.kind === "file") return `--secret=${csv([`id=${secret.id}`, `src=${secret.path}`])}`;
+    if (secret.kind === "env") return `--secret=${csv([`id=${secret.id}`, `env=${secret.variable}`])}`;
+    const variable = `BUILDX_PLAN_SECRET_${position}`;
+    env[variable] = secret.value;
+    return `--secret=${csv([`id=${secret.id}`, `env=${variable}`])}`;
+  });
+  return { argv, env };
+}
+
+function sshValue(agent: SshAgent): string {
+  return agent.paths.length === 0 ? agent.id : `${agent.id}=${agent.paths.join(",")}`;
+}
+
+function cacheValue(entry: CacheEntry): string {
+  return csv([
+    `type=${entry.type}`,
+    ...Object.entries(entry.attributes).map(([key, value]) => `${key}=${value}`),
+  ]);
+}
+
+function outputArguments(build: Build): string[] {
+  return [
+    ...(build.repositories.length === 0 ? [] : [`--output=${imageOutput(build)}`]),
+    ...build.outputs.map((output) => `--output=${fileOutput(output)}`),
+  ];
+}
+
+/** Pushed by digest only: a name without a tag, into every repository at once, so that all get the same bytes. */
+function imageOutput(build: Build): string {
+  const names = build.repositories.map(formatRepository).join(",");
+  const attributes = { "oci-mediatypes": "true", ...build.image };
+  return csv([
+    "type=image",
+    `name=${names}`,
+    "push=true",
+    "push-by-digest=true",
+    "name-canonical=true",
+    ...Object.entries(attributes).map(([key, value]) => `${key}=${value}`),
+    ...prefixed("annotation.", build.annotations.manifest).map(([key, value]) => `${key}=${value}`),
+  ]);
+}
+
+function fileOutput(output: FileOutput): string {
+  const attributes = Object.entries(output.attributes).map(([key, value]) => `${key}=${value}`);
+  return csv([`type=${output.type}`, `dest=${output.dest}`, ...attributes]);
+}
+
+/** One CSV record as Go's encoding/csv reads it, which is what BuildKit's flags are. */
+function csv(fields: readonly string[]): string {
+  return fields
+    .map((field) => (/[",\n\r]|^\s/.test(field) ? `"${field.replaceAll('"', '""')}"` : field))
+    .join(",");
+}

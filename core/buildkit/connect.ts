@@ -1,0 +1,70 @@
+import type { Builder } from "../plan/plan.ts";
+import { fail, ok, type Result } from "../result.ts";
+import type { BuildKit, ToolFailure } from "./buildkit.ts";
+import { connectBuilder, type BuilderSettings, type Reach } from "./builders.ts";
+import { currentBuildxBuilder } from "./buildx.ts";
+import { openBuildKit, type Connection } from "./client.ts";
+
+/** Which builders a run uses, and the world to reach them in. */
+export interface ConnectOptions {
+  /** The plan's own; empty = choose. */
+  readonly builders: readonly Builder[];
+  /** `--builder`: `managed`, a BuildKit address, a builder of the plan, or a docker buildx builder. */
+  readonly chosen?: string;
+  readonly reach: Reach;
+  /** Starts the managed BuildKit where it is not running yet, and tells its address. */
+  readonly startManaged: () => Promise<Result<string, ToolFailure>>;
+}
+
+type Target = Pick<Builder, "reach"> & BuilderSettings;
+
+/**
+ * Connects to every builder of a run, all at once, before anything is built.
+ * In order: what the command line chose; the plan's builders; BUILDKIT_HOST; the current docker buildx builder, if Docker
+ * answers; the managed BuildKit.
+ */
+export async function connectBuilders(
+  options: ConnectOptions,
+): Promise<Result<BuildKit, readonly ToolFailure[]>> {
+  const targets = await chooseTargets(options);
+  if (!targets.ok) return fail([targets.error]);
+  const connected = await Promise.all(targets.value.map((target) => connectBuilder(target, options.reach)));
+  const failures = connected.flatMap((result) => (result.ok ? [] : [result.error]));
+  const connections = connected.flatMap((result) => (result.ok ? result.value : []));
+  if (failures.length > 0) {
+    await Promise.all(connections.map(({ close }: Connection) => close()));
+    return fail(failures);
+  }
+  const { buildctl, env } = options.reach;
+  return ok(await openBuildKit({ connections, buildctl, env }));
+}
+
+async function chooseTargets(options: ConnectOptions): Promise<Result<readonly Target[], ToolFailure>> {
+  const { chosen, builders, reach } = options;
+  if (chosen === "managed") return await managed(options);
+  if (chosen !== undefined) return ok([chosenTarget(chosen, builders)]);
+  if (builders.length > 0) return ok(builders);
+  const host = reach.env["BUILDKIT_HOST"];
+  if (host !== undefined && host !== "") return ok([addressTarget("BUILDKIT_HOST", host)]);
+  const buildx = await currentBuildxBuilder(reach);
+  return buildx === undefined ? await managed(options) : ok([buildxTarget(buildx)]);
+}
+
+function chosenTarget(chosen: string, builders: readonly Builder[]): Target {
+  const planned = builders.find(({ name }) => name === chosen);
+  if (planned !== undefined) return planned;
+  return chosen.includes("://") ? addressTarget(chosen, chosen) : buildxTarget(chosen);
+}
+
+async function managed(options: ConnectOptions): Promise<Result<readonly Target[], ToolFailure>> {
+  const address = await options.startManaged();
+  return address.ok ? ok([addressTarget("managed", address.value)]) : address;
+}
+
+function addressTarget(name: string, address: string): Target {
+  return { name, reach: { kind: "buildkit", address } };
+}
+
+function buildxTarget(builder: string): Target {
+  return { name: builder, reach: { kind: "buildx", builder } };
+}

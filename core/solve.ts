@@ -1,0 +1,120 @@
+import type { BuildKit, BuildResult, SolveFailure } from "./buildkit/buildkit.ts";
+import type { SolveStatus, Vertex } from "./buildkit/status.ts";
+import type { CacheUse, RunEvent, VariantOutcome } from "./event.ts";
+import type { Digest } from "./oci/digest.ts";
+import type { Repository } from "./oci/reference.ts";
+import { confirmVariant, type ConfirmFailure, type PublishedManifest } from "./publish/confirm.ts";
+import type { Registry } from "./registry/registry.ts";
+import { fail, ok, type Result } from "./result.ts";
+import type { Route } from "./route/route.ts";
+
+/** The world as one variant's solve needs it. */
+export interface SolveWorld {
+  readonly buildkit: BuildKit;
+  readonly registry: Registry;
+  readonly onEvent: (event: RunEvent) => void;
+  readonly signal: AbortSignal;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Builds one variant where its route says, and reads back what was pushed: the arrows `solve` and `confirm` of a single variant. */
+export async function solveVariant(route: Route, world: SolveWorld): Promise<VariantOutcome> {
+  const { variant } = route;
+  const startedMs = world.now();
+  const durationMs = (): number => world.now() - startedMs;
+  const watch = new StepWatch(variant.id, world);
+  if (world.signal.aborted) return end(world, variant.id, { kind: "cancelled", durationMs: 0 });
+  world.onEvent({ kind: "variant-started", atMs: startedMs, variant: variant.id });
+  const built = await world.buildkit.solve(
+    {
+      node: route.node,
+      platform: variant.platform,
+      build: variant.build,
+      ...(variant.timeoutMs === undefined ? {} : { timeoutMs: variant.timeoutMs }),
+    },
+    (status) => watch.take(status),
+    world.signal,
+  );
+  const published = built.ok ? await confirm(route, built.value, world) : built;
+  if (published.ok) {
+    const pushed = published.value === undefined ? {} : { published: published.value };
+    return end(world, variant.id, {
+      kind: "built",
+      ...pushed,
+      cache: watch.cacheUse(),
+      durationMs: durationMs(),
+    });
+  }
+  if (world.signal.aborted) return end(world, variant.id, { kind: "cancelled", durationMs: durationMs() });
+  return end(world, variant.id, { kind: "failed", failure: published.error, durationMs: durationMs() });
+}
+
+function end(world: SolveWorld, variant: string, outcome: VariantOutcome): VariantOutcome {
+  world.onEvent({ kind: "variant-done", atMs: world.now(), variant, outcome });
+  return outcome;
+}
+
+/** Every repository must hold what was pushed; answers undefined where the plan pushes nothing. */
+async function confirm(
+  route: Route,
+  built: BuildResult,
+  world: SolveWorld,
+): Promise<Result<PublishedManifest | undefined, SolveFailure | ConfirmFailure>> {
+  const { variant } = route;
+  const { digest } = built;
+  if (digest === undefined) return ok(undefined);
+  world.onEvent({ kind: "variant-pushed", atMs: world.now(), variant: variant.id, digest });
+  const read = await Promise.all(
+    variant.build.repositories.map((repository) => readBack(route, repository, digest, world)),
+  );
+  const failed = read.find((each) => !each.ok);
+  const first = read[0];
+  if (failed !== undefined || first === undefined) return failed ?? fail({ kind: "solve-cancelled" });
+  return first;
+}
+
+function readBack(
+  route: Route,
+  repository: Repository,
+  digest: Digest,
+  world: SolveWorld,
+): Promise<Result<PublishedManifest, ConfirmFailure>> {
+  const { id, platform, build } = route.variant;
+  return confirmVariant(
+    world.registry,
+    { variant: id, platform, repository, digest, annotations: build.annotations.manifestDescriptor },
+    world.signal,
+  );
+}
+
+/** Turns the status of one solve into events, and counts what came from the cache. */
+class StepWatch {
+  readonly #variant: string;
+  readonly #world: SolveWorld;
+  readonly #vertexes = new Map<Digest, Vertex>();
+
+  constructor(variant: string, world: SolveWorld) {
+    this.#variant = variant;
+    this.#world = world;
+  }
+
+  take(status: SolveStatus): void {
+    const about = { atMs: this.#world.now(), variant: this.#variant };
+    for (const vertex of status.vertexes) {
+      this.#vertexes.set(vertex.digest, vertex);
+      this.#world.onEvent({ kind: "vertex", ...about, vertex });
+    }
+    for (const { vertex, line } of status.logs) {
+      const step = this.#vertexes.get(vertex)?.name ?? "";
+      this.#world.onEvent({ kind: "log", ...about, vertex, step, line });
+    }
+    for (const warning of status.warnings) this.#world.onEvent({ kind: "warning", ...about, warning });
+  }
+
+  /** Steps of the Dockerfile, `[2/4] RUN ...`; not BuildKit's own (`[internal] ...`, `exporting to image`). */
+  cacheUse(): CacheUse {
+    const steps = [...this.#vertexes.values()].filter(({ name }) => /^\[(?!internal\]|auth\])/.test(name));
+    return { steps: steps.length, cached: steps.filter(({ cached }) => cached).length };
+  }
+}
