@@ -1,0 +1,62 @@
+import type { Node } from "../../core/buildkit/buildkit.ts";
+import type { Build, Variant } from "../../core/plan/plan.ts";
+import { formatPlatform, parsePlatform, type Platform } from "../../platforms/platform.ts";
+
+/** A platform that a test writes down as text. */
+export function platform(text: string): Platform {
+  const parsed = parsePlatform(text);
+  if (!parsed.ok) throw new Error(`not a platform: ${text}`);
+  return parsed.value;
+}
+
+/** A build with every field filled; a test changes what it is about. */
+export function build(changes: Partial<Build> = {}): Build {
+  return {
+    context: { kind: "local", path: "/project" },
+    dockerfile: "/project/Dockerfile",
+    args: {},
+    contexts: {},
+    labels: {},
+    annotations: { manifest: {}, manifestDescriptor: {} },
+    secrets: [],
+    ssh: [],
+    cacheFrom: [],
+    cacheTo: [],
+    attest: {},
+    noCache: false,
+    pull: false,
+    repositories: [{ registry: "localhost:5000", path: "team/app" }],
+    image: {},
+    outputs: [],
+    ...changes,
+  };
+}
+
+/** A node that runs `native` on its CPU and `emulated` besides. */
+export function node(name: string, native: readonly string[], emulated: readonly string[] = [], changes: Partial<Node> = {}): Node {
+  return {
+    name,
+    builder: name,
+    native: native.map(platform),
+    platforms: [...native, ...emulated].map(platform),
+    maxParallelism: 4,
+    local: true,
+    ...changes,
+  };
+}
+
+/** A variant of the release `app`. */
+export function variant(platformText: string, changes: Partial<Variant> = {}): Variant {
+  const file = { path: "buildx-plan.yaml", text: "" };
+  const value = platform(platformText);
+  return {
+    id: `app ${formatPlatform(value)}`,
+    release: "app",
+    platform: value,
+    emulation: "allow",
+    required: true,
+    build: build(),
+    location: { file, range: { start: 0, end: 0 } },
+    ...changes,
+  };
+}

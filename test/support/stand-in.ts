@@ -1,0 +1,83 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+
+/** What a stand-in program does when it is called. */
+export interface Script {
+  readonly stdout?: string;
+  readonly stderr?: string;
+  readonly exitCode?: number;
+  /** Files that it writes, by the prefix of the argument that names them, `--metadata-file=` for instance. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** Never ends by itself; with `stubborn` it ignores SIGTERM too, and starts a grandchild that holds its pipes. */
+  readonly hang?: "willing" | "stubborn";
+}
+
+/** A stand-in program of a test: where it is, and how it was called. */
+export interface StandIn {
+  readonly path: string;
+  /** The arguments of every call so far. */
+  readonly calls: () => readonly (readonly string[])[];
+  /** Process ids of every call so far, and of the grandchildren. */
+  readonly pids: () => readonly number[];
+}
+
+const PROGRAM = `
+const fs = require("node:fs");
+const script = JSON.parse(fs.readFileSync(__dirname + "/script.json", "utf8"));
+const argv = process.argv.slice(2);
+const note = (name, value) => fs.appendFileSync(__dirname + "/" + name, JSON.stringify(value) + "\\n");
+note("calls", argv);
+for (const [prefix, text] of Object.entries(script.files ?? {})) {
+  const argument = argv.find((each) => each.startsWith(prefix));
+  if (argument === undefined) { process.stderr.write("no argument " + prefix); process.exit(64); }
+  fs.writeFileSync(argument.slice(prefix.length), text);
+}
+process.stdout.write(script.stdout ?? "");
+process.stderr.write(script.stderr ?? "");
+if (script.hang === "stubborn") {
+  process.on("SIGTERM", () => {});
+  note("pids", require("node:child_process").spawn("sleep", ["600"], { stdio: "inherit" }).pid);
+}
+note("pids", process.pid);
+if (script.hang) setInterval(() => {}, 1000);
+else process.exitCode = script.exitCode ?? 0;
+`;
+
+/** Makes a program that behaves as scripted, for faults that the real one does not produce on demand. */
+export function standIn(script: Script): StandIn {
+  const directory = mkdtempSync(join(tmpdir(), "stand-in-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const path = join(directory, "program");
+  writeFileSync(join(directory, "script.json"), JSON.stringify(script));
+  writeFileSync(path, `#!${process.execPath}\n${PROGRAM}`);
+  chmodSync(path, 0o755);
+  const lines = (name: string): unknown[] => readLines(join(directory, name));
+  return {
+    path,
+    calls: () => lines("calls").map((call) => (Array.isArray(call) ? call.map(String) : [])),
+    pids: () => lines("pids").map(Number),
+  };
+}
+
+function readLines(path: string): unknown[] {
+  try {
+    return readFileSync(path, "utf8")
+      .trim()
+      .split("\n")
+      .map((line): unknown => JSON.parse(line));
+  } catch {
+    return [];
+  }
+}
+
+/** Is this process still there (and no zombie that only waits to be reaped)? */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
