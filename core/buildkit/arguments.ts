@@ -66,26 +66,32 @@ export function solveCommand(
 }
 
 function contextArguments(build: Build): string[] {
-  const named = Object.entries(build.contexts).flatMap(([name, context], position) =>
-    namedContext(name, context, `named-${position}`),
+  const { context, dockerfile } = build;
+  const named = Object.entries(build.contexts).flatMap(([name, each], position) =>
+    oneContext(`context:${name}`, each, `named-${position}`),
   );
-  return [...mainContext(build.context, build.dockerfile), ...named];
+  const files =
+    context.kind === "local"
+      ? [`--local=dockerfile=${dirname(dockerfile)}`, `--opt=filename=${basename(dockerfile)}`]
+      : [`--opt=filename=${dockerfile}`];
+  // The frontend reads the local called `context` without being told.
+  const main = context.kind === "local" ? [`--local=context=${context.path}`] : oneContext("context", context, "main");
+  return [...main, ...files, ...named];
 }
 
-function mainContext(context: BuildContext, dockerfile: string): string[] {
-  if (context.kind === "remote") return [`--opt=context=${context.url}`, `--opt=filename=${dockerfile}`];
-  return [
-    `--local=context=${context.path}`,
-    `--local=dockerfile=${dirname(dockerfile)}`,
-    `--opt=filename=${basename(dockerfile)}`,
-  ];
-}
-
-/** Local names are our own (`named-0`), because a context may be called `context` or `dockerfile` too. */
-function namedContext(name: string, context: BuildContext, localName: string): string[] {
-  return context.kind === "remote"
-    ? [`--opt=context:${name}=${context.url}`]
-    : [`--opt=context:${name}=local:${localName}`, `--local=${localName}=${context.path}`];
+/** Local names are our own (`named-0`), because the plan may call a context `context` or `dockerfile` too. */
+function oneContext(option: string, context: BuildContext, localName: string): string[] {
+  switch (context.kind) {
+    case "remote":
+      return [`--opt=${option}=${context.url}`];
+    case "local":
+      return [`--opt=${option}=local:${localName}`, `--local=${localName}=${context.path}`];
+    case "oci-layout": {
+      const { reference } = context;
+      const image = reference.kind === "digest" ? `@${reference.digest}` : `:${reference.tag}`;
+      return [`--opt=${option}=oci-layout://${localName}${image}`, `--oci-layout=${localName}=${context.path}`];
+    }
+  }
 }
 
 function frontendOptions(build: Build): [string, string][] {
@@ -137,7 +143,10 @@ function outputArguments(build: Build): string[] {
   ];
 }
 
-/** Pushed by digest only: a name without a tag, into every repository at once, so that all get the same bytes. */
+/**
+ * Pushed by digest only: a name without a tag, into every repository at once, so that all get the same bytes.
+ * Not stored: a Docker Engine would keep an untagged image of every build.
+ */
 function imageOutput(build: Build): string {
   const names = build.repositories.map(formatRepository).join(",");
   const attributes = { "oci-mediatypes": "true", ...build.image };
@@ -145,6 +154,7 @@ function imageOutput(build: Build): string {
     "type=image",
     `name=${names}`,
     "push=true",
+    "store=false",
     "push-by-digest=true",
     "name-canonical=true",
     ...Object.entries(attributes).map(([key, value]) => `${key}=${value}`),
