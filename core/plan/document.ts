@@ -1,0 +1,225 @@
+import { Composer, isAlias, isMap, isScalar, isSeq, Parser } from "yaml";
+import type { Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from "yaml";
+import { gatherProblems } from "./problems.ts";
+import type { Problems } from "./problems.ts";
+import type { Diagnostic, Range, SourceFile } from "./source.ts";
+import { reportSyntaxError } from "./syntax.ts";
+import type { Entry, MapValue, ScalarValue, Value } from "./tree.ts";
+
+/** How deep lists and maps may stand in each other; a real plan needs less than ten. */
+export const MAX_DEPTH = 48;
+/** How many values a plan may have once its aliases are written out: the measure against alias bombs. */
+export const MAX_VALUES = 200_000;
+
+/** What a file says, as far as it could be read; `value` is undefined where it says nothing, or nothing usable. */
+export interface ReadDocument {
+  readonly value?: Value;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Reads a file as one YAML 1.2 document with `<<` merge keys. Never throws: what cannot be read, or should not be
+ * (duplicate keys, alias bombs, unknown tags, several documents), is a diagnostic.
+ */
+export function readDocument(file: SourceFile): ReadDocument {
+  const problems = gatherProblems(file);
+  const contents = compose(file.text, problems);
+  if (contents === undefined) return { diagnostics: problems.all() };
+  const value = convert(contents, problems);
+  return { ...(value && { value }), diagnostics: problems.all() };
+}
+
+/** The first problem only: what follows a syntax error are mostly its echoes. */
+function compose(text: string, problems: Problems): Node | undefined {
+  const nul = text.indexOf("\0");
+  if (nul !== -1) {
+    problems.error({ start: nul, end: nul + 1 }, "The plan has a NUL byte: it is not a text file");
+    return undefined;
+  }
+  const [document, second] = composeDocuments(text);
+  const [error] = [...(document?.errors ?? []), ...(document?.warnings ?? [])];
+  if (error !== undefined) reportSyntaxError(error, text, problems);
+  else if (second !== undefined) reportSecond(second, text, problems);
+  return error === undefined && second === undefined ? (document?.contents ?? undefined) : undefined;
+}
+
+function composeDocuments(text: string): readonly Document.Parsed[] {
+  const options = { merge: true, uniqueKeys: false, prettyErrors: false, logLevel: "silent" } as const;
+  const documents: Document.Parsed[] = [];
+  for (const document of new Composer(options).compose(new Parser().parse(text), true, text.length)) {
+    documents.push(document);
+    if (documents.length === 2) break;
+  }
+  return documents;
+}
+
+function reportSecond(second: Document.Parsed, text: string, problems: Problems): void {
+  const marker = text.lastIndexOf("---", second.range[0]);
+  const start = marker === -1 ? second.range[0] : marker;
+  problems.error({ start, end: Math.min(start + 3, text.length) }, "A second YAML document starts here", {
+    hint: "Keep one plan in one file, without `---` between its parts",
+  });
+}
+
+/** State of one conversion: anchors by name as they come, and what each value weighs with its aliases written out. */
+interface Conversion {
+  readonly problems: Problems;
+  readonly anchors: Map<string, Value>;
+  readonly weights: Map<Value, Weight>;
+  /** Set once the document is refused as a whole, so that nothing more is reported of it. */
+  refused: boolean;
+}
+interface Weight {
+  readonly values: number;
+  readonly depth: number;
+}
+
+function convert(contents: Node, problems: Problems): Value | undefined {
+  const state: Conversion = { problems, anchors: new Map(), weights: new Map(), refused: false };
+  const value = convertNode(contents, state, 0);
+  return state.refused ? undefined : value;
+}
+
+function convertNode(node: unknown, state: Conversion, depth: number): Value {
+  const range = rangeOf(node);
+  if (depth > MAX_DEPTH) return refuse(state, range, TOO_DEEP);
+  if (isAlias(node)) return resolveAlias(node.source, range, state);
+  const value = isMap(node)
+    ? convertMap(node, range, state, depth)
+    : isSeq(node)
+      ? convertList(node, range, state, depth)
+      : convertScalar(node, range);
+  weigh(value, state);
+  if (isAnchored(node)) state.anchors.set(node.anchor, value);
+  return value;
+}
+
+function isAnchored(node: unknown): node is { readonly anchor: string } {
+  return (isMap(node) || isSeq(node) || isScalar(node)) && node.anchor !== undefined;
+}
+
+function rangeOf(node: unknown): Range {
+  const known = isMap(node) || isSeq(node) || isScalar(node) || isAlias(node) ? node.range : undefined;
+  const [start, end] = known ?? [0, 0];
+  return { start, end };
+}
+
+function nothing(range: Range): ScalarValue {
+  return { kind: "scalar", type: "null", text: "", data: null, range };
+}
+
+function convertScalar(node: unknown, range: Range): ScalarValue {
+  const data: unknown = isScalar(node) ? node.value : null;
+  const written = isScalar(node) ? (node.source ?? "") : "";
+  if (data === null) return nothing(range);
+  if (typeof data === "string") return { kind: "scalar", type: "text", text: data, data, range };
+  if (typeof data === "number") return { kind: "scalar", type: "number", text: written, data, range };
+  if (typeof data === "boolean") return { kind: "scalar", type: "boolean", text: written, data, range };
+  return { kind: "scalar", type: "other", text: written, data: null, range };
+}
+
+function convertList(node: YAMLSeq, range: Range, state: Conversion, depth: number): Value {
+  const items: Value[] = [];
+  for (const item of node.items) {
+    if (state.refused) break;
+    items.push(convertNode(item, state, depth + 1));
+  }
+  return { kind: "list", items, range };
+}
+
+function convertMap(node: YAMLMap, range: Range, state: Conversion, depth: number): MapValue {
+  const own = new Map<string, Entry>();
+  const merged: Entry[] = [];
+  for (const pair of node.items) {
+    if (state.refused) break;
+    if (isMergeKey(pair.key)) merged.push(...mergedEntries(pair, state, depth));
+    else addEntry(own, pair, state, depth);
+  }
+  // A key of the map itself wins over a merged one, and a merged one over those that come after it.
+  for (const entry of merged) if (!own.has(entry.key)) own.set(entry.key, entry);
+  return { kind: "map", entries: [...own.values()], range };
+}
+
+function isMergeKey(key: unknown): boolean {
+  return isScalar(key) && typeof key.value === "symbol";
+}
+
+function mergedEntries(pair: Pair, state: Conversion, depth: number): readonly Entry[] {
+  const source = convertNode(pair.value, state, depth + 1);
+  const sources = source.kind === "list" ? source.items : [source];
+  return sources.flatMap((map) => {
+    if (map.kind === "map") return map.entries;
+    state.problems.error(rangeOf(pair.value ?? pair.key), "`<<` merges maps only", {
+      hint: "Give it an alias of a map, `<<: *name`, or a list of such aliases",
+    });
+    return [];
+  });
+}
+
+function addEntry(own: Map<string, Entry>, pair: Pair, state: Conversion, depth: number): void {
+  const keyRange = rangeOf(pair.key);
+  const key = keyText(pair.key, keyRange, state);
+  const value = pair.value === null ? nothing(keyRange) : convertNode(pair.value, state, depth + 1);
+  if (key === undefined) return;
+  const first = own.get(key);
+  if (first === undefined) own.set(key, { key, keyRange, value });
+  else {
+    const related = { message: "First written here", range: first.keyRange };
+    state.problems.error(keyRange, `\`${key}\` is written twice`, { hint: "Keep one of the two", related });
+  }
+}
+
+function keyText(key: unknown, range: Range, { problems }: Conversion): string | undefined {
+  const text = isScalar(key) ? plainKey(key) : undefined;
+  if (text === undefined || text === "") problems.error(range, "A key must be plain text");
+  // No name can be worth the trouble that this one makes in JavaScript.
+  else if (text === "__proto__") problems.error(range, "`__proto__` cannot be a key");
+  else return text;
+  return undefined;
+}
+
+function plainKey(key: Scalar): string | undefined {
+  return typeof key.value === "string" ? key.value : key.source;
+}
+
+function resolveAlias(name: string, range: Range, state: Conversion): Value {
+  const value = state.anchors.get(name);
+  if (value !== undefined) return value;
+  state.problems.error(range, `\`*${name}\` has no anchor \`&${name}\` above it`, {
+    hint: "An alias repeats a value that was completed and named with `&` before",
+  });
+  return nothing(range);
+}
+
+const TOO_DEEP = "The plan is nested too deeply";
+const TOO_MANY = "The plan becomes too large once its aliases are written out";
+
+function weigh(value: Value, state: Conversion): void {
+  const parts =
+    value.kind === "map"
+      ? value.entries.map((entry) => entry.value)
+      : value.kind === "list"
+        ? value.items
+        : [];
+  let values = 1;
+  let depth = 0;
+  for (const part of parts) {
+    const weight = state.weights.get(part);
+    values += weight?.values ?? 1;
+    depth = Math.max(depth, 1 + (weight?.depth ?? 0));
+  }
+  state.weights.set(value, { values, depth });
+  if (values > MAX_VALUES) refuse(state, value.range, TOO_MANY);
+  if (depth > MAX_DEPTH) refuse(state, value.range, TOO_DEEP);
+}
+
+function refuse(state: Conversion, range: Range, message: string): Value {
+  if (!state.refused) state.problems.error(firstLine(range), message);
+  state.refused = true;
+  return nothing(range);
+}
+
+// The whole of what is too large is no help to look at.
+function firstLine(range: Range): Range {
+  return { start: range.start, end: Math.min(range.end, range.start + 1) };
+}

@@ -1,0 +1,57 @@
+import type { Diagnostic, Range, SourceFile } from "./source.ts";
+
+/** What may go with a problem: what to do, and a place that belongs to it. */
+export interface ProblemDetails {
+  readonly hint?: string;
+  readonly related?: { readonly message: string; readonly range: Range };
+}
+
+/** Gathers the problems of one file while it is read, so that all of them can be shown at once. */
+export interface Problems {
+  /** Notes something that makes the plan unusable. */
+  readonly error: (range: Range, message: string, details?: ProblemDetails) => void;
+  /** Notes something that is allowed but deserves a look. */
+  readonly warning: (range: Range, message: string, details?: ProblemDetails) => void;
+  /** Everything so far, in the order of the file. */
+  readonly all: () => readonly Diagnostic[];
+  /** Is there an error so far? */
+  readonly failed: () => boolean;
+  /** Was this very place already found to be wrong? Then what else it breaks is an echo. */
+  readonly hasErrorAt: (range: Range) => boolean;
+}
+
+/**
+ * An empty collection for one file. A problem that is met again, because many variants share its place, is kept once.
+ */
+export function gatherProblems(file: SourceFile): Problems {
+  const found = new Map<string, Diagnostic>();
+  const wrong = new Set<string>();
+  const add = (severity: Diagnostic["severity"], range: Range, message: string, details: ProblemDetails) => {
+    const place = `${range.start}:${range.end}`;
+    const id = `${place}:${message}`;
+    if (found.has(id)) return;
+    if (severity === "error") wrong.add(place);
+    const { hint, related } = details;
+    found.set(id, {
+      severity,
+      message,
+      location: { file, range },
+      ...(hint !== undefined && { hint }),
+      ...(related && {
+        related: [{ message: related.message, location: { file, range: related.range } }],
+      }),
+    });
+  };
+  return {
+    error: (range, message, details = {}) => add("error", range, message, details),
+    warning: (range, message, details = {}) => add("warning", range, message, details),
+    all: () => [...found.values()].toSorted(byPlace),
+    failed: () => wrong.size > 0,
+    hasErrorAt: (range) => wrong.has(`${range.start}:${range.end}`),
+  };
+}
+
+function byPlace(one: Diagnostic, other: Diagnostic): number {
+  const [a, b] = [one.location.range, other.location.range];
+  return a.start - b.start || a.end - b.end;
+}

@@ -1,0 +1,48 @@
+import type { ProblemDetails, Problems } from "./problems.ts";
+
+/** What a YAML parser says of a place: its error code, its own words, and the offsets. */
+export interface SyntaxError {
+  readonly code: string;
+  readonly message: string;
+  readonly pos: readonly [number, number];
+}
+
+/**
+ * Notes a YAML syntax error in words that help to mend it. The parser's own words are kept where they are good;
+ * where they speak of its inner workings, the usual cause is named instead.
+ */
+export function reportSyntaxError(error: SyntaxError, text: string, problems: Problems): void {
+  const start = Math.min(error.pos[0], text.length);
+  const range = { start, end: Math.max(start, Math.min(error.pos[1], text.length)) };
+  const { message, ...details } = WORDS[error.code] ?? { message: `${error.message} (YAML syntax)` };
+  problems.error(range, message ?? `${error.message} (YAML syntax)`, details);
+}
+
+const QUOTE_COLON =
+  "Indent the lines of one map alike, and quote a value that holds `: ` (a colon and a space)";
+
+const WORDS: Readonly<Record<string, ProblemDetails & { readonly message?: string }>> = {
+  TAB_AS_INDENT: {
+    message: "YAML does not allow tabs as indentation",
+    hint: "Indent with spaces",
+  },
+  BLOCK_AS_IMPLICIT_KEY: { message: "A second map starts on the same line", hint: QUOTE_COLON },
+  MULTILINE_IMPLICIT_KEY: {
+    message: "This line is neither a key with its value nor the end of the value before it",
+    hint: "Write `key: value`, and look for a quote or bracket that is not closed above",
+  },
+  BAD_SCALAR_START: { hint: "Quote the value" },
+  BAD_INDENT: { hint: "Indent the lines of one map or list alike" },
+  MISSING_CHAR: { hint: "Look for a quote, bracket, comma or colon that is missing here or just above" },
+  BAD_DQ_ESCAPE: { hint: "Write `\\\\` for a backslash, or use single quotes" },
+  RESOURCE_EXHAUSTION: {
+    message: "The plan is nested too deeply",
+    hint: "A plan needs less than ten levels of lists and maps",
+  },
+  TAG_RESOLVE_FAILED: { message: "This YAML tag is not known", hint: "Remove the tag: a plan needs none" },
+  BAD_COLLECTION_TYPE: {
+    message: "This YAML tag does not fit here",
+    hint: "Remove the tag: a plan needs none",
+  },
+  BAD_DIRECTIVE: { message: "This YAML directive is not supported", hint: "Remove the line" },
+};
