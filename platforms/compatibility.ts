@@ -69,12 +69,12 @@ function lower(architecture: string, variant: string): readonly string[] {
   return [...(ladder.includes(variant) ? below : []).toReversed(), ...bare];
 }
 
-/** Armv9.N includes Armv8.(N+5), and Armv8 ends with 8.9. */
+/** Armv9.N includes Armv8.(N+5), as far as there is one. */
 function arm64Below(variant: string, ladder: readonly string[]): readonly string[] {
   const [generation, minor = "0"] = variant.split(".");
   const below = ladder.slice(0, ladder.indexOf(variant));
   if (generation !== "v9") return below;
-  const reach = Math.min(Number(minor) + 5, 9);
+  const reach = Number(minor) + 5;
   return below.filter((name) => !name.startsWith("v8.") || Number(name.slice(3)) <= reach);
 }
 

@@ -154,6 +154,11 @@ describe("formatPlatform", () => {
     expect(formatPlatformFull({ os: "", architecture: "", osVersion: "1" })).toBe("unknown");
   });
 
+  test("half a character does not stop it", () => {
+    const platform = { os: "windows", architecture: "amd64", osVersion: "\uD83D" };
+    expect(formatPlatformFull(platform)).toBe("windows(%EF%BF%BD)/amd64");
+  });
+
   test("whatever a version or feature holds is read back", () => {
     const value = fc.string({ unit: "grapheme", minLength: 1 });
     fc.assert(
@@ -180,7 +185,7 @@ describe("samePlatform and comparePlatforms", () => {
   test("fields cannot flow into each other", () => {
     const honest = { os: "linux", architecture: "arm", variant: "v7" };
     expect(samePlatform(honest, { os: "linux", architecture: "arm/v7" })).toBe(false);
-    expect(samePlatform(honest, { os: "linux/arm", architecture: "v7" })).toBe(false);
+    expect(samePlatform({ ...honest, os: "a/b" }, { ...honest, os: "a", architecture: "b/arm" })).toBe(false);
   });
 
   test("is an order: sorting in any order gives the same list", () => {
