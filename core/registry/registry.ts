@@ -63,12 +63,16 @@ export interface RegistryTlsFailed extends FailureFacts {
   readonly kind: "registry-tls-failed";
   readonly detail: string;
 }
-/** 401, 403, or the token server refused. `credential` says where the one that was tried came from, if any. */
+/**
+ * 401, 403, or the token server refused. `credential` says where the one that was tried came from, if any;
+ * `credentialProblem` names a source (a helper, say) that should have had one and failed: the likely reason.
+ */
 export interface RegistryDenied extends FailureFacts {
   readonly kind: "registry-denied";
   readonly status: number;
   readonly codes: readonly RegistryErrorCode[];
   readonly credential?: string;
+  readonly credentialProblem?: { readonly source: string; readonly detail: string };
 }
 /** A credential helper or file could not be used. */
 export interface CredentialsUnusable extends FailureFacts {
