@@ -1,0 +1,91 @@
+import { describeDiagnostics } from "./describe/diagnostics.ts";
+import { layOut } from "./describe/explanation.ts";
+import { describePlan, explainUnreadable } from "./describe/plan.ts";
+import { explainConfirm, explainRegistry } from "./describe/registry.ts";
+import { explainSolve } from "./describe/solve.ts";
+import { explainRefusal, explainTool } from "./describe/tool.ts";
+import { unreachable } from "./describe/unreachable.ts";
+import { visible } from "./text/safe.ts";
+import { count } from "./text/units.ts";
+import type { TextOptions } from "./describe/diagnostics.ts";
+import type { Explanation, VariantContext } from "./describe/explanation.ts";
+import type { DescribedFailure } from "./describe/failure.ts";
+import type { Diagnostic } from "../core/plan/source.ts";
+
+/** How a failure is put into words. */
+export interface DescribeOptions extends TextOptions {
+  /** The variant that it happened to; makes the text name platform and node, and the advice know about emulation. */
+  readonly context?: VariantContext;
+  /** Replaces secret values in the finished text. */
+  readonly redact?: (text: string) => string;
+}
+
+/**
+ * The text of a failure: what happened, where, and what to do next. The only place that has words for failures; quoted foreign
+ * text is made harmless for a terminal. Several lines, without a line break at the end.
+ */
+export function describe(failure: DescribedFailure, options: DescribeOptions): string {
+  const text = isPlanInvalid(failure)
+    ? describePlan(failure, options)
+    : layOut(explain(failure, options.context), options.colour).join("\n");
+  return options.redact === undefined ? text : options.redact(text);
+}
+
+/** What happened in one line, for a row of a table or view. */
+export function summarise(failure: DescribedFailure): string {
+  return isPlanInvalid(failure)
+    ? count(failure.diagnostics.length, "problem")
+    : visible(explain(failure).headline);
+}
+
+/** The text of a plan's warnings; empty without any. */
+export function describeWarnings(warnings: readonly Diagnostic[], options: TextOptions): string {
+  return describeDiagnostics(warnings, options);
+}
+
+type PlanInvalid = Extract<DescribedFailure, { readonly kind: "plan-invalid" }>;
+
+function isPlanInvalid(failure: DescribedFailure): failure is PlanInvalid {
+  return failure.kind === "plan-invalid";
+}
+
+function explain(failure: Exclude<DescribedFailure, PlanInvalid>, context?: VariantContext): Explanation {
+  switch (failure.kind) {
+    case "plan-not-found":
+    case "plan-too-large":
+    case "override-invalid":
+      return explainUnreadable(failure);
+    case "route-refused":
+      return explainRefusal(failure);
+    case "tool-missing":
+    case "builder-unreachable":
+    case "builder-not-found":
+    case "builder-unsuitable":
+    case "managed-not-started":
+      return explainTool(failure);
+    case "step-failed":
+    case "solve-refused":
+    case "push-failed":
+    case "node-lost":
+    case "solve-timed-out":
+    case "result-missing":
+    case "solve-cancelled":
+      return explainSolve(failure, context);
+    case "confirm-unreadable":
+    case "platform-mismatch":
+    case "document-invalid":
+      return explainConfirm(failure);
+    case "registry-unreachable":
+    case "registry-tls-failed":
+    case "registry-denied":
+    case "credentials-unusable":
+    case "manifest-unknown":
+    case "registry-rejected":
+    case "digest-mismatch":
+    case "registry-answer-invalid":
+    case "registry-cancelled":
+      return explainRegistry(failure);
+    default:
+      return unreachable(failure);
+  }
+}

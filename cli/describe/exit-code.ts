@@ -1,0 +1,57 @@
+import { unreachable } from "./unreachable.ts";
+import type { DescribedFailure } from "./failure.ts";
+
+/**
+ * What the process ends with: 0 done; 1 a build failed; 2 plan or usage invalid; 3 publishing failed; 4 verification failed;
+ * 5 a builder or tool is missing; 130 interrupted. Public interface.
+ */
+export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130;
+
+/** The exit code that a failure ends a command with. */
+export function exitCode(failure: DescribedFailure): ExitCode {
+  switch (failure.kind) {
+    case "step-failed":
+    case "solve-refused":
+    case "solve-timed-out":
+    case "result-missing":
+      return 1;
+    case "plan-not-found":
+    case "plan-too-large":
+    case "plan-invalid":
+    case "override-invalid":
+      return 2;
+    case "push-failed":
+    case "confirm-unreadable":
+    case "registry-unreachable":
+    case "registry-tls-failed":
+    case "registry-denied":
+    case "credentials-unusable":
+    case "manifest-unknown":
+    case "registry-rejected":
+    case "digest-mismatch":
+    case "registry-answer-invalid":
+      return 3;
+    case "platform-mismatch":
+    case "document-invalid":
+      return 4;
+    case "route-refused":
+    case "tool-missing":
+    case "builder-unreachable":
+    case "builder-not-found":
+    case "builder-unsuitable":
+    case "managed-not-started":
+    case "node-lost":
+      return 5;
+    case "solve-cancelled":
+    case "registry-cancelled":
+      return 130;
+    default:
+      return unreachable(failure);
+  }
+}
+
+/** The exit code of a run with several failures, in the plan's order: that of the first which is more than a cancellation. */
+export function exitCodeOf(failures: readonly DescribedFailure[]): ExitCode {
+  const codes = failures.map(exitCode);
+  return codes.find((code) => code !== 130) ?? codes[0] ?? 0;
+}

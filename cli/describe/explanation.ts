@@ -1,0 +1,45 @@
+import { palette } from "../text/colour.ts";
+import { visible } from "../text/safe.ts";
+
+/** A failure in words, before it is laid out: what happened, the facts around it, the log, and what to do next. */
+export interface Explanation {
+  /** One line: what happened, and to what. */
+  readonly headline: string;
+  /** One fact a line: where, which request, what was said. */
+  readonly facts: readonly string[];
+  /** Lines of a log that show the cause. */
+  readonly log?: readonly string[];
+  /** What to do next, one piece of advice a line. */
+  readonly advice: readonly string[];
+}
+
+/** Where a failure of a build happened: what the failure itself does not say. */
+export interface VariantContext {
+  readonly variant: string;
+  readonly platform: string;
+  readonly node: string;
+  readonly execution: "native" | "emulated";
+}
+
+/** Lays an explanation out as lines. All of it is made visible here, so that explainers may quote foreign text as it came. */
+export function layOut(explanation: Explanation, colour: boolean): readonly string[] {
+  const { error, faint, strong } = palette(colour);
+  const log = explanation.log ?? [];
+  return [
+    `${error("error:")} ${strong(visible(explanation.headline))}`,
+    ...explanation.facts.map((fact) => `  ${visible(fact)}`),
+    ...log.map((line) => `  ${faint("|")} ${visible(line)}`),
+    ...explanation.advice.map((advice) => hintLine(advice, colour)),
+  ];
+}
+
+/** One line of advice, as every kind of message shows it. */
+export function hintLine(advice: string, colour: boolean): string {
+  return `  ${palette(colour).running("hint:")} ${visible(advice)}`;
+}
+
+/** The first line of a text, and the others: a headline and its facts. */
+export function firstLine(text: string): { readonly first: string; readonly rest: readonly string[] } {
+  const [first = "", ...rest] = text.trim().split(/\r?\n/);
+  return { first, rest };
+}

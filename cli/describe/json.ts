@@ -1,0 +1,72 @@
+import { formatPlatformFull } from "../../platforms/platform.ts";
+import { nameRepository } from "../text/names.ts";
+import { positionOf } from "./source-frame.ts";
+import type { Position } from "./source-frame.ts";
+import type { DescribedFailure } from "./failure.ts";
+import type { ConfirmFailure } from "../../core/publish/confirm.ts";
+import type { Diagnostic } from "../../core/plan/source.ts";
+import type { RouteRefused } from "../../core/route/route.ts";
+
+/** A failure as `--json` and `--progress json` give it: its kind and its facts, platforms and repositories as people write them. */
+export interface FailureJson {
+  readonly kind: DescribedFailure["kind"];
+  readonly [fact: string]: unknown;
+}
+
+/** A problem of the plan as `--json` gives it. */
+export interface DiagnosticJson {
+  readonly severity: "error" | "warning";
+  readonly message: string;
+  readonly location: Position;
+  readonly hint?: string;
+  readonly related: readonly { readonly message: string; readonly location: Position }[];
+}
+
+/** The machine's form of a failure. Neither the plan's text nor a build's settings are in it: they may hold secrets. */
+export function failureJson(failure: DescribedFailure): FailureJson {
+  switch (failure.kind) {
+    case "plan-invalid":
+      return { kind: failure.kind, diagnostics: failure.diagnostics.map(diagnosticJson) };
+    case "route-refused":
+      return refusalJson(failure);
+    case "confirm-unreadable":
+      return { ...publishedJson(failure), cause: failureJson(failure.cause) };
+    case "platform-mismatch":
+      return {
+        ...publishedJson(failure),
+        declared: formatPlatformFull(failure.declared),
+        actual: formatPlatformFull(failure.actual),
+      };
+    case "document-invalid":
+      return { ...publishedJson(failure), detail: failure.detail };
+    default:
+      // All other kinds hold nothing but plain facts.
+      return { ...failure };
+  }
+}
+
+/** The machine's form of one problem of the plan. */
+export function diagnosticJson(diagnostic: Diagnostic): DiagnosticJson {
+  const { severity, message, location, hint, related = [] } = diagnostic;
+  return {
+    severity,
+    message,
+    location: positionOf(location),
+    ...(hint === undefined ? {} : { hint }),
+    related: related.map((place) => ({ message: place.message, location: positionOf(place.location) })),
+  };
+}
+
+function refusalJson({ kind, variant, considered }: RouteRefused): FailureJson {
+  return {
+    kind,
+    variant: variant.id,
+    platform: formatPlatformFull(variant.platform),
+    location: positionOf(variant.location),
+    considered,
+  };
+}
+
+function publishedJson({ kind, repository, digest }: ConfirmFailure): FailureJson {
+  return { kind, repository: nameRepository(repository), digest };
+}

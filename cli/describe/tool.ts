@@ -1,0 +1,83 @@
+import { formatPlatformFull } from "../../platforms/platform.ts";
+import { namePosition } from "./source-frame.ts";
+import { unreachable } from "./unreachable.ts";
+import type { Explanation } from "./explanation.ts";
+import type { ToolFailure } from "../../core/buildkit/buildkit.ts";
+import type { RefusalReason, RouteRefused } from "../../core/route/route.ts";
+
+/** Why nothing can be built here, in words, and how to mend it. */
+export function explainTool(failure: ToolFailure): Explanation {
+  switch (failure.kind) {
+    case "tool-missing":
+      return {
+        headline: `${failure.tool} was not found`,
+        facts: [`needed for: ${failure.neededFor}`],
+        advice: [failure.install],
+      };
+    case "builder-unreachable":
+      return {
+        headline: `builder ${failure.builder} does not answer`,
+        facts: [`at ${failure.address}`, ...failure.detail.split(/\r?\n/)],
+        advice: [
+          "Check that it runs and can be reached from here (`buildx-plan doctor`), or name another one under `builders`.",
+        ],
+      };
+    case "builder-not-found":
+      return {
+        headline: `there is no builder named ${failure.builder}`,
+        facts: [`known: ${failure.known.length === 0 ? "none" : failure.known.join(", ")}`],
+        advice: [
+          "Check the name against `docker buildx ls`, or create it with `docker buildx create --name NAME`.",
+        ],
+      };
+    case "builder-unsuitable":
+      return {
+        headline: `builder ${failure.builder} cannot do what is needed`,
+        facts: failure.detail.split(/\r?\n/),
+        advice: failure.waysOut,
+      };
+    case "managed-not-started":
+      return {
+        headline: "the managed BuildKit did not start",
+        facts: failure.detail.split(/\r?\n/),
+        log: failure.log,
+        advice: [failure.mend],
+      };
+    default:
+      return unreachable(failure);
+  }
+}
+
+/** Why no node may build a variant, in words: every node with its reason. */
+export function explainRefusal({ variant, considered }: RouteRefused): Explanation {
+  const platform = formatPlatformFull(variant.platform);
+  const nodes = considered.map(({ node, why }) => `${node}: ${REASONS[why](platform)}`);
+  return {
+    headline: `no node may build ${variant.id}`,
+    facts: [`at ${namePosition(variant.location)}`, ...(nodes.length === 0 ? ["there are no nodes"] : nodes)],
+    advice: refusalAdvice(
+      considered.map(({ why }) => why),
+      platform,
+    ),
+  };
+}
+
+const REASONS: Readonly<Record<RefusalReason, (platform: string) => string>> = {
+  unsupported: (platform) => `does not build for ${platform}, neither natively nor emulated`,
+  "would-emulate": (platform) => `would emulate ${platform}, which \`emulation: never\` forbids`,
+  "would-run-natively": (platform) => `runs ${platform} natively, which \`emulation: only\` forbids`,
+};
+
+function refusalAdvice(reasons: readonly RefusalReason[], platform: string): readonly string[] {
+  return [
+    ...(reasons.includes("would-emulate")
+      ? ["Set `emulation: allow`, or add a native node under `builders`."]
+      : []),
+    ...(reasons.includes("would-run-natively") ? ["Set `emulation: allow` to build natively."] : []),
+    ...(reasons.every((why) => why === "unsupported")
+      ? [
+          `Add a node for ${platform} under \`builders\`, or install its emulator: \`buildx-plan doctor\` gives the command.`,
+        ]
+      : []),
+  ];
+}

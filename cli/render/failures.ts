@@ -1,0 +1,60 @@
+import { formatPlatformFull } from "../../platforms/platform.ts";
+import { describe } from "../describe.ts";
+import type { VariantContext } from "../describe/explanation.ts";
+import type { RunEvent, VariantOutcome } from "../../core/event.ts";
+import type { Route } from "../../core/route/route.ts";
+import type { RendererOptions } from "./renderer.ts";
+
+type Failure = Extract<VariantOutcome, { readonly kind: "failed" }>["failure"];
+
+/** Gathers the variants that fail, so that the end of a run can tell all of them at once. */
+export interface FailureLog {
+  readonly failed: readonly { readonly failure: Failure; readonly context: VariantContext | undefined }[];
+  apply(event: RunEvent): void;
+}
+
+/** Starts with no failures. A build that was cancelled is none: it only echoes what ended the run. */
+export function gatherFailures(): FailureLog {
+  const routes = new Map<string, Route>();
+  const failed: { failure: Failure; context: VariantContext | undefined }[] = [];
+  return {
+    failed,
+    apply: (event) => {
+      if (event.kind === "run-started") for (const route of event.routes) routes.set(route.variant.id, route);
+      if (event.kind !== "variant-done" || event.outcome.kind !== "failed") return;
+      if (event.outcome.failure.kind === "solve-cancelled") return;
+      failed.push({ failure: event.outcome.failure, context: contextOf(routes.get(event.variant)) });
+    },
+  };
+}
+
+/** The text of all failures with their last log lines, ready to be written; empty where none failed. */
+export function failuresText(
+  { failed }: FailureLog,
+  options: Pick<RendererOptions, "colour" | "columns" | "redact">,
+): string {
+  const { colour, redact } = options;
+  const width = options.columns();
+  return failed
+    .map(({ failure, context }) => {
+      const text = describe(failure, {
+        colour,
+        width,
+        redact,
+        ...(context === undefined ? {} : { context }),
+      });
+      return `\n${text}\n`;
+    })
+    .join("");
+}
+
+function contextOf(route: Route | undefined): VariantContext | undefined {
+  return route === undefined
+    ? undefined
+    : {
+        variant: route.variant.id,
+        platform: formatPlatformFull(route.variant.platform),
+        node: route.node.name,
+        execution: route.execution,
+      };
+}

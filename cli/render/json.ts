@@ -1,0 +1,166 @@
+import { formatPlatformFull } from "../../platforms/platform.ts";
+import { failureJson } from "../describe/json.ts";
+import { nameReference, nameRepository } from "../text/names.ts";
+import { plainLine } from "../text/safe.ts";
+import type { FailureJson } from "../describe/json.ts";
+import type { Node } from "../../core/buildkit/buildkit.ts";
+import type { RunEvent, VariantOutcome } from "../../core/event.ts";
+import type { Route } from "../../core/route/route.ts";
+import type { Renderer, RendererOptions } from "./renderer.ts";
+
+/** Version of the shape below; grows with every change that a reader could stumble over. */
+const SCHEMA_VERSION = 1;
+
+/**
+ * One line of `--progress json`. Public interface: `kind` tells which other fields there are; times are milliseconds since the
+ * epoch, durations milliseconds, sizes bytes, platforms, repositories and tags text. New kinds and fields may be added.
+ */
+export type JsonEvent = { readonly schemaVersion: typeof SCHEMA_VERSION; readonly atMs: number } & (
+  | {
+      readonly kind: "run-started";
+      readonly routes: readonly JsonRoute[];
+      readonly nodes: readonly JsonNode[];
+    }
+  | { readonly kind: "variant-started"; readonly variant: string }
+  | ({ readonly kind: "vertex"; readonly variant: string } & JsonVertex)
+  | {
+      readonly kind: "log";
+      readonly variant: string;
+      readonly vertex: string;
+      readonly step: string;
+      readonly line: string;
+    }
+  | {
+      readonly kind: "warning";
+      readonly variant: string;
+      readonly vertex: string;
+      readonly message: string;
+      readonly detail: readonly string[];
+      readonly url?: string;
+      readonly file?: string;
+      readonly line?: number;
+    }
+  | { readonly kind: "variant-pushed"; readonly variant: string; readonly digest: string }
+  | ({ readonly kind: "variant-done"; readonly variant: string } & JsonOutcome)
+  | { readonly kind: "release-stitched"; readonly release: string; readonly digest: string }
+  | {
+      readonly kind: "index-put";
+      readonly release: string;
+      readonly repository: string;
+      readonly digest: string;
+    }
+  | { readonly kind: "tag-moved"; readonly release: string; readonly tag: string; readonly digest: string }
+  | { readonly kind: "run-ended"; readonly ok: boolean }
+);
+
+export interface JsonRoute {
+  readonly variant: string;
+  readonly release: string;
+  readonly platform: string;
+  readonly node: string;
+  readonly execution: "native" | "emulated";
+}
+
+export interface JsonNode {
+  readonly name: string;
+  readonly builder: string;
+  readonly native: readonly string[];
+  readonly platforms: readonly string[];
+  readonly maxParallelism: number;
+  readonly buildkitVersion?: string;
+}
+
+export interface JsonVertex {
+  readonly vertex: string;
+  readonly name: string;
+  readonly cached: boolean;
+  readonly startedMs?: number;
+  readonly completedMs?: number;
+  readonly error?: string;
+}
+
+export type JsonOutcome =
+  | {
+      readonly outcome: "built";
+      readonly durationMs: number;
+      readonly steps: number;
+      readonly cached: number;
+      readonly digest?: string;
+      readonly size?: number;
+    }
+  | { readonly outcome: "failed"; readonly durationMs: number; readonly failure: FailureJson }
+  | { readonly outcome: "cancelled"; readonly durationMs: number };
+
+/** The view for programs: one JSON object a line for every event, failures with all their facts. */
+export function createJson(options: Pick<RendererOptions, "stream" | "redact">): Renderer {
+  const redacted = (_key: string, value: unknown): unknown =>
+    typeof value === "string" ? options.redact(value) : value;
+  return {
+    onEvent: (event) => {
+      options.stream.write(`${JSON.stringify(jsonEvent(event), redacted)}\n`);
+    },
+    end: async () => {},
+  };
+}
+
+/** The public form of an event. */
+export function jsonEvent(event: RunEvent): JsonEvent {
+  const schemaVersion = SCHEMA_VERSION;
+  const { atMs } = event;
+  switch (event.kind) {
+    case "run-started": {
+      const { kind, routes, nodes } = event;
+      return { schemaVersion, kind, atMs, routes: routes.map(jsonRoute), nodes: nodes.map(jsonNode) };
+    }
+    case "vertex": {
+      const { digest, ...vertex } = event.vertex;
+      return { schemaVersion, kind: event.kind, atMs, variant: event.variant, vertex: digest, ...vertex };
+    }
+    case "log":
+      return { schemaVersion, ...event, line: plainLine(event.line) };
+    case "warning":
+      return { schemaVersion, kind: event.kind, atMs, variant: event.variant, ...event.warning };
+    case "variant-done":
+      return { schemaVersion, kind: event.kind, atMs, variant: event.variant, ...jsonOutcome(event.outcome) };
+    case "index-put":
+      return { schemaVersion, ...event, repository: nameRepository(event.repository) };
+    case "tag-moved":
+      return { schemaVersion, ...event, tag: nameReference(event.tag) };
+    case "variant-started":
+    case "variant-pushed":
+    case "release-stitched":
+    case "run-ended":
+      return { schemaVersion, ...event };
+  }
+}
+
+function jsonRoute({ variant, node, execution }: Route): JsonRoute {
+  const { id, release, platform } = variant;
+  return { variant: id, release, platform: formatPlatformFull(platform), node: node.name, execution };
+}
+
+function jsonNode(node: Node): JsonNode {
+  const { name, builder, maxParallelism, buildkitVersion } = node;
+  return {
+    name,
+    builder,
+    native: node.native.map(formatPlatformFull),
+    platforms: node.platforms.map(formatPlatformFull),
+    maxParallelism,
+    ...(buildkitVersion === undefined ? {} : { buildkitVersion }),
+  };
+}
+
+function jsonOutcome(outcome: VariantOutcome): JsonOutcome {
+  const { durationMs } = outcome;
+  if (outcome.kind === "failed")
+    return { outcome: "failed", durationMs, failure: failureJson(outcome.failure) };
+  if (outcome.kind === "cancelled") return { outcome: "cancelled", durationMs };
+  const { cache, published } = outcome;
+  return {
+    outcome: "built",
+    durationMs,
+    ...cache,
+    ...(published === undefined ? {} : { digest: published.manifest.digest, size: published.size }),
+  };
+}

@@ -1,0 +1,123 @@
+import { palette } from "../text/colour.ts";
+import { plainLine } from "../text/safe.ts";
+import { nameReference, nameRepository } from "../text/names.ts";
+import { summarise } from "../describe.ts";
+import { count, formatBytes, formatDuration } from "../text/units.ts";
+import { failuresText, gatherFailures } from "./failures.ts";
+import type { Palette } from "../text/colour.ts";
+import type { Vertex } from "../../core/buildkit/status.ts";
+import type { RunEvent, VariantOutcome } from "../../core/event.ts";
+import type { Renderer, RendererOptions } from "./renderer.ts";
+
+/** What one event has to say: a line each, without the prefix. */
+type Say = (lines: readonly string[]) => void;
+
+const INTERNAL_STEP = /^\[internal\]/;
+/** Internal steps are told only where they cost something. */
+const SLOW_MS = 1000;
+
+/**
+ * The view for pipes and CI logs: one line an event, each after its variant's name in brackets, nothing ever drawn over.
+ * What failed is told again at the end, where people look first.
+ */
+export function createLines(options: RendererOptions): Renderer {
+  const failures = gatherFailures();
+  const colours = palette(options.colour);
+  const told = new Set<string>();
+  const places = new Map<string, string>();
+  const safe = (text: string): string => options.redact(plainLine(text));
+  const sayAs =
+    (name: string): Say =>
+    (lines) => {
+      const prefix = `[${plainLine(name)}]`;
+      const text = lines.map((line) => `${colours.running(prefix)} ${line}`.trimEnd() + "\n").join("");
+      if (text !== "") options.stream.write(text);
+    };
+  return {
+    onEvent: (event) => {
+      failures.apply(event);
+      if (event.kind === "run-started") {
+        for (const { variant, node, execution } of event.routes)
+          places.set(variant.id, `${node.name}, ${execution}`);
+      } else if (event.kind !== "run-ended") {
+        const name = "variant" in event ? event.variant : event.release;
+        sayAs(name)(linesOf(event, { told, places, colours, safe }));
+      }
+    },
+    end: async () => {
+      const text = failuresText(failures, options);
+      if (text !== "") options.stream.write(text);
+    },
+  };
+}
+
+interface Tools {
+  /** Which starts and ends of steps were told: BuildKit repeats a vertex with every change. */
+  readonly told: Set<string>;
+  /** Node and execution of each variant. */
+  readonly places: ReadonlyMap<string, string>;
+  readonly colours: Palette;
+  readonly safe: (text: string) => string;
+}
+
+type Spoken = Exclude<RunEvent, { readonly kind: "run-started" | "run-ended" }>;
+
+function linesOf(event: Spoken, tools: Tools): readonly string[] {
+  const { colours, safe } = tools;
+  switch (event.kind) {
+    case "variant-started":
+      return [`started on ${tools.places.get(event.variant) ?? "an unknown node"}`];
+    case "vertex":
+      return vertexLines(event.variant, event.vertex, tools);
+    case "log":
+      return [`${colours.faint("|")} ${safe(event.line)}`];
+    case "warning": {
+      const { file, line, message } = event.warning;
+      const place = file === undefined ? "" : ` ${file}${line === undefined ? "" : `:${line}`}:`;
+      return [colours.warning(`warning:${safe(place)} ${safe(message)}`)];
+    }
+    case "variant-pushed":
+      return [`pushed ${event.digest}`];
+    case "variant-done":
+      return [outcomeLine(event.outcome, colours, safe)];
+    case "release-stitched":
+      return [`index ${event.digest}`];
+    case "index-put":
+      return [`index pushed to ${nameRepository(event.repository)}`];
+    case "tag-moved":
+      return [colours.success(`tag moved: ${nameReference(event.tag)}`)];
+  }
+}
+
+function vertexLines(variant: string, vertex: Vertex, { told, colours, safe }: Tools): readonly string[] {
+  const { name, startedMs, completedMs } = vertex;
+  const isFirst = (moment: string): boolean => {
+    const key = `${variant} ${vertex.digest} ${moment}`;
+    if (told.has(key)) return false;
+    told.add(key);
+    return true;
+  };
+  const shown = safe(name);
+  if (completedMs === undefined) {
+    const starts = startedMs !== undefined && !INTERNAL_STEP.test(name) && isFirst("started");
+    return starts ? [colours.strong(shown)] : [];
+  }
+  const took = completedMs - (startedMs ?? completedMs);
+  if (INTERNAL_STEP.test(name) && took < SLOW_MS && vertex.error === undefined) return [];
+  return isFirst("completed") ? [`${shown} ${howEnded(vertex, took, colours)}`] : [];
+}
+
+function howEnded(vertex: Vertex, tookMs: number, colours: Palette): string {
+  if (vertex.error !== undefined) return colours.error(`FAILED after ${formatDuration(tookMs)}`);
+  return vertex.cached ? colours.faint("CACHED") : colours.faint(`done in ${formatDuration(tookMs)}`);
+}
+
+function outcomeLine(outcome: VariantOutcome, colours: Palette, safe: (text: string) => string): string {
+  const time = formatDuration(outcome.durationMs);
+  if (outcome.kind === "cancelled") return colours.warning(`cancelled after ${time}`);
+  if (outcome.kind === "failed")
+    return colours.error(`failed after ${time}: ${safe(summarise(outcome.failure))}`);
+  const { steps, cached } = outcome.cache;
+  const size = outcome.published === undefined ? "" : `, ${formatBytes(outcome.published.size)}`;
+  return colours.success(`built in ${time}, ${cached} of ${count(steps, "step")} cached${size}`);
+}
