@@ -4,7 +4,7 @@ import { describePlan, explainUnreadable } from "./describe/plan.ts";
 import { explainConfirm, explainRegistry } from "./describe/registry.ts";
 import { explainSolve } from "./describe/solve.ts";
 import { explainRefusal, explainTool } from "./describe/tool.ts";
-import { unreachable } from "./describe/unreachable.ts";
+import { unreachable } from "./unreachable.ts";
 import { visible } from "./text/safe.ts";
 import { count } from "./text/units.ts";
 import type { TextOptions } from "./describe/diagnostics.ts";

@@ -30,10 +30,10 @@ function diagnosticLines(diagnostic: Diagnostic, options: TextOptions): readonly
     `${namePosition(diagnostic.location)}: ${severity} ${strong(visible(diagnostic.message))}`,
     ...sourceFrame(diagnostic.location, options),
     ...(diagnostic.hint === undefined ? [] : [hintLine(diagnostic.hint, options.colour)]),
-    ...related.flatMap(({ message, location }) => [
-      `  ${namePosition(location)}: ${faint("note:")} ${visible(message)}`,
-      ...sourceFrame(location, options),
-    ]),
+    ...related.flatMap(({ message, location }) => {
+      const note = `  ${namePosition(location)}: ${faint("note:")} ${visible(message)}`;
+      return [note].concat(sourceFrame(location, options));
+    }),
   ];
 }
 

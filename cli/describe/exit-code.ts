@@ -1,4 +1,4 @@
-import { unreachable } from "./unreachable.ts";
+import { unreachable } from "../unreachable.ts";
 import type { DescribedFailure } from "./failure.ts";
 
 /**

@@ -1,7 +1,7 @@
 import { describeDiagnostics } from "./diagnostics.ts";
 import { layOut } from "./explanation.ts";
 import { formatBytes } from "../text/units.ts";
-import { unreachable } from "./unreachable.ts";
+import { unreachable } from "../unreachable.ts";
 import type { TextOptions } from "./diagnostics.ts";
 import type { Explanation } from "./explanation.ts";
 import type { PlanFailure } from "../../core/plan/plan.ts";

@@ -2,7 +2,7 @@ import { formatBytes } from "../text/units.ts";
 import { formatPlatformFull } from "../../platforms/platform.ts";
 import { nameRepository } from "../text/names.ts";
 import { loginAdvice, tlsAdvice } from "./advice.ts";
-import { unreachable } from "./unreachable.ts";
+import { unreachable } from "../unreachable.ts";
 import type { Explanation } from "./explanation.ts";
 import type { ConfirmFailure } from "../../core/publish/confirm.ts";
 import type {

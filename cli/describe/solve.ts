@@ -1,7 +1,7 @@
 import { firstLine } from "./explanation.ts";
 import { buildAdvice, pushAdvice, timeoutAdvice } from "./advice.ts";
 import { formatDuration } from "../text/units.ts";
-import { unreachable } from "./unreachable.ts";
+import { unreachable } from "../unreachable.ts";
 import type { Explanation, VariantContext } from "./explanation.ts";
 import type { PushFailed, SolveFailure, SolveRefused, StepFailed } from "../../core/buildkit/buildkit.ts";
 

@@ -1,6 +1,6 @@
 import { formatPlatformFull } from "../../platforms/platform.ts";
 import { namePosition } from "./source-frame.ts";
-import { unreachable } from "./unreachable.ts";
+import { unreachable } from "../unreachable.ts";
 import type { Explanation } from "./explanation.ts";
 import type { ToolFailure } from "../../core/buildkit/buildkit.ts";
 import type { RefusalReason, RouteRefused } from "../../core/route/route.ts";

@@ -10,7 +10,7 @@ type Failure = Extract<VariantOutcome, { readonly kind: "failed" }>["failure"];
 /** Gathers the variants that fail, so that the end of a run can tell all of them at once. */
 export interface FailureLog {
   readonly failed: readonly { readonly failure: Failure; readonly context: VariantContext | undefined }[];
-  apply(event: RunEvent): void;
+  readonly apply: (event: RunEvent) => void;
 }
 
 /** Starts with no failures. A build that was cancelled is none: it only echoes what ended the run. */

@@ -3,6 +3,7 @@ import { plainLine } from "../text/safe.ts";
 import { formatDuration, shortDigest } from "../text/units.ts";
 import { displayWidth } from "../text/width.ts";
 import { summarise } from "../describe.ts";
+import { unreachable } from "../unreachable.ts";
 import { countStates, rowsOf } from "./frame-rows.ts";
 import { cell, lineOf, segment } from "./segments.ts";
 import type { Palette } from "../text/colour.ts";
@@ -74,6 +75,8 @@ function segmentsOf(row: Row, layout: Layout, options: FrameOptions): readonly S
       return [segment(`    │ ${row.text}`, "faint")];
     case "hidden":
       return [segment(`  ${row.text}`, "faint")];
+    default:
+      return unreachable(row);
   }
 }
 

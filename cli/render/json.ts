@@ -2,6 +2,7 @@ import { formatPlatformFull } from "../../platforms/platform.ts";
 import { failureJson } from "../describe/json.ts";
 import { nameReference, nameRepository } from "../text/names.ts";
 import { plainLine } from "../text/safe.ts";
+import { unreachable } from "../unreachable.ts";
 import type { FailureJson } from "../describe/json.ts";
 import type { Node } from "../../core/buildkit/buildkit.ts";
 import type { RunEvent, VariantOutcome } from "../../core/event.ts";
@@ -131,6 +132,8 @@ export function jsonEvent(event: RunEvent): JsonEvent {
     case "release-stitched":
     case "run-ended":
       return { schemaVersion, ...event };
+    default:
+      return unreachable(event);
   }
 }
 

@@ -3,6 +3,7 @@ import { plainLine } from "../text/safe.ts";
 import { nameReference, nameRepository } from "../text/names.ts";
 import { summarise } from "../describe.ts";
 import { count, formatBytes, formatDuration } from "../text/units.ts";
+import { unreachable } from "../unreachable.ts";
 import { failuresText, gatherFailures } from "./failures.ts";
 import type { Palette } from "../text/colour.ts";
 import type { Vertex } from "../../core/buildkit/status.ts";
@@ -86,6 +87,8 @@ function linesOf(event: Spoken, tools: Tools): readonly string[] {
       return [`index pushed to ${nameRepository(event.repository)}`];
     case "tag-moved":
       return [colours.success(`tag moved: ${nameReference(event.tag)}`)];
+    default:
+      return unreachable(event);
   }
 }
 

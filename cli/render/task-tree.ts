@@ -5,8 +5,8 @@ import type { VariantOutcome } from "../../core/event.ts";
 
 /** What is drawn while the tasks run: started by the engine before the first task, ended by it after the last. */
 export interface View {
-  start(): void;
-  stop(): void;
+  readonly start: () => void;
+  readonly stop: () => void;
 }
 
 /** The tasks of a run: a release each, with its variants below. */
