@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import type { CachePaths, Environment } from "../host/paths.ts";
+import { isAtLeast, parseVersion, type Version } from "../host/tools.ts";
+
+/** The first BuildKit that knows the keys for disk limits and for how long platforms are remembered. */
+const CURRENT_KEYS: Version = [0, 17, 0];
+
+/** Files of the managed daemon, all in its own folder, but for the socket where that folder's name is too long. */
+export interface DaemonFiles {
+  readonly socket: string;
+  /** BuildKit's second socket, which would otherwise be one for the whole machine. Its name is not the longer one. */
+  readonly otelSocket: string;
+  readonly root: string;
+  readonly configuration: string;
+  readonly log: string;
+  readonly record: string;
+  readonly lock: string;
+}
+
+/** Names the daemon's files. */
+export function daemonFiles(paths: CachePaths, socket: string): DaemonFiles {
+  const file = (name: string): string => join(paths.buildkit, name);
+  return {
+    socket,
+    otelSocket: join(dirname(socket), "otel.sock"),
+    root: file("root"),
+    configuration: file("buildkitd.toml"),
+    log: file("buildkitd.log"),
+    record: file("daemon.json"),
+    lock: file("daemon.lock"),
+  };
+}
+
+/**
+ * The daemon's configuration: runc worker only, its cache limited, and emulators noticed within seconds of being
+ * installed (BuildKit's own default is an hour).
+ * @see https://github.com/moby/buildkit/blob/v0.33.1/docs/buildkitd.toml.md
+ */
+export function daemonConfiguration(files: DaemonFiles, version: string): string {
+  const known = parseVersion(version);
+  const hasCurrentKeys = known !== undefined && isAtLeast(known, CURRENT_KEYS);
+  return [
+    `root = ${text(files.root)}`,
+    "[grpc]",
+    `address = [${text(`unix://${files.socket}`)}]`,
+    ...(hasCurrentKeys
+      ? [`[otel]`, `socketPath = ${text(files.otelSocket)}`, `[system]`, `platformsCacheMaxAge = "10s"`]
+      : []),
+    "[worker.oci]",
+    "enabled = true",
+    "gc = true",
+    ...(hasCurrentKeys ? [`reservedSpace = "2GB"`, `maxUsedSpace = "20GB"`, `minFreeSpace = "10%"`] : []),
+    "[worker.containerd]",
+    "enabled = false",
+    "",
+  ].join("\n");
+}
+
+/** A TOML string: JSON's escapes are a part of TOML's. */
+function text(value: string): string {
+  return JSON.stringify(value);
+}
+
+/**
+ * The command that runs the daemon. For anyone but root it runs in a user namespace that rootlesskit makes.
+ * @see https://github.com/moby/buildkit/blob/v0.33.1/docs/rootless.md
+ */
+export function daemonCommand(
+  buildkitd: string,
+  files: DaemonFiles,
+  rootlesskit: string | undefined,
+): readonly string[] {
+  const daemon = [buildkitd, "--config", files.configuration];
+  return rootlesskit === undefined
+    ? daemon
+    : [rootlesskit, ...daemon, "--rootless", "--oci-worker-no-process-sandbox"];
+}
+
+/** What the daemon inherits: how to find programs, its user's folders, and how to reach the network. No secrets of a build. */
+const INHERITED = new Set(
+  [
+    "PATH HOME USER LOGNAME LANG TMPDIR XDG_RUNTIME_DIR SSL_CERT_FILE SSL_CERT_DIR",
+    "HTTP_PROXY HTTPS_PROXY NO_PROXY ALL_PROXY http_proxy https_proxy no_proxy all_proxy",
+  ].flatMap((names) => names.split(" ")),
+);
+
+/** The daemon's environment; programs beside buildkitd come first on its PATH. */
+export function daemonEnvironment(env: Environment, programs: string): Environment {
+  const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => INHERITED.has(name)));
+  const path = [programs, env["PATH"], "/usr/local/sbin:/usr/sbin:/sbin"].filter(Boolean).join(":");
+  return { ...inherited, PATH: path };
+}
+
+/** Tells whether a running daemon was started the way that it would be started now. */
+export function settingsDigest(configuration: string, command: readonly string[]): string {
+  return createHash("sha256")
+    .update(JSON.stringify([configuration, command]))
+    .digest("hex");
+}

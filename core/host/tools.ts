@@ -1,0 +1,73 @@
+import { constants } from "node:fs";
+import { access, statfs } from "node:fs/promises";
+import { delimiter, dirname, isAbsolute, join } from "node:path";
+import { readTool } from "../buildkit/tool.ts";
+import type { Environment } from "./paths.ts";
+
+/** Finds a program on the PATH of an environment: its absolute path, or undefined. Relative PATH entries do not count. */
+export async function findTool(name: string, env: Environment): Promise<string | undefined> {
+  for (const folder of (env["PATH"] ?? "").split(delimiter)) {
+    const path = join(folder, name);
+    if (isAbsolute(folder) && (await isExecutable(path))) return path;
+  }
+  return undefined;
+}
+
+/** May this file be executed by us? */
+export async function isExecutable(path: string): Promise<boolean> {
+  return await access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** A version, major first. */
+export type Version = readonly [major: number, minor: number, patch: number];
+
+/** Finds the first version in a text: `v0.33.1`, `1.1.5+ds1`, `go1.26.8`. Undefined for none and for BuildKit's own `0.0.0`. */
+export function parseVersion(text: string): Version | undefined {
+  const match = /(\d+)\.(\d+)(?:\.(\d+))?/.exec(text);
+  if (match === null) return undefined;
+  const version: Version = [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)];
+  return version.every((part) => part === 0) ? undefined : version;
+}
+
+/** Is this version the wanted one or a later one? */
+export function isAtLeast(version: Version, wanted: Version): boolean {
+  const different = version.findIndex((part, index) => part !== wanted[index]);
+  return different === -1 || (version[different] ?? 0) > (wanted[different] ?? 0);
+}
+
+/** `0.33.1` */
+export function formatVersion(version: Version): string {
+  return version.join(".");
+}
+
+export interface VersionQuery {
+  /** Path of the program. */
+  readonly path: string;
+  readonly argv: readonly string[];
+  readonly env: Environment;
+  readonly signal: AbortSignal;
+}
+
+/** Asks a program for its version. Undefined where it does not start, fails, takes longer than 10 s, or tells none. */
+export async function toolVersion(query: VersionQuery): Promise<Version | undefined> {
+  const { ended, stdout } = await readTool({
+    tool: query.path,
+    argv: query.argv,
+    env: query.env,
+    signal: AbortSignal.any([query.signal, AbortSignal.timeout(10_000)]),
+  });
+  return ended.kind === "exited" && ended.exitCode === 0 ? parseVersion(stdout) : undefined;
+}
+
+/** Room on the file system that a folder is on, or will be on, in bytes. */
+export async function diskSpace(
+  folder: string,
+): Promise<{ readonly freeBytes: number; readonly totalBytes: number } | undefined> {
+  const found = await statfs(folder).catch(() => undefined);
+  if (found !== undefined)
+    return { freeBytes: found.bavail * found.bsize, totalBytes: found.blocks * found.bsize };
+  return dirname(folder) === folder ? undefined : await diskSpace(dirname(folder));
+}
