@@ -181,7 +181,7 @@ function problemOf(text: string, otherwise: ReferenceProblem): ReferenceProblem 
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return "scheme";
   if (/\s/.test(text)) return "whitespace";
   if (otherwise !== "malformed") return otherwise;
-  if (/^[^@]+@sha(?:256|512):[0-9a-f]*$/i.test(text)) return "digest-length";
+  if (/[^/@]@sha(?:256|512):[0-9a-f]*$/i.test(text)) return "digest-length";
   if (REFERENCE.test(text.toLowerCase())) return "uppercase";
   return /:[A-Za-z0-9_][A-Za-z0-9_.-]{128,}(?:@|$)/.test(text) ? "tag-too-long" : "malformed";
 }

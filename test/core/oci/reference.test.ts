@@ -86,7 +86,6 @@ describe("parseReference", () => {
     ["ab".repeat(32), "identifier", undefined],
     [`app:${"x".repeat(129)}`, "tag-too-long", undefined],
     [`r.example/${"x".repeat(256)}`, "name-too-long", undefined],
-    ["a/".repeat(1_000_000), "name-too-long", undefined],
     ["r.example/", "malformed", undefined],
     ["app:", "malformed", undefined],
     ["app:-x", "malformed", undefined],
@@ -95,7 +94,7 @@ describe("parseReference", () => {
     ["r.example/app?x=y", "malformed", undefined],
     ["user:password@r.example/app", "malformed", undefined],
     ["r.example:port/app", "malformed", undefined],
-  ])("%.60s is refused: %s", (text, problem, suggestion) => {
+  ])("%j is refused: %s", (text, problem, suggestion) => {
     const parsed = parseReference(text);
     const error = {
       kind: "reference-invalid",
@@ -104,6 +103,10 @@ describe("parseReference", () => {
       ...(suggestion !== undefined && { suggestion }),
     };
     expect(parsed.ok ? undefined : parsed.error).toEqual(error);
+  });
+
+  test("text that no reference can be as long as is not looked at", () => {
+    expect(parseReference("a/".repeat(1_000_000))).toMatchObject({ error: { problem: "name-too-long" } });
   });
 
   test("what it reads is stable: formatted, in full or short, and read again, it is the same", () => {
@@ -200,7 +203,7 @@ test.each([
   ["a b", false],
   ["a\n", false],
   ["é", false],
-])("%.20j may be a tag: %s", (text, valid) => {
+])("%j may be a tag: %s", (text, valid) => {
   expect(isValidTag(text)).toBe(valid);
 });
 
