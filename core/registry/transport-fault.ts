@@ -23,14 +23,8 @@ export function faultOf(error: unknown, signal: AbortSignal | undefined): Transp
   if (signal?.aborted === true) return { kind: "cancelled", detail: "cancelled", transient: false };
   const code = codeOf(error);
   const detail = detailOf(error, code);
-  if (TLS_CODE.test(code)) return { kind: "tls", detail, transient: false };
-  const maybeTls = code.startsWith("HPE_") || code === "UND_ERR_SOCKET" || code === "ECONNRESET";
-  return {
-    kind: "unreachable",
-    detail,
-    transient: !FINAL_CODE.test(code),
-    ...(maybeTls ? { maybeTls } : {}),
-  };
+  if (TLS_CODE.test(code)) return { kind: "tls", detail, transient: false, code };
+  return { kind: "unreachable", detail, transient: !FINAL_CODE.test(code), code };
 }
 
 function codeOf(error: unknown): string {
@@ -47,6 +41,7 @@ function detailOf(error: unknown, code: string): string {
     );
     return [...new Set(messages)].join(", ");
   }
-  const message = error instanceof Error ? error.message.split("\n")[0]?.trim() : undefined;
+  // Node adds advice on its own command line, which is not ours.
+  const message = error instanceof Error ? error.message.split(/\n|; if the root CA/)[0]?.trim() : undefined;
   return message || code || "unknown transport error";
 }
