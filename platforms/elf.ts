@@ -99,7 +99,7 @@ export function acceptsElf(platform: Platform, header: ElfHeader): boolean {
     rule.class === header.class &&
     rule.data === header.data &&
     rule.machine === header.machine &&
-    (header.flags & mask) >>> 0 === value &&
+    (header.flags & mask) === value &&
     (header.flags & without) === 0
   );
 }
