@@ -49,6 +49,8 @@ interface Ended {
   readonly stdout: string;
   readonly stderr: string;
   readonly timedOut: boolean;
+  readonly isMaxBuffer: boolean;
+  readonly signal?: string | undefined;
   readonly exitCode?: number | undefined;
   readonly code?: string | undefined;
 }
@@ -57,8 +59,13 @@ function refusal(source: string, ended: Ended): HelperAnswer {
   if (ended.stdout.trim() === NOT_FOUND) return { kind: "answered" };
   if (ended.timedOut)
     return { kind: "refused", problem: { source, detail: `no answer within ${TIMEOUT_MS / 1000} s` } };
+  if (ended.isMaxBuffer)
+    return { kind: "refused", problem: { source, detail: `it printed more than ${OUTPUT_CAP} bytes` } };
   const said = firstLine(ended.stderr) || firstLine(ended.stdout);
-  const how = ended.exitCode === undefined ? (ended.code ?? "it was killed") : `exit code ${ended.exitCode}`;
+  const how =
+    ended.exitCode === undefined
+      ? (ended.signal ?? ended.code ?? "no exit code")
+      : `exit code ${ended.exitCode}`;
   return { kind: "refused", problem: { source, detail: said === "" ? how : `${said} (${how})` } };
 }
 

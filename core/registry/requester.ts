@@ -16,6 +16,7 @@ import { createTokenStore, type TokenStore } from "./token-store.ts";
 import type { TransportFault } from "./transport-fault.ts";
 import type { CredentialProblem } from "./credential-entry.ts";
 import type { CredentialAnswer } from "./credentials.ts";
+import { registryHost } from "../oci/reference.ts";
 import { fail, ok, type Result } from "../result.ts";
 
 /** A request to a registry, before anything is known of scheme and login. */
@@ -71,7 +72,7 @@ const MAX_LOGIN_ROUNDS = 4;
 /** Begins without a connection; the first call decides how the later ones are sent. */
 export function createRequester(options: RequesterOptions): Requester {
   const { registry, tools } = options;
-  const origin = createOrigin(hostOf(registry), tools.http, options.plainHttp);
+  const origin = createOrigin(registryHost(registry), tools.http, options.plainHttp);
   const login = createLogin(options.credentials);
   const tokens = createTokenStore(tools, (token) => login.onToken(token));
   const authorizer = createAuthorizer({ login, tokens, origin: () => origin.challenger() });
@@ -190,8 +191,4 @@ async function raceAbort(work: Promise<unknown>, signal: AbortSignal | undefined
   signal.addEventListener("abort", stop, { once: true });
   await Promise.race([work, promise]);
   signal.removeEventListener("abort", stop);
-}
-
-function hostOf(registry: string): string {
-  return registry === "docker.io" ? "registry-1.docker.io" : registry;
 }

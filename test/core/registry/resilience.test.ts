@@ -1,10 +1,10 @@
 import { createServer } from "node:http";
-import { readFile } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { digestOf } from "../../../core/oci/digest.ts";
 import { listen, type FakeRegistry } from "../../support/fake-registry.ts";
 import type { Fault } from "../../support/faults.ts";
 import { fakeRegistry, testClient } from "../../support/registry-rig.ts";
+import { testCertificate } from "../../support/tls.ts";
 
 const INDEX = "application/vnd.oci.image.index.v1+json";
 const EMPTY = { schemaVersion: 2, mediaType: INDEX, manifests: [] };
@@ -145,20 +145,10 @@ test("gives up on a server that never answers", async () => {
   });
 });
 
-async function selfSigned(): Promise<FakeRegistry> {
-  const folder = new URL("../../../fixtures/tls/", import.meta.url);
-  const [key, cert] = await Promise.all(
-    ["key.pem", "cert.pem"].map((name) => readFile(new URL(name, folder), "utf8")),
-  );
-  const fake = await fakeRegistry({ tls: { key: key ?? "", cert: cert ?? "" } });
-  fake.addManifest("team/app", EMPTY, "v1");
-  return fake;
-}
-
 test.for([{ plainHttp: false }, { plainHttp: undefined }])(
   "refuses a certificate that nobody vouches for (plainHttp: $plainHttp)",
   async ({ plainHttp }) => {
-    const fake = await selfSigned();
+    const fake = await fakeRegistry({ tls: await testCertificate() });
     const { registry } = await testClient({ plainHttp: () => plainHttp });
     const result = await registry.manifest({ registry: fake.host, path: "team/app" }, "v1");
     expect(result).toMatchObject({
