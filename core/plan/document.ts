@@ -25,7 +25,7 @@ export function readDocument(file: SourceFile): ReadDocument {
   const problems = gatherProblems(file);
   const contents = compose(file.text, problems);
   if (contents === undefined) return { diagnostics: problems.all() };
-  const value = convert(contents, problems);
+  const value = convert(contents, file.text, problems);
   return { ...(value && { value }), diagnostics: problems.all() };
 }
 
@@ -63,6 +63,7 @@ function reportSecond(second: Document.Parsed, text: string, problems: Problems)
 
 /** State of one conversion: anchors by name as they come, and what each value weighs with its aliases written out. */
 interface Conversion {
+  readonly source: string;
   readonly problems: Problems;
   readonly anchors: Map<string, Value>;
   readonly weights: Map<Value, Weight>;
@@ -74,8 +75,8 @@ interface Weight {
   readonly depth: number;
 }
 
-function convert(contents: Node, problems: Problems): Value | undefined {
-  const state: Conversion = { problems, anchors: new Map(), weights: new Map(), refused: false };
+function convert(contents: Node, source: string, problems: Problems): Value | undefined {
+  const state: Conversion = { source, problems, anchors: new Map(), weights: new Map(), refused: false };
   const value = convertNode(contents, state, 0);
   return state.refused ? undefined : value;
 }
@@ -88,7 +89,7 @@ function convertNode(node: unknown, state: Conversion, depth: number): Value {
     ? convertMap(node, range, state, depth)
     : isSeq(node)
       ? convertList(node, range, state, depth)
-      : convertScalar(node, range);
+      : convertScalar(node, range, state);
   weigh(value, state);
   if (isAnchored(node)) state.anchors.set(node.anchor, value);
   return value;
@@ -105,17 +106,18 @@ function rangeOf(node: unknown): Range {
 }
 
 function nothing(range: Range): ScalarValue {
-  return { kind: "scalar", type: "null", text: "", data: null, range };
+  return { kind: "scalar", type: "null", text: "", data: null, raw: "", range };
 }
 
-function convertScalar(node: unknown, range: Range): ScalarValue {
+function convertScalar(node: unknown, range: Range, { source }: Conversion): ScalarValue {
   const data: unknown = isScalar(node) ? node.value : null;
   const written = isScalar(node) ? (node.source ?? "") : "";
   if (data === null) return nothing(range);
-  if (typeof data === "string") return { kind: "scalar", type: "text", text: data, data, range };
-  if (typeof data === "number") return { kind: "scalar", type: "number", text: written, data, range };
-  if (typeof data === "boolean") return { kind: "scalar", type: "boolean", text: written, data, range };
-  return { kind: "scalar", type: "other", text: written, data: null, range };
+  const scalar = { kind: "scalar", text: written, raw: source.slice(range.start, range.end), range } as const;
+  if (typeof data === "string") return { ...scalar, type: "text", text: data, data };
+  if (typeof data === "number") return { ...scalar, type: "number", data };
+  if (typeof data === "boolean") return { ...scalar, type: "boolean", data };
+  return { ...scalar, type: "other", data: null };
 }
 
 function convertList(node: YAMLSeq, range: Range, state: Conversion, depth: number): Value {

@@ -7,17 +7,19 @@ import type { Located, Value } from "./tree.ts";
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
-const REQUIRED_HINTS: Readonly<Record<string, string>> = {
-  version: "Add `version: 1` as the first line",
-  images: "Add `images:` with a name and what to build below it",
-  platforms: "List what to build, for instance `platforms: [linux/amd64, linux/arm64]`",
-  platform: "Add `platform:` with the platform that these settings are for",
-  id: "Add `id:` with the name that the Dockerfile uses",
-};
+const REQUIRED_HINTS = new Map(
+  Object.entries({
+    version: "Add `version: 1` as the first line",
+    images: "Add `images:` with a name and what to build below it",
+    platforms: "List what to build, for instance `platforms: [linux/amd64, linux/arm64]`",
+    platform: "Add `platform:` with the platform that these settings are for",
+    id: "Add `id:` with the name that the Dockerfile uses",
+  }),
+);
 
 /** What to write where a key that must be there is missing. */
 export function missingHint(key: string): string | undefined {
-  return REQUIRED_HINTS[key];
+  return REQUIRED_HINTS.get(key);
 }
 
 /** A schema violation in words; `range` where another place than the value itself shows it best. */
@@ -50,7 +52,7 @@ export function describeIssue(issue: Issue, path: Path, found: Located): Words {
 }
 
 function hintFor(path: Path): ProblemDetails {
-  const hint = REQUIRED_HINTS[String(path.at(-1))];
+  const hint = REQUIRED_HINTS.get(String(path.at(-1)));
   return { hint: hint ?? "Give it a value, or remove it" };
 }
 

@@ -11,27 +11,31 @@ type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
 /** Keys that later versions of the plan will know: a better answer than "unknown". */
-const LATER: Readonly<Record<string, string>> = {
-  needs: "Building one image from another of the same plan is not supported yet",
-  test: "Tests of the finished image are not supported yet",
-};
+const LATER = new Map(
+  Object.entries({
+    needs: "Building one image from another of the same plan is not supported yet",
+    test: "Tests of the finished image are not supported yet",
+  }),
+);
 
 /** What people write who come from other tools, where spelling alone does not lead to our key. */
-const SYNONYMS: Readonly<Record<string, string>> = {
-  "build-args": "args",
-  "build-arg": "args",
-  build_args: "args",
-  file: "dockerfile",
-  "build-contexts": "contexts",
-  additional_contexts: "contexts",
-  image: "tags",
-  names: "tags",
-  push: "tags",
-  targets: "images",
-  services: "images",
-  variables: "vars",
-  load: "output",
-};
+const SYNONYMS = new Map(
+  Object.entries({
+    "build-args": "args",
+    "build-arg": "args",
+    build_args: "args",
+    file: "dockerfile",
+    "build-contexts": "contexts",
+    additional_contexts: "contexts",
+    image: "tags",
+    names: "tags",
+    push: "tags",
+    targets: "images",
+    services: "images",
+    variables: "vars",
+    load: "output",
+  }),
+);
 
 /** Validates a plan against its schema and notes every violation where it stands. */
 export function checkSchema(root: Value, problems: Problems): void {
@@ -77,14 +81,14 @@ function reportUnknownKeys(keys: readonly string[], path: Path, value: Value, pr
   const known = keysAt(path);
   for (const { key, keyRange } of value.kind === "map" ? value.entries : []) {
     if (!unknown.has(key) || (path.length === 0 && key.startsWith(EXTENSION_PREFIX))) continue;
-    const later = path[0] === "images" ? LATER[key] : undefined;
+    const later = path[0] === "images" ? LATER.get(key) : undefined;
     if (later !== undefined) problems.error(keyRange, later, { hint: `Remove \`${key}\`` });
     else problems.error(keyRange, `Unknown key \`${key}\`${inPlace(path)}`, { hint: keyHint(key, known) });
   }
 }
 
 function keyHint(key: string, known: readonly string[]): string {
-  const synonym = SYNONYMS[key];
+  const synonym = SYNONYMS.get(key);
   const meant = synonym !== undefined && known.includes(synonym) ? synonym : nearest(key, known);
   return meant === undefined ? `Known here: ${known.join(", ")}` : `Did you mean \`${meant}\`?`;
 }

@@ -6,7 +6,9 @@
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   const limit = Math.max(1, Math.floor(word.length / 3));
   let best: { readonly candidate: string; readonly distance: number } | undefined;
+  let considered = 0;
   for (const candidate of candidates) {
+    if (++considered > MAX_CANDIDATES) break;
     if (candidate === word || Math.abs(candidate.length - word.length) > limit) continue;
     const distance = editDistance(plain(word), plain(candidate));
     if (distance <= limit && (best === undefined || distance < best.distance)) best = { candidate, distance };
@@ -14,8 +16,19 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best?.candidate;
 }
 
+/** A hint for a word that is none of the known ones: the one that was meant, or else all of them (or `otherwise`). */
+export function hintFor(
+  word: string,
+  known: readonly string[],
+  otherwise = `Known: ${known.join(", ")}`,
+): string {
+  const meant = nearest(word, known);
+  return meant === undefined ? otherwise : `Did you mean \`${meant}\`?`;
+}
+
 // Words of a hostile plan can be long; beyond this length nobody meant a known one.
 const MAX_LENGTH = 64;
+const MAX_CANDIDATES = 2000;
 
 function plain(word: string): string {
   return word.slice(0, MAX_LENGTH).toLowerCase().replaceAll("_", "-");

@@ -16,9 +16,14 @@ export interface Problems {
   readonly all: () => readonly Diagnostic[];
   /** Is there an error so far? */
   readonly failed: () => boolean;
+  /** Are there so many that more are not taken? */
+  readonly full: () => boolean;
   /** Was this very place already found to be wrong? Then what else it breaks is an echo. */
   readonly hasErrorAt: (range: Range) => boolean;
 }
+
+// More help nobody, and each costs time that a hostile plan could make long.
+const MAX_PROBLEMS = 1000;
 
 /**
  * An empty collection for one file. A problem that is met again, because many variants share its place, is kept once.
@@ -29,7 +34,7 @@ export function gatherProblems(file: SourceFile): Problems {
   const add = (severity: Diagnostic["severity"], range: Range, message: string, details: ProblemDetails) => {
     const place = `${range.start}:${range.end}`;
     const id = `${place}:${message}`;
-    if (found.has(id)) return;
+    if (found.has(id) || found.size >= MAX_PROBLEMS) return;
     if (severity === "error") wrong.add(place);
     const { hint, related } = details;
     found.set(id, {
@@ -46,6 +51,7 @@ export function gatherProblems(file: SourceFile): Problems {
     error: (range, message, details = {}) => add("error", range, message, details),
     warning: (range, message, details = {}) => add("warning", range, message, details),
     all: () => [...found.values()].toSorted(byPlace),
+    full: () => found.size >= MAX_PROBLEMS,
     failed: () => wrong.size > 0,
     hasErrorAt: (range) => wrong.has(`${range.start}:${range.end}`),
   };

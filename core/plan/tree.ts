@@ -13,6 +13,8 @@ export interface ScalarValue {
   /** The text itself, or for anything else what stands in the file (`1.10`, not 1.1). */
   readonly text: string;
   readonly data: string | number | boolean | null;
+  /** As it is written, quotes and escapes included: what stands at `range`. */
+  readonly raw: string;
   readonly range: Range;
 }
 

@@ -1,0 +1,134 @@
+import { isAbsolute, resolve } from "node:path";
+import { normalizePlatform } from "../../platforms/platform.ts";
+import { rangeOf } from "./fields.ts";
+import { nearest } from "./nearest.ts";
+import { complain, resolveText } from "./place.ts";
+import type { Place } from "./place.ts";
+import { readPlatform } from "./platforms.ts";
+import type { Builder, BuilderReach, BuilderTls } from "./plan.ts";
+import type { SourceFile } from "./source.ts";
+import type { Text, WrittenBuilder } from "./written.ts";
+
+/** Resolves the builders of a plan; those that are not usable are reported and left out. */
+export function resolveBuilders(
+  builders: readonly WrittenBuilder[],
+  file: SourceFile,
+  place: Place,
+): readonly Builder[] {
+  return builders.flatMap((builder) => {
+    const reach = reachOf(builder, place);
+    const platforms = builder.platforms?.flatMap((text) => {
+      const resolved = resolveText(text, place);
+      const platform = resolved && readPlatform(resolved, place.problems);
+      return platform === undefined ? [] : [normalizePlatform(platform)];
+    });
+    if (reach === undefined) return [];
+    const { name, range, maxParallelism } = builder;
+    return [
+      {
+        name,
+        reach,
+        ...(platforms && { platforms }),
+        ...(maxParallelism !== undefined && { maxParallelism }),
+        location: { file, range },
+      },
+    ];
+  });
+}
+
+function reachOf(builder: WrittenBuilder, place: Place): BuilderReach | undefined {
+  const { buildkit, buildx, name, range, tls } = builder;
+  if ((buildkit === undefined) === (buildx === undefined)) {
+    const hint = "Give it `buildkit:` with an address, or `buildx:` with the name of a buildx builder";
+    const message = buildkit === undefined ? "says not where it is" : "has two addresses";
+    if (!place.problems.hasErrorAt(range))
+      place.problems.error(range, `Builder \`${name}\` ${message}`, { hint });
+    return undefined;
+  }
+  if (buildx !== undefined) return buildxReach(buildx, builder, place);
+  const address = resolveText(buildkit, place);
+  if (address === undefined || buildkit === undefined) return undefined;
+  if (!isAddress(address.value, buildkit, place)) return undefined;
+  if (tls === undefined) return { kind: "buildkit", address: address.value };
+  return { kind: "buildkit", address: address.value, tls: tlsOf(builder, address.value, place) };
+}
+
+function buildxReach(text: Text, { tlsRange }: WrittenBuilder, place: Place): BuilderReach | undefined {
+  const name = resolveText(text, place)?.value;
+  if (tlsRange !== undefined) {
+    place.problems.error(
+      tlsRange,
+      "`tls` is for an address only; buildx knows its own builders' certificates",
+    );
+  }
+  if (name === undefined) return undefined;
+  // It becomes an argument of docker, which would take it for an option.
+  if (/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name)) return { kind: "buildx", builder: name };
+  return complain(text, `\`${name.slice(0, 60)}\` cannot be the name of a buildx builder`, undefined, place);
+}
+
+const SCHEMES = [
+  "unix",
+  "tcp",
+  "ssh",
+  "npipe",
+  "docker-container",
+  "podman-container",
+  "nerdctl-container",
+  "kube-pod",
+];
+const EXAMPLE = "Write for instance tcp://host:1234, unix:///path/of/socket or docker-container://name";
+
+function isAddress(address: string, text: Text, place: Place): boolean {
+  const [, scheme = "", rest = ""] = /^([A-Za-z][A-Za-z0-9+-]*):\/\/(.*)$/s.exec(address) ?? [];
+  if (SCHEMES.includes(scheme) && /^[^\s]+$/.test(rest)) {
+    if (scheme !== "tcp" || /:\d+$/.test(rest)) return true;
+    complain(
+      text,
+      "A tcp:// address needs a port",
+      `Write for instance tcp://${rest.slice(0, 60)}:1234`,
+      place,
+    );
+    return false;
+  }
+  const meant = nearest(scheme, SCHEMES);
+  const hint = meant === undefined ? EXAMPLE : `Did you mean ${meant}://${rest.slice(0, 100)}?`;
+  complain(text, `\`${address.slice(0, 200)}\` is no address of a BuildKit`, hint, place);
+  return false;
+}
+
+/** Certificates may lie anywhere: they are shown to the builder's host only, and mostly belong to the machine. */
+function tlsOf(builder: WrittenBuilder, address: string, place: Place): BuilderTls {
+  const { tls = [], tlsRange = builder.range } = builder;
+  if (!address.startsWith("tcp://")) place.problems.error(tlsRange, "`tls` is for tcp:// addresses only");
+  const values = new Map<string, string>();
+  for (const { key, value } of tls) {
+    const resolved = resolveText(value, place)?.value;
+    if (resolved === undefined) continue;
+    values.set(key, key === "servername" ? resolved : absolute(resolved, value, place));
+  }
+  const [caCert, cert, key, serverName] = ["ca", "cert", "key", "servername"].map((name) => values.get(name));
+  if ((cert === undefined) !== (key === undefined)) {
+    place.problems.error(tlsRange, "A client certificate needs both `cert` and `key`");
+  }
+  return {
+    ...(caCert && { caCert }),
+    ...(cert && { cert }),
+    ...(key && { key }),
+    ...(serverName && { serverName }),
+  };
+}
+
+function absolute(path: string, text: Text, { paths }: Place): string {
+  const resolved = isAbsolute(path) ? path : resolve(paths.directory, path);
+  const range = rangeOf(text);
+  paths.uses.set(`file:${resolved}`, {
+    path: resolved,
+    written: path,
+    kind: "file",
+    range,
+    role: "certificate",
+    anywhere: true,
+  });
+  return resolved;
+}

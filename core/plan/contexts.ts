@@ -1,0 +1,114 @@
+import { parseDigest } from "../oci/digest.ts";
+import { isValidTag, parseReference } from "../oci/reference.ts";
+import { usePath } from "./paths.ts";
+import { complain, resolveText } from "./place.ts";
+import type { Place, Resolved } from "./place.ts";
+import type { BuildContext, OciLayoutReference } from "./plan.ts";
+import type { Field, Text } from "./written.ts";
+
+/** Resolves the main context and the Dockerfile in it. */
+export function resolveSources(
+  context: Text | undefined,
+  dockerfile: Text | undefined,
+  fallback: Text,
+  place: Place,
+): { readonly context: BuildContext; readonly dockerfile: string } | undefined {
+  const main = resolveText(context ?? fallback, place);
+  const file = dockerfile === undefined ? undefined : resolveText(dockerfile, place);
+  const made = main && mainContext(main, place);
+  if (made === undefined || (dockerfile !== undefined && file === undefined)) return undefined;
+  const name = file?.value ?? "Dockerfile";
+  if (made.kind !== "local") return { context: made, dockerfile: name };
+  const wish = { kind: "file", role: "Dockerfile", base: made.path } as const;
+  const path = usePath(name, file?.text ?? context ?? fallback, wish, place.paths);
+  return path === undefined ? undefined : { context: made, dockerfile: path };
+}
+
+/** Resolves the named contexts. */
+export function resolveContexts(
+  fields: readonly Field[] | undefined,
+  place: Place,
+): Readonly<Record<string, BuildContext>> {
+  return Object.fromEntries(
+    (fields ?? []).flatMap(({ key, value }) => {
+      const text = resolveText(value, place);
+      const context = text && namedContext(text, place);
+      return context === undefined ? [] : [[key, context]];
+    }),
+  );
+}
+
+const REMOTE = /^(?:https?|git|ssh|git\+https?|git\+ssh):\/\/|^git@[\w.-]+:|^github\.com\//;
+const SCHEME = /^([a-z][a-z0-9+.-]*):/;
+
+function mainContext(text: Resolved, place: Place): BuildContext | undefined {
+  const scheme = SCHEME.exec(text.value)?.[1];
+  if (scheme === "docker-image" || scheme === "oci-layout") {
+    const hint = "Name it in `contexts`, and use a folder or URL here";
+    return complain(text.text, `\`${scheme}:\` can only be a named context`, hint, place);
+  }
+  return anyContext(text, scheme, place);
+}
+
+function namedContext(text: Resolved, place: Place): BuildContext | undefined {
+  const scheme = SCHEME.exec(text.value)?.[1];
+  if (scheme === "docker-image" && text.value.startsWith("docker-image://")) return imageContext(text, place);
+  if (scheme === "oci-layout" && text.value.startsWith("oci-layout://")) return layoutContext(text, place);
+  return anyContext(text, scheme, place);
+}
+
+function anyContext(text: Resolved, scheme: string | undefined, place: Place): BuildContext | undefined {
+  const { value } = text;
+  if (REMOTE.test(value)) return remoteContext(text, place);
+  if (scheme === "image" || scheme === "target") {
+    const message = "Building one image from another of the same plan is not supported yet";
+    return complain(text.text, message, "Use docker-image:// with an image that is in a registry", place);
+  }
+  if (scheme !== undefined && value.startsWith(`${scheme}://`)) {
+    const hint = "Use a folder, a git or http URL, docker-image:// or oci-layout://";
+    return complain(text.text, `\`${scheme}://\` is no kind of context`, hint, place);
+  }
+  if (value === "-")
+    return complain(text.text, "A context cannot come from standard input", "Name a folder", place);
+  const path = usePath(value, text.text, { kind: "folder", role: "context" }, place.paths);
+  return path === undefined ? undefined : { kind: "local", path };
+}
+
+function remoteContext({ value, text }: Resolved, place: Place): BuildContext | undefined {
+  const userinfo = /^[a-z+]+:\/\/([^/@]*)@/.exec(value)?.[1];
+  if (userinfo?.includes(":") === true || (userinfo !== undefined && /^(?:git\+)?https?:/.test(value))) {
+    const hint = "Pass them as the build secret GIT_AUTH_TOKEN";
+    return complain(text, "The URL of the context holds credentials", hint, place);
+  }
+  return { kind: "remote", url: value };
+}
+
+function imageContext({ value, text }: Resolved, place: Place): BuildContext | undefined {
+  const name = value.slice("docker-image://".length);
+  if (parseReference(name).ok) return { kind: "remote", url: value };
+  return complain(
+    text,
+    `\`${name.slice(0, 200)}\` is no image reference`,
+    "Write registry/repository:tag",
+    place,
+  );
+}
+
+/** `oci-layout://folder[:tag][@digest]`; buildx takes `latest` where there is neither. */
+function layoutContext({ value, text }: Resolved, place: Place): BuildContext | undefined {
+  const [, folder = "", tag, digest] =
+    /^oci-layout:\/\/(.*?)(?::([^/:@]+))?(?:@([^@]+))?$/s.exec(value) ?? [];
+  const reference = layoutReference(tag, digest);
+  if (reference === undefined || folder === "") {
+    const hint = "Write oci-layout://folder:tag or oci-layout://folder@sha256:...";
+    return complain(text, `\`${value.slice(0, 200)}\` names no image of an OCI layout`, hint, place);
+  }
+  const path = usePath(folder, text, { kind: "folder", role: "OCI layout" }, place.paths);
+  return path === undefined ? undefined : { kind: "oci-layout", path, reference };
+}
+
+function layoutReference(tag = "latest", digestText?: string): OciLayoutReference | undefined {
+  if (digestText === undefined) return isValidTag(tag) ? { kind: "tag", tag } : undefined;
+  const digest = parseDigest(digestText);
+  return digest && { kind: "digest", digest };
+}

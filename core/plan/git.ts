@@ -1,0 +1,131 @@
+import { execFile } from "node:child_process";
+
+/** The keys of `${git.*}`. */
+export const GIT_NAMES = [
+  "git.sha",
+  "git.short-sha",
+  "git.tag",
+  "git.branch",
+  "git.dirty",
+  "git.commit-date",
+  "git.commit-epoch",
+] as const;
+
+/** What git says of the checked-out commit; a name without value is missing. `why` tells why all are. */
+export interface GitFacts {
+  readonly values: ReadonlyMap<string, string>;
+  readonly why?: string;
+}
+
+/** Where git looks, with what environment, and whether the state of the work tree is wanted (which takes longer). */
+export interface GitQuestion {
+  readonly directory: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly dirty: boolean;
+}
+
+/** Asks git for the facts of the repository that holds a folder. Never fails: no git or no repository are facts too. */
+export async function readGit(question: GitQuestion): Promise<GitFacts> {
+  const log = await git(
+    ["log", "-1", "--no-show-signature", "--decorate=full", `--format=${FORMAT}`],
+    question,
+  );
+  if (!log.ok) return { values: new Map(), why: log.why };
+  const values = new Map(parseGitLog(log.stdout));
+  if (!question.dirty) return { values };
+  const status = await git(STATUS, question);
+  if (status.ok) values.set("git.dirty", status.stdout.trim() === "" ? "" : "true");
+  return { values };
+}
+
+const FORMAT = ["%H", "%h", "%cI", "%ct", "%D"].join("%x00");
+// As `git describe --dirty` has it, files that git does not track are no change.
+const STATUS = ["status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty"];
+
+/** Reads the answer of `git log` in our format. Exported for tests of answers that are hard to bring about. */
+export function parseGitLog(stdout: string): ReadonlyMap<string, string> {
+  const [sha = "", short = "", date = "", epoch = "", decorations = ""] = stdout.trim().split("\0");
+  // A name of a ref holds no space, so ", " can only be what git puts between them.
+  const refs = decorations.split(", ").filter((ref) => ref !== "");
+  const head = refs.find((ref) => ref.startsWith(HEAD));
+  const tags = refs.filter((ref) => ref.startsWith(TAG)).map((ref) => ref.slice(TAG.length));
+  const tag = tags.toSorted(byVersion).at(-1);
+  return new Map([
+    ["git.sha", sha],
+    ["git.short-sha", short],
+    ["git.commit-date", date],
+    ["git.commit-epoch", epoch],
+    ...(head === undefined ? [] : [["git.branch", head.slice(HEAD.length)] as const]),
+    ...(tag === undefined ? [] : [["git.tag", tag] as const]),
+  ]);
+}
+
+const HEAD = "HEAD -> refs/heads/";
+const TAG = "tag: refs/tags/";
+
+const numeric = new Intl.Collator("en", { numeric: true });
+
+/** Of several tags on one commit the highest version counts, and a release more than its candidates. */
+function byVersion(one: string, other: string): number {
+  const [a, b] = [splitCandidate(one), splitCandidate(other)];
+  return numeric.compare(a.version, b.version) || numeric.compare(a.rank, b.rank);
+}
+
+function splitCandidate(tag: string): { readonly version: string; readonly rank: string } {
+  const dash = tag.indexOf("-");
+  return dash === -1
+    ? { version: tag, rank: "~" }
+    : { version: tag.slice(0, dash), rank: tag.slice(dash + 1) };
+}
+
+type Answer = { readonly ok: true; readonly stdout: string } | { readonly ok: false; readonly why: string };
+
+/*
+ * The repository is not trusted: none of its configuration that names a program is to take effect. Objects that a
+ * partial clone lacks are not fetched, nothing is asked, nothing is written.
+ */
+const CONFIG = [
+  "core.fsmonitor=false",
+  "core.hooksPath=/dev/null",
+  "log.showSignature=false",
+  "protocol.allow=never",
+];
+const PASSED_ON = ["PATH", "HOME", "XDG_CONFIG_HOME", "SystemRoot", "USERPROFILE", "TMPDIR"] as const;
+const TIMEOUT_MS = 20_000;
+
+function git(args: readonly string[], { directory, env }: GitQuestion): Promise<Answer> {
+  const passed = Object.fromEntries(
+    PASSED_ON.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+  );
+  const options = {
+    cwd: directory,
+    env: {
+      ...passed,
+      LC_ALL: "C",
+      GIT_OPTIONAL_LOCKS: "0",
+      GIT_NO_LAZY_FETCH: "1",
+      GIT_TERMINAL_PROMPT: "0",
+    },
+    timeout: TIMEOUT_MS,
+    maxBuffer: 16 * 1024 * 1024,
+    windowsHide: true,
+  };
+  const all = ["--no-pager", ...CONFIG.flatMap((setting) => ["-c", setting]), ...args];
+  return new Promise((resolve) => {
+    execFile("git", all, options, (error, stdout, stderr) => {
+      resolve(error === null ? { ok: true, stdout } : { ok: false, why: reason(error, stderr) });
+    });
+  });
+}
+
+function reason(error: { readonly code?: unknown; readonly killed?: boolean }, stderr: string): string {
+  if (error.code === "ENOENT") return "git is not installed";
+  if (error.killed === true) return "git did not answer in time";
+  if (stderr.includes("not a git repository")) return "the plan is in no git repository";
+  if (stderr.includes("does not have any commits")) return "the repository has no commit yet";
+  if (stderr.includes("dubious ownership")) {
+    return "the repository belongs to another user, and git refuses it (git config safe.directory)";
+  }
+  const [line = ""] = stderr.trim().split("\n");
+  return `git said: ${line.slice(0, 200) || "nothing"}`;
+}

@@ -1,0 +1,63 @@
+import { rangeOf } from "./fields.ts";
+import { interpolate } from "./interpolate.ts";
+import type { Interpolation } from "./interpolate.ts";
+import type { Paths } from "./paths.ts";
+import type { Variables } from "./variables.ts";
+import type { Field, Text } from "./written.ts";
+
+/** Where texts of the plan are resolved: an image, a matrix cell, or one platform of it. */
+export interface Place extends Interpolation {
+  readonly paths: Paths;
+  readonly variables: Variables;
+}
+
+/** A resolved text that still knows where it came from. */
+export interface Resolved {
+  readonly value: string;
+  readonly text: Text;
+}
+
+/** Resolves texts; those that cannot be are reported and left out. */
+export function resolveTexts(texts: readonly Text[], place: Interpolation): readonly Resolved[] {
+  return texts.flatMap((text) => resolveText(text, place) ?? []);
+}
+
+/** Resolves one text. */
+export function resolveText(text: Text | undefined, place: Interpolation): Resolved | undefined {
+  const value = text && interpolate(text, place);
+  return text === undefined || value === undefined ? undefined : { value, text };
+}
+
+/** Resolves the values of fields. */
+export function resolveFields(
+  fields: readonly Field[] | undefined,
+  place: Interpolation,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    (fields ?? []).flatMap(({ key, value }) => {
+      const resolved = interpolate(value, place);
+      return resolved === undefined ? [] : [[key, resolved]];
+    }),
+  );
+}
+
+/** The field of a name. */
+export function field(fields: readonly Field[], key: string): Field | undefined {
+  return fields.find((each) => each.key === key);
+}
+
+/** Does any of the values use a name of this namespace itself? */
+export function mentions(fields: readonly Field[], namespace: "platform" | "matrix"): boolean {
+  return fields.some(({ value }) => new RegExp(`\\$\\{${namespace}(?![A-Za-z0-9_])`).test(value.value));
+}
+
+/** Reports something about a text, at its place. */
+export function complain(
+  text: Text,
+  message: string,
+  hint: string | undefined,
+  { problems }: Interpolation,
+): undefined {
+  problems.error(rangeOf(text), message, hint === undefined ? {} : { hint });
+  return undefined;
+}

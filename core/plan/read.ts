@@ -1,0 +1,115 @@
+import { readBuild } from "./read-build.ts";
+import { textOf, textsOf } from "./fields.ts";
+import type { Problems } from "./problems.ts";
+import { child } from "./tree.ts";
+import type { Entry, Value } from "./tree.ts";
+import type {
+  Field,
+  WrittenBuilder,
+  WrittenCell,
+  WrittenImage,
+  WrittenMatrix,
+  WrittenPlan,
+  WrittenPlatform,
+  WrittenVariable,
+} from "./written.ts";
+
+/**
+ * Reads a plan's values into their one form. Whatever the schema check refused is left out without a word, so that
+ * the rest of the plan can still be looked at.
+ */
+export function readPlan(root: Value, problems: Problems): WrittenPlan {
+  return {
+    variables: entriesOf(child(root, "vars")).map(readVariable),
+    builders: entriesOf(child(root, "builders")).map(readBuilder),
+    images: entriesOf(child(root, "images")).map((entry) => readImage(entry, problems)),
+  };
+}
+
+function entriesOf(value: Value | undefined): readonly Entry[] {
+  return value?.kind === "map" ? value.entries : [];
+}
+
+function itemsOf(value: Value | undefined): readonly Value[] {
+  return value?.kind === "list" ? value.items : [];
+}
+
+function flag(value: Value | undefined): boolean | undefined {
+  return value?.kind === "scalar" && typeof value.data === "boolean" ? value.data : undefined;
+}
+
+function readVariable({ key, keyRange, value }: Entry): WrittenVariable {
+  const fallback = textOf(value) ?? textOf(child(value, "default"));
+  const env = textOf(child(value, "env"))?.value;
+  return {
+    name: key,
+    range: keyRange,
+    ...(fallback && { default: fallback }),
+    ...(env !== undefined && { env }),
+    secret: flag(child(value, "secret")) ?? false,
+    required: flag(child(value, "required")) ?? false,
+  };
+}
+
+function readBuilder({ key, keyRange, value }: Entry): WrittenBuilder {
+  const [buildkit, buildx] = [textOf(child(value, "buildkit")), textOf(child(value, "buildx"))];
+  const platforms = child(value, "platforms");
+  const parallel = child(value, "max-parallelism");
+  const tls = child(value, "tls");
+  return {
+    name: key,
+    range: keyRange,
+    ...(buildkit && { buildkit }),
+    ...(buildx && { buildx }),
+    ...(platforms && { platforms: textsOf(platforms) }),
+    ...(parallel?.kind === "scalar" &&
+      typeof parallel.data === "number" && { maxParallelism: parallel.data }),
+    ...(tls && { tls: readTexts(tls), tlsRange: tls.range }),
+  };
+}
+
+/** The entries of a map that are text. */
+function readTexts(value: Value): readonly Field[] {
+  return entriesOf(value).flatMap(({ key, keyRange, value: inner }) => {
+    const text = textOf(inner);
+    return text === undefined ? [] : [{ key, keyRange, value: text }];
+  });
+}
+
+function readImage({ key, keyRange, value }: Entry, problems: Problems): WrittenImage {
+  const matrix = child(value, "matrix");
+  const has = (name: string) => child(value, name) !== undefined;
+  return {
+    name: key,
+    range: keyRange,
+    build: readBuild(value, problems),
+    platforms: itemsOf(child(value, "platforms")).flatMap((item) => readPlatform(item, problems) ?? []),
+    gives: { platforms: has("platforms"), results: has("tags") || has("output") },
+    tags: textsOf(child(value, "tags")),
+    ...(matrix?.kind === "map" && { matrix: readMatrix(matrix, keyOf(value, "matrix") ?? keyRange) }),
+  };
+}
+
+function keyOf(value: Value, key: string) {
+  return entriesOf(value).find((entry) => entry.key === key)?.keyRange;
+}
+
+function readPlatform(value: Value, problems: Problems): WrittenPlatform | undefined {
+  const platform = textOf(value) ?? textOf(child(value, "platform"));
+  if (platform === undefined) return undefined;
+  const required = flag(child(value, "required")) ?? true;
+  return { platform, required, build: value.kind === "map" ? readBuild(value, problems) : {} };
+}
+
+function readMatrix(value: Value, range: WrittenMatrix["range"]): WrittenMatrix {
+  const cells = (name: string): readonly WrittenCell[] =>
+    itemsOf(child(value, name)).map((item) => ({ range: item.range, fields: readTexts(item) }));
+  return {
+    range,
+    axes: entriesOf(value)
+      .filter(({ key }) => key !== "include" && key !== "exclude")
+      .map((entry) => ({ key: entry.key, values: textsOf(entry.value) })),
+    include: cells("include"),
+    exclude: cells("exclude"),
+  };
+}

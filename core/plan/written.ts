@@ -1,0 +1,121 @@
+import type { Emulation } from "./plan.ts";
+import type { Range } from "./source.ts";
+import type { ScalarValue } from "./tree.ts";
+
+/*
+ * The plan as it is written: validated in form, not yet interpolated. The forms that may be written in several ways
+ * (maps or lists, CSV or maps) are one here, and every text still knows its place.
+ */
+
+/** A text of the plan, or a part of one (the value in `KEY=value`), and where it begins within its scalar. */
+export interface Text {
+  readonly value: string;
+  readonly scalar: ScalarValue;
+  readonly offset: number;
+}
+
+/** A key with its value. */
+export interface Field {
+  readonly key: string;
+  readonly keyRange: Range;
+  readonly value: Text;
+}
+
+/** An item such as `type=local,dest=out`; `bare` are its parts without `=`. */
+export interface Attributes {
+  readonly range: Range;
+  readonly fields: readonly Field[];
+  readonly bare: readonly Text[];
+}
+
+export interface WrittenPlan {
+  readonly variables: readonly WrittenVariable[];
+  readonly builders: readonly WrittenBuilder[];
+  readonly images: readonly WrittenImage[];
+}
+
+export interface WrittenVariable {
+  readonly name: string;
+  readonly range: Range;
+  readonly default?: Text;
+  readonly env?: string;
+  readonly secret: boolean;
+  readonly required: boolean;
+}
+
+export interface WrittenBuilder {
+  readonly name: string;
+  readonly range: Range;
+  readonly buildkit?: Text;
+  readonly buildx?: Text;
+  readonly platforms?: readonly Text[];
+  readonly maxParallelism?: number;
+  readonly tls?: readonly Field[];
+  readonly tlsRange?: Range;
+}
+
+export interface WrittenImage {
+  readonly name: string;
+  readonly range: Range;
+  readonly build: WrittenBuild;
+  readonly platforms: readonly WrittenPlatform[];
+  /** Was something given for `platforms`, `tags` or `output`, be it usable or not? Then its absence is no problem of its own. */
+  readonly gives: { readonly platforms: boolean; readonly results: boolean };
+  readonly tags: readonly Text[];
+  readonly matrix?: WrittenMatrix;
+}
+
+export interface WrittenPlatform {
+  readonly platform: Text;
+  readonly required: boolean;
+  /** Settings of this platform alone. */
+  readonly build: WrittenBuild;
+}
+
+export interface WrittenMatrix {
+  readonly range: Range;
+  readonly axes: readonly WrittenAxis[];
+  readonly include: readonly WrittenCell[];
+  readonly exclude: readonly WrittenCell[];
+}
+
+export interface WrittenAxis {
+  readonly key: string;
+  readonly values: readonly Text[];
+}
+
+export interface WrittenCell {
+  readonly range: Range;
+  readonly fields: readonly Field[];
+}
+
+/** What to build and how; what is undefined was not said. */
+export interface WrittenBuild {
+  readonly context?: Text;
+  readonly dockerfile?: Text;
+  readonly target?: Text;
+  readonly args?: readonly Field[];
+  readonly contexts?: readonly Field[];
+  readonly labels?: readonly Field[];
+  readonly annotations?: readonly Field[];
+  readonly secrets?: readonly Attributes[];
+  readonly ssh?: readonly WrittenSsh[];
+  readonly cacheFrom?: readonly Attributes[];
+  readonly cacheTo?: readonly Attributes[];
+  readonly provenance?: WrittenAttestation;
+  readonly sbom?: WrittenAttestation;
+  readonly noCache?: boolean;
+  readonly pull?: boolean;
+  readonly output?: readonly Attributes[];
+  readonly emulation?: Emulation;
+  readonly timeoutMs?: number;
+}
+
+export interface WrittenSsh {
+  readonly id: string;
+  readonly range: Range;
+  readonly paths: readonly Text[];
+}
+
+/** `false`: none is made. */
+export type WrittenAttestation = false | Attributes;
