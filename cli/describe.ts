@@ -74,7 +74,7 @@ function explain(failure: Exclude<DescribedFailure, PlanInvalid>, context?: Vari
     case "confirm-unreadable":
     case "platform-mismatch":
     case "document-invalid":
-      return explainConfirm(failure);
+      return explainConfirm(failure, context);
     case "registry-unreachable":
     case "registry-tls-failed":
     case "registry-denied":

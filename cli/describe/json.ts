@@ -1,5 +1,5 @@
 import { formatPlatformFull } from "../../platforms/platform.ts";
-import { nameRepository } from "../text/names.ts";
+import { formatRepository } from "../../core/oci/reference.ts";
 import { positionOf } from "./source-frame.ts";
 import type { Position } from "./source-frame.ts";
 import type { DescribedFailure } from "./failure.ts";
@@ -68,5 +68,5 @@ function refusalJson({ kind, variant, considered }: RouteRefused): FailureJson {
 }
 
 function publishedJson({ kind, repository, digest }: ConfirmFailure): FailureJson {
-  return { kind, repository: nameRepository(repository), digest };
+  return { kind, repository: formatRepository(repository), digest };
 }

@@ -1,9 +1,9 @@
 import { formatBytes } from "../text/units.ts";
 import { formatPlatformFull } from "../../platforms/platform.ts";
-import { nameRepository } from "../text/names.ts";
+import { formatRepository } from "../../core/oci/reference.ts";
 import { loginAdvice, tlsAdvice } from "./advice.ts";
 import { unreachable } from "../unreachable.ts";
-import type { Explanation } from "./explanation.ts";
+import type { Explanation, VariantContext } from "./explanation.ts";
 import type { ConfirmFailure } from "../../core/publish/confirm.ts";
 import type {
   DigestMismatch,
@@ -64,12 +64,19 @@ export function explainRegistry(failure: RegistryFailure): Explanation {
 }
 
 /** Why what was pushed cannot be released, in words. */
-export function explainConfirm(failure: ConfirmFailure): Explanation {
-  const pushed = `${nameRepository(failure.repository)}@${failure.digest}`;
+export function explainConfirm(failure: ConfirmFailure, context?: VariantContext): Explanation {
+  const explanation = explainUnconfirmed(failure);
+  return context === undefined
+    ? explanation
+    : { ...explanation, headline: `${context.variant}: ${explanation.headline}` };
+}
+
+function explainUnconfirmed(failure: ConfirmFailure): Explanation {
+  const pushed = `${formatRepository(failure.repository)}@${failure.digest}`;
   switch (failure.kind) {
     case "confirm-unreadable": {
       const cause = explainRegistry(failure.cause);
-      const headline = `what was pushed to ${nameRepository(failure.repository)} cannot be read back`;
+      const headline = `what was pushed to ${formatRepository(failure.repository)} cannot be read back`;
       return { ...cause, headline, facts: [pushed, cause.headline, ...cause.facts] };
     }
     case "platform-mismatch":
@@ -107,7 +114,7 @@ function explain(
 
 function explainDenied(failure: RegistryDenied): Explanation {
   const used = failure.credential === undefined ? [] : [`with the credentials from ${failure.credential}`];
-  const headline = `${failure.registry} refused ${writes(failure) ? "to let us push" : "access"}${of(failure)}`;
+  const headline = `${writes(failure) ? "writing" : "reading"} ${subject(failure)} was refused`;
   return explain(failure, headline, [...answer(failure), ...used], [deniedAdvice(failure)]);
 }
 
@@ -123,7 +130,7 @@ function deniedAdvice(failure: RegistryDenied): string {
 function explainRejected(failure: RegistryRejected): Explanation {
   const body = failure.codes.length === 0 && failure.body !== undefined ? [`it said: ${failure.body}`] : [];
   const headline = `${failure.registry} answered ${failure.status}${of(failure)}`;
-  return explain(failure, headline, [...answer(failure), ...body], [rejectedAdvice(failure)]);
+  return explain(failure, headline, [...failure.codes.map(nameCode), ...body], [rejectedAdvice(failure)]);
 }
 
 function rejectedAdvice({ status, registry }: RegistryRejected): string {
@@ -158,7 +165,7 @@ function unreachableAdvice({ detail, registry }: RegistryUnreachable): readonly 
 }
 
 /** The registry's own words: status and the distribution specification's error codes. */
-function answer(failure: RegistryDenied | ManifestUnknown | RegistryRejected): readonly string[] {
+function answer(failure: RegistryDenied | ManifestUnknown): readonly string[] {
   return [`status ${failure.status}`, ...failure.codes.map(nameCode)];
 }
 

@@ -67,7 +67,8 @@ function selectedRows(progress: Progress, options: RowOptions): readonly Row[] {
     (a, b) => PRECEDENCE.indexOf(a.state) - PRECEDENCE.indexOf(b.state),
   );
   const fits = ranked.length <= options.height;
-  const chosen = new Set(fits ? ranked : ranked.slice(0, Math.max(0, options.height - 1)));
+  const begun = ranked.filter(({ state }) => state !== "waiting");
+  const chosen = new Set(fits ? ranked : begun.slice(0, Math.max(0, options.height - 1)));
   const shown = progress.variants.filter((variant) => chosen.has(variant));
   const rows = shown.map((variant): Row => ({
     kind: "variant",

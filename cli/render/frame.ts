@@ -33,6 +33,8 @@ const SPINNER_MS = 120;
 const ELAPSED = 6;
 const STEPS = 12;
 const GAP = segment("  ");
+/** A step's text is not wider, so that the times stay near. */
+const WIDEST_TEXT = 90;
 /** From this width on, step counts have their own column. */
 const ROOMY = 90;
 
@@ -62,7 +64,7 @@ function layoutOf(rows: readonly Row[], width: number): Layout {
   const execution = Math.max(0, ...variants.map((row) => row.variant.execution.length));
   const steps = width >= ROOMY ? STEPS : 0;
   const fixed = 2 + label + 2 + execution + 2 + (steps === 0 ? 0 : steps + 2) + 2 + ELAPSED;
-  return { label, execution, steps, text: Math.max(0, width - fixed) };
+  return { label, execution, steps, text: Math.min(WIDEST_TEXT, Math.max(0, width - fixed)) };
 }
 
 function segmentsOf(row: Row, layout: Layout, options: FrameOptions): readonly Segment[] {
@@ -141,9 +143,9 @@ function sum(progress: Progress, options: FrameOptions): readonly Segment[] {
   const moved = tags === 0 ? "" : `, ${tags === 1 ? "1 tag" : `${tags} tags`} moved`;
   const end = progress.endedMs ?? options.nowMs;
   return [
-    segment(countStates(progress.variants) + moved),
-    GAP,
     segment(formatDuration(end - progress.startedMs), "faint"),
+    GAP,
+    segment(countStates(progress.variants) + moved),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { formatPlatformFull } from "../../platforms/platform.ts";
 import { failureJson } from "../describe/json.ts";
-import { nameReference, nameRepository } from "../text/names.ts";
+import { formatReference, formatRepository } from "../../core/oci/reference.ts";
 import { plainLine } from "../text/safe.ts";
 import { unreachable } from "../unreachable.ts";
 import type { FailureJson } from "../describe/json.ts";
@@ -124,9 +124,9 @@ export function jsonEvent(event: RunEvent): JsonEvent {
     case "variant-done":
       return { schemaVersion, kind: event.kind, atMs, variant: event.variant, ...jsonOutcome(event.outcome) };
     case "index-put":
-      return { schemaVersion, ...event, repository: nameRepository(event.repository) };
+      return { schemaVersion, ...event, repository: formatRepository(event.repository) };
     case "tag-moved":
-      return { schemaVersion, ...event, tag: nameReference(event.tag) };
+      return { schemaVersion, ...event, tag: formatReference(event.tag) };
     case "variant-started":
     case "variant-pushed":
     case "release-stitched":

@@ -1,6 +1,6 @@
 import { palette } from "../text/colour.ts";
 import { plainLine } from "../text/safe.ts";
-import { nameReference, nameRepository } from "../text/names.ts";
+import { formatReference, formatRepository } from "../../core/oci/reference.ts";
 import { summarise } from "../describe.ts";
 import { count, formatBytes, formatDuration } from "../text/units.ts";
 import { unreachable } from "../unreachable.ts";
@@ -84,9 +84,9 @@ function linesOf(event: Spoken, tools: Tools): readonly string[] {
     case "release-stitched":
       return [`index ${event.digest}`];
     case "index-put":
-      return [`index pushed to ${nameRepository(event.repository)}`];
+      return [`index pushed to ${formatRepository(event.repository)}`];
     case "tag-moved":
-      return [colours.success(`tag moved: ${nameReference(event.tag)}`)];
+      return [colours.success(`tag moved: ${formatReference(event.tag)}`)];
     default:
       return unreachable(event);
   }

@@ -1,5 +1,5 @@
 import { formatPlatformFull } from "../../platforms/platform.ts";
-import { nameReference } from "../text/names.ts";
+import { formatReference } from "../../core/oci/reference.ts";
 import { plainLine } from "../text/safe.ts";
 import type { RunEvent, VariantOutcome } from "../../core/event.ts";
 import type { Vertex } from "../../core/buildkit/status.ts";
@@ -165,5 +165,5 @@ function finish(variant: Tracked, outcome: VariantOutcome): void {
 function applyToRelease(event: ReleaseEvent, release: Mutable<ReleaseProgress> | undefined): void {
   if (release === undefined) return;
   if (event.kind === "release-stitched") release.digest = event.digest;
-  if (event.kind === "tag-moved") release.tags = [...release.tags, nameReference(event.tag)];
+  if (event.kind === "tag-moved") release.tags = [...release.tags, formatReference(event.tag)];
 }

@@ -57,17 +57,17 @@ function block({ name, variants, index, tags }: ReleaseView, options: TableOptio
   const { strong } = palette(options.colour);
   return [
     strong(clipMiddle(name, options.width)),
-    ...renderTable(variants, COLUMNS, { ...options, indent: 2 }),
-    ...(index === undefined ? [] : [fact("index", fitted(index, options.width - 9), options)]),
-    ...tags.map((tag) => fact("tag", clipMiddle(tag, options.width - 9), options)),
+    ...renderTable(variants, COLUMNS, options),
+    ...(index === undefined ? [] : [fact("index", fitted(index, options.width - 7), options)]),
+    ...tags.map((tag) => fact("tag", clipMiddle(tag, options.width - 7), options)),
     ...tags
       .slice(0, 1)
-      .map((tag) => fact("pull", clipMiddle(`docker pull ${tag}`, options.width - 9), options)),
+      .map((tag) => fact("pull", clipMiddle(`docker pull ${tag}`, options.width - 7), options)),
   ];
 }
 
 function fact(name: string, text: string, options: TableOptions): string {
-  return `  ${palette(options.colour).faint(name.padEnd(5))}  ${text}`;
+  return `${palette(options.colour).faint(name.padEnd(5))}  ${text}`;
 }
 
 function fitted(digest: string, width: number): string {

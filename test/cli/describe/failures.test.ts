@@ -1,0 +1,212 @@
+import { describe as group, expect, test } from "vitest";
+import { describe, summarise } from "../../../cli/describe.ts";
+import { exitCode, exitCodeOf } from "../../../cli/describe/exit-code.ts";
+import { failureJson } from "../../../cli/describe/json.ts";
+import { failuresOfEachKind } from "../../support/failures.ts";
+import { MAKE_FAILED } from "../../support/run-events.ts";
+import type { VariantContext } from "../../../cli/describe/explanation.ts";
+import type { DescribedFailure } from "../../../cli/describe/failure.ts";
+import type { StepFailed } from "../../../core/buildkit/buildkit.ts";
+
+const PLAIN = { width: 100, colour: false };
+const EMULATED: VariantContext = {
+  variant: "app linux/arm64",
+  platform: "linux/arm64",
+  node: "managed",
+  execution: "emulated",
+};
+const NATIVE: VariantContext = { ...EMULATED, execution: "native" };
+const KINDS: readonly DescribedFailure[] = Object.values(failuresOfEachKind("QUOTE"));
+
+function redact(text: string): string {
+  return text.replaceAll("hunter2", "***");
+}
+
+function step(changes: Partial<StepFailed>): DescribedFailure {
+  return { kind: "step-failed", step: "[2/3] RUN make", message: "", log: [], ...changes };
+}
+
+group("the text of a failure", () => {
+  test.each(KINDS)("$kind", (failure) => {
+    expect(describe(failure, { ...PLAIN, context: EMULATED })).toMatchSnapshot();
+  });
+
+  test.each(Object.values(failuresOfEachKind("\u001b[2J\u001b]0;x\u0007\r\u202eend")))(
+    "$kind cannot steer the terminal",
+    (failure) => {
+      const text = describe(failure, { ...PLAIN, context: EMULATED }) + summarise(failure);
+      expect(text).not.toMatch(/[^\n\P{Cc}]|\u202e/u);
+    },
+  );
+
+  test("holds no secret", () => {
+    for (const failure of Object.values(failuresOfEachKind("hunter2"))) {
+      expect(describe(failure, { ...PLAIN, redact })).not.toContain("hunter2");
+    }
+  });
+
+  test("is coloured only where asked", () => {
+    for (const failure of KINDS) {
+      expect(describe(failure, PLAIN)).not.toContain("\u001b");
+      expect(describe(failure, { ...PLAIN, colour: true })).toContain("\u001b[31m");
+    }
+  });
+});
+
+group("advice for a build", () => {
+  test.each([
+    [
+      "a missing emulator",
+      step({ log: ["exec /bin/sh: exec format error"], exitCode: 1 }),
+      EMULATED,
+      /emulator is missing, run `buildx-plan doctor`/,
+    ],
+    [
+      "a crash that QEMU tells",
+      step({ log: ["qemu: uncaught target signal 11 (Segmentation fault) - core dumped"] }),
+      EMULATED,
+      /under QEMU's emulation of linux\/arm64 \(signal 11, Segmentation fault\)/,
+    ],
+    [
+      "SIGILL under emulation",
+      step({ exitCode: 132 }),
+      EMULATED,
+      /under QEMU's emulation of linux\/arm64 \(exit code 132, SIGILL\)/,
+    ],
+    ["SIGBUS under emulation", step({ exitCode: 135 }), EMULATED, /under QEMU/],
+    ["SIGSEGV under emulation", step({ exitCode: 139 }), EMULATED, /under QEMU.*SIGSEGV/],
+    ["SIGSEGV without emulation", step({ exitCode: 139 }), NATIVE, /SIGSEGV\); it ran without emulation/],
+    ["a kill", step({ exitCode: 137 }), NATIVE, /want of memory/],
+    ["a full disk", step({ log: ["write: no space left on device"] }), NATIVE, /disk is full/],
+    [
+      "a platform that the base lacks",
+      { kind: "solve-refused", message: "debian: no match for platform in manifest: not found" },
+      NATIVE,
+      /no variant for linux\/arm64/,
+    ],
+    [
+      "a private base image",
+      { kind: "solve-refused", message: "pull access denied, repository does not exist" },
+      NATIVE,
+      /docker login/,
+    ],
+    ["a timeout under emulation", { kind: "solve-timed-out", timeoutMs: 1000 }, EMULATED, /QEMU is slow/],
+  ] as const)("recognises %s", (_, failure, context, advice) => {
+    expect(describe(failure, { ...PLAIN, context })).toMatch(advice);
+  });
+
+  test("is not given where nothing is known", () => {
+    expect(describe(MAKE_FAILED, { ...PLAIN, context: EMULATED })).not.toContain("hint:");
+    expect(describe(step({ exitCode: 1 }), { ...PLAIN, context: EMULATED })).not.toContain("QEMU");
+  });
+});
+
+group("advice for a registry", () => {
+  const kinds = failuresOfEachKind("");
+  const denied = kinds["registry-denied"];
+  const { credential: _, ...anonymous } = denied;
+  const rejected = kinds["registry-rejected"];
+  const read = { ...denied.request, method: "GET" };
+
+  test.each<[string, DescribedFailure, RegExp]>([
+    [
+      "401 without credentials",
+      { ...anonymous, status: 401 },
+      /hint: Log in, then run again: docker login registry\.example$/,
+    ],
+    [
+      "401 with credentials",
+      { ...denied, status: 401 },
+      /not accepted: log in anew with docker login registry\.example/,
+    ],
+    ["403 on writing", denied, /write permission/],
+    ["403 on reading", { ...denied, request: read }, /may not read/],
+    ["429", { ...rejected, status: 429 }, /limits requests/],
+    ["413", { ...rejected, status: 413 }, /limits the size/],
+    [
+      "an unknown name",
+      { ...kinds["registry-unreachable"], detail: "getaddrinfo ENOTFOUND" },
+      /was not found: check its spelling/,
+    ],
+    [
+      "a closed port",
+      { ...kinds["registry-unreachable"], detail: "connect ECONNREFUSED" },
+      /is the registry running/,
+    ],
+    [
+      "a private CA",
+      kinds["registry-tls-failed"],
+      /NODE_EXTRA_CA_CERTS.*plain HTTP is spoken with loopback addresses only/,
+    ],
+    [
+      "BuildKit's 401",
+      { ...kinds["push-failed"], message: "unexpected status: 401 Unauthorized" },
+      /docker login registry\.example/,
+    ],
+    ["BuildKit's 403", { ...kinds["push-failed"], message: "denied: requested access" }, /write permission/],
+    ["BuildKit's TLS", { ...kinds["push-failed"], message: "x509: unknown authority" }, /private CA/],
+  ])("recognises %s", (_, failure, advice) => {
+    expect(describe(failure, PLAIN)).toMatch(advice);
+  });
+
+  test("names registry, request, attempts and the registry's own words", () => {
+    const text = describe({ ...denied, request: { ...denied.request, attempts: 3 } }, PLAIN);
+    expect(text).toContain("PUT https://registry.example/v2/team/app/manifests/1.2 (3 attempts)");
+    expect(text).toContain("status 403");
+    expect(text).toContain("DENIED");
+  });
+});
+
+group("the exit code", () => {
+  test.each<[number, readonly DescribedFailure["kind"][]]>([
+    [1, ["step-failed", "solve-refused", "solve-timed-out", "result-missing"]],
+    [2, ["plan-not-found", "plan-too-large", "plan-invalid", "override-invalid"]],
+    [
+      3,
+      [
+        "push-failed",
+        "confirm-unreadable",
+        "registry-denied",
+        "registry-unreachable",
+        "digest-mismatch",
+        "registry-tls-failed",
+      ],
+    ],
+    [4, ["platform-mismatch", "document-invalid"]],
+    [
+      5,
+      [
+        "tool-missing",
+        "builder-unreachable",
+        "builder-not-found",
+        "route-refused",
+        "managed-not-started",
+        "node-lost",
+      ],
+    ],
+    [130, ["solve-cancelled", "registry-cancelled"]],
+  ])("%i", (code, kinds) => {
+    const all = failuresOfEachKind("");
+    expect(kinds.map((kind) => exitCode(all[kind]))).toEqual(kinds.map(() => code));
+  });
+
+  test("of several failures is that of the first that is not only a cancellation", () => {
+    const { "solve-cancelled": cancelled, "push-failed": push, "step-failed": step } = failuresOfEachKind("");
+    expect(exitCodeOf([cancelled, push, step])).toBe(3);
+    expect(exitCodeOf([cancelled, cancelled])).toBe(130);
+    expect(exitCodeOf([])).toBe(0);
+  });
+});
+
+group("the machine's form", () => {
+  test("has the kind and plain facts of every failure", () => {
+    expect(KINDS.map(failureJson)).toMatchSnapshot();
+  });
+
+  test("holds no text of the plan and nothing of a build's settings", () => {
+    const text = JSON.stringify(KINDS.map(failureJson));
+    expect(text).not.toContain("plan-text");
+    expect(text).not.toContain('dockerfile":"/');
+    expect(text).not.toContain("context");
+  });
+});
