@@ -10,7 +10,7 @@ import type { Registry } from "../../core/registry/registry.ts";
 export interface TestClient {
   readonly registry: Registry;
   readonly waitsMs: readonly number[];
-  advance(ms: number): void;
+  readonly advance: (ms: number) => void;
 }
 
 /** Starts a fake registry that ends with the test. */

@@ -1,6 +1,11 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { chooseDemand, missingScope, parseChallenges } from "../../../core/registry/challenge.ts";
+import {
+  chooseDemand,
+  missingScope,
+  parseChallenges,
+  type Demand,
+} from "../../../core/registry/challenge.ts";
 
 const bearer = { realm: "https://auth.example/t", service: "reg" };
 
@@ -44,8 +49,15 @@ test.for([
   expect(parseChallenges(['Basic realm="fine"', header])).toBeUndefined();
 });
 
+function demand(...headers: readonly string[]): Demand | undefined {
+  return chooseDemand(parseChallenges(headers) ?? []);
+}
+
+function quote(text: string): string {
+  return `"${text.replace(/["\\]/g, "\\$&")}"`;
+}
+
 test("prefers Bearer, takes the first of several, and needs a realm for it", () => {
-  const demand = (...headers: readonly string[]) => chooseDemand(parseChallenges(headers) ?? []);
   expect(demand("Basic realm=x", 'Bearer realm="one"', 'Bearer realm="two"')).toEqual({
     kind: "bearer",
     realm: "one",
@@ -74,7 +86,6 @@ test("never throws, whatever a header says, and reads back what it is given", ()
   const value = fc.string();
   fc.assert(
     fc.property(value, value, (realm, scope) => {
-      const quote = (text: string) => `"${text.replace(/["\\]/g, "\\$&")}"`;
       const parsed = parseChallenges([`Bearer realm=${quote(realm)},scope=${quote(scope)}`]);
       expect(parsed).toEqual([{ scheme: "bearer", params: { realm, scope } }]);
     }),
