@@ -259,9 +259,9 @@ describe("the live view", () => {
     send(rig, events.log("app linux/amd64", "[2/3]", `${"x".repeat(3)}hunter2${"y".repeat(1996)}`));
     send(rig, events.failed("app linux/arm64", 1, { ...MAKE_FAILED, step: "[2/3] RUN hunter2" }));
     await rig.clock.advance(500);
-    expect(rig.screen.lines().join("\n")).not.toMatch(/hunter2|unter2/);
+    expect(rig.screen.lines().join("\n")).not.toMatch(/ter2/);
     await rig.live.end();
-    expect(rig.screen.lines().join("\n")).not.toMatch(/hunter2|unter2/);
+    expect(rig.screen.lines().join("\n")).not.toMatch(/ter2/);
     expect(rig.screen.lines().join("\n")).toContain("RUN ***");
   });
 
