@@ -3,7 +3,7 @@ import { layOut } from "./describe/explanation.ts";
 import { describePlan, explainUnreadable } from "./describe/plan.ts";
 import { explainConfirm, explainRegistry } from "./describe/registry.ts";
 import { explainSolve } from "./describe/solve.ts";
-import { explainRefusal, explainTool } from "./describe/tool.ts";
+import { explainInstall, explainRefusal, explainTool } from "./describe/tool.ts";
 import { unreachable } from "./unreachable.ts";
 import { visible } from "./text/safe.ts";
 import { count } from "./text/units.ts";
@@ -63,6 +63,9 @@ function explain(failure: Exclude<DescribedFailure, PlanInvalid>, context?: Vari
     case "builder-unsuitable":
     case "managed-not-started":
       return explainTool(failure);
+    case "install-failed":
+    case "install-cancelled":
+      return explainInstall(failure);
     case "step-failed":
     case "solve-refused":
     case "push-failed":

@@ -40,10 +40,12 @@ export function exitCode(failure: DescribedFailure): ExitCode {
     case "builder-not-found":
     case "builder-unsuitable":
     case "managed-not-started":
+    case "install-failed":
     case "node-lost":
       return 5;
     case "solve-cancelled":
     case "registry-cancelled":
+    case "install-cancelled":
       return 130;
     default:
       return unreachable(failure);

@@ -3,6 +3,7 @@ import { namePosition } from "./source-frame.ts";
 import { unreachable } from "../unreachable.ts";
 import type { Explanation } from "./explanation.ts";
 import type { ToolFailure } from "../../core/buildkit/buildkit.ts";
+import type { InstallFailure, InstallFailed } from "../../core/buildkit/install.ts";
 import type { RefusalReason, RouteRefused } from "../../core/route/route.ts";
 
 /** Why nothing can be built here, in words, and how to mend it. */
@@ -47,6 +48,27 @@ export function explainTool(failure: ToolFailure): Explanation {
       return unreachable(failure);
   }
 }
+
+/** Why a tool could not be installed, in words: every source that was tried, and why not. */
+export function explainInstall(failure: InstallFailure): Explanation {
+  if (failure.kind === "install-cancelled") {
+    return { headline: `interrupted while installing ${failure.tool}`, facts: [], advice: [] };
+  }
+  return {
+    headline: `${failure.tool} could not be installed`,
+    facts: failure.attempts.map(({ source, reason }) => `${SOURCES[source]}: ${reason}`),
+    advice: [
+      `Mend one of these and run \`buildx-plan setup\` again, or put ${failure.tool} on the PATH yourself.`,
+    ],
+  };
+}
+
+const SOURCES: Readonly<Record<InstallFailed["attempts"][number]["source"], string>> = {
+  path: "on the PATH",
+  installed: "installed before",
+  archive: "from the release archive",
+  go: "built with Go",
+};
 
 /** Why no node may build a variant, in words: every node with its reason. */
 export function explainRefusal({ variant, considered }: RouteRefused): Explanation {

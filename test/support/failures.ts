@@ -76,6 +76,15 @@ export function failuresOfEachKind(quote: string): {
     "node-lost": { kind: "node-lost", node: "arm", detail: quote },
     "result-missing": { kind: "result-missing", detail: quote },
     "solve-timed-out": { kind: "solve-timed-out", timeoutMs: 2_700_000, step: quote },
+    "install-failed": {
+      kind: "install-failed",
+      tool: "BuildKit",
+      attempts: [
+        { source: "path", reason: quote },
+        { source: "archive", reason: quote },
+      ],
+    },
+    "install-cancelled": { kind: "install-cancelled", tool: "BuildKit" },
     "solve-cancelled": { kind: "solve-cancelled" },
     "confirm-unreadable": {
       kind: "confirm-unreadable",

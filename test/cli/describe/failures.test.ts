@@ -181,10 +181,11 @@ group("the exit code", () => {
         "builder-not-found",
         "route-refused",
         "managed-not-started",
+        "install-failed",
         "node-lost",
       ],
     ],
-    [130, ["solve-cancelled", "registry-cancelled"]],
+    [130, ["solve-cancelled", "registry-cancelled", "install-cancelled"]],
   ])("%i", (code, kinds) => {
     const all = failuresOfEachKind("");
     expect(kinds.map((kind) => exitCode(all[kind]))).toEqual(kinds.map(() => code));
