@@ -1,0 +1,106 @@
+// `npm run demo`, `npm test` and `npm run bench` on a machine where nothing is installed yet: brings what is missing, says
+// so, and starts the real thing. Plain JavaScript for the Node that is there (20 or later), and no packages.
+// usage: node tools/bootstrap.mjs demo|test|bench [ARGUMENT...]
+import { mkdirSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { buildkit, buildx, hasDocker } from "./bootstrap/buildkit.mjs";
+import { debianPackages, emulators, registry, registryFolder } from "./bootstrap/debian.mjs";
+import { go, goPath, testPrograms, testTools } from "./bootstrap/go.mjs";
+import { cache, find, folders, isRoot, node, root } from "./bootstrap/host.mjs";
+import { distribution, packages } from "./bootstrap/npm.mjs";
+import { runVisibly, say, SetupError, timed } from "./bootstrap/say.mjs";
+import { demoBase } from "./demo-base.mjs";
+
+/** What each command needs, in the order in which one thing needs another. */
+function stepsOf(mode, withDocker) {
+  const emulation = ["runc", "qemu-user-static", "binfmt-support"];
+  const system = {
+    demo: [...emulation],
+    test: [...emulation, "skopeo", "git", "openssl"],
+    bench: [...emulation],
+  }[mode];
+  const ownBuildKit = mode !== "demo" || !withDocker || isRoot;
+  return [
+    packages,
+    debianPackages(["ca-certificates", ...system], withDocker),
+    emulators,
+    distribution,
+    ...(ownBuildKit ? [buildkit] : []),
+    registry,
+    demoBase,
+    ...(mode === "demo" ? [] : [go, buildx, testPrograms]),
+  ];
+}
+
+async function missingSteps(mode) {
+  const steps = stepsOf(mode, !isRoot && hasDocker());
+  const done = await Promise.all(steps.map((step) => step.isDone()));
+  return steps.filter((_, index) => !done[index]);
+}
+
+/** Looks again before each step: another set-up may have done it meanwhile. */
+async function prepare(mode) {
+  for (const step of await missingSteps(mode)) if (!(await step.isDone())) await timed(step.title, step.run);
+}
+
+/** One set-up of this user at a time: the kernel gives the lock back, however the set-up ends. */
+async function prepareAlone(mode) {
+  if ((await missingSteps(mode)).length === 0) return 0;
+  say("preparing what is missing on this machine; the first time, this takes minutes");
+  const flock = find("flock");
+  const self = [process.execPath, fileURLToPath(import.meta.url), "--prepare", mode];
+  mkdirSync(cache, { recursive: true, mode: 0o700 });
+  const [program, ...argv] = flock === undefined ? self : [flock, join(cache, "bootstrap.lock"), ...self];
+  return await runVisibly(program, argv);
+}
+
+/** The real thing finds all tools on its PATH. */
+function environment() {
+  const own = [
+    join(root, "node_modules", ".bin"),
+    testTools(),
+    folders.buildkit(),
+    folders.buildx(),
+    goPath(),
+  ];
+  const registries = find("docker-registry") === undefined ? [registryFolder] : [];
+  const system = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
+  return {
+    ...process.env,
+    PATH: [...own, ...registries, process.env.PATH, ...system].filter(Boolean).join(delimiter),
+    BUILDX_PLAN_TEST_TOOLS: testTools(),
+  };
+}
+
+function command(mode, argv) {
+  if (mode === "demo") return [join(root, "tools", "demo.ts"), ...argv];
+  if (mode === "bench") return [join(root, "bench", "run.ts"), ...argv];
+  const report = process.env.BUILDX_PLAN_TEST_REPORT;
+  const reporters =
+    report === undefined ? [] : ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  return [join(root, "node_modules", "vitest", "vitest.mjs"), "run", ...reporters, ...argv];
+}
+
+async function main([first, second, ...rest]) {
+  if (first === "--prepare") {
+    await prepare(second);
+    return 0;
+  }
+  if (!["demo", "test", "bench"].includes(first))
+    throw new SetupError("usage: node tools/bootstrap.mjs demo|test|bench [ARGUMENT...]");
+  if (process.platform !== "linux")
+    throw new SetupError(`${first} needs Linux: BuildKit's daemon and QEMU's user mode run nowhere else`);
+  const status = await prepareAlone(first);
+  if (status !== 0) return status;
+  const argv = second === undefined ? [] : [second, ...rest];
+  return await runVisibly(node, command(first, argv), { env: environment(), cwd: root });
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  say(error.message);
+  process.exitCode = 5;
+}

@@ -1,0 +1,117 @@
+// A Go toolchain where the machine has none, and the Go programs that the tests run against.
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { architecture, cache, find, isExecutable, root } from "./host.mjs";
+import { run, SetupError } from "./say.mjs";
+
+/** The version that tools/go.mod asks for, with the SHA-256 that go.dev publishes for its archives. */
+const GO = "1.26.8";
+const SHA256 = {
+  amd64: "d0f743b33e8d8945e6b1f432edd15785c70507121d6e2a723b21285eddf8b57b",
+  arm64: "211ffced9dcb9633a55eac6364816ec0ddd951389a740e88fa8b3337971bdda0",
+};
+const ownGo = join(cache, "go", GO);
+
+/** Folder of a `go` that builds our modules: the machine's own if it is new enough, or may fetch a newer one. */
+async function goFolder() {
+  const own = join(ownGo, "bin", "go");
+  const path = isExecutable(own) ? own : find("go");
+  if (path === undefined) return undefined;
+  const settings = JSON.parse(await run(path, ["env", "-json", "GOVERSION", "GOTOOLCHAIN"], { cwd: "/" }));
+  const [major, minor, patch] = (/(\d+)\.(\d+)\.?(\d*)/.exec(settings.GOVERSION) ?? []).slice(1).map(Number);
+  const [wantedMajor, wantedMinor, wantedPatch] = GO.split(".").map(Number);
+  const isNewEnough =
+    major > wantedMajor || minor > wantedMinor || (minor === wantedMinor && patch >= wantedPatch);
+  const mayFetch = minor >= 21 && settings.GOTOOLCHAIN !== "local";
+  return isNewEnough || mayFetch ? dirname(path) : undefined;
+}
+
+export const go = {
+  title: `fetching Go ${GO}`,
+  isDone: async () => (await goFolder()) !== undefined,
+  run: async () => {
+    const name = `go${GO}.linux-${architecture}.tar.gz`;
+    const wanted = SHA256[architecture];
+    const advice = `please install Go ${GO} or later (https://go.dev/dl)`;
+    if (wanted === undefined) throw new SetupError(advice);
+    const response = await fetch(`https://go.dev/dl/${name}`, { signal: AbortSignal.timeout(300_000) }).catch(
+      (error) => {
+        throw new SetupError(`go.dev: ${error.cause?.message ?? error.message}; ${advice}`);
+      },
+    );
+    if (!response.ok) throw new SetupError(`go.dev answers ${response.status}; ${advice}`);
+    const bytes = Buffer.from(await response.arrayBuffer());
+    const actual = createHash("sha256").update(bytes).digest("hex");
+    if (actual !== wanted) throw new SetupError(`${name} is not the expected file: its SHA-256 is ${actual}`);
+    const work = `${ownGo}.work`;
+    rmSync(work, { recursive: true, force: true });
+    mkdirSync(work, { recursive: true });
+    writeFileSync(join(work, name), bytes);
+    await run("tar", ["-xzf", name, "go"], { cwd: work });
+    renameSync(join(work, "go"), ownGo);
+    rmSync(work, { recursive: true, force: true });
+  },
+};
+
+/** The folder that goes to the front of the PATH for Go, if the machine's own is not enough. */
+export const goPath = () => (isExecutable(join(ownGo, "bin", "go")) ? join(ownGo, "bin") : undefined);
+
+const module = join(root, "tools", "test");
+const PROGRAMS = {
+  crane: "github.com/google/go-containerregistry/cmd/crane",
+  regctl: "github.com/regclient/regclient/cmd/regctl",
+  registry: "github.com/distribution/distribution/v3/cmd/registry",
+};
+
+/** Where the programs are: named after what they are built from. */
+export function testTools() {
+  const hash = createHash("sha256");
+  for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(module, file)));
+  return join(cache, "test-tools", hash.digest("hex").slice(0, 16));
+}
+
+export const testPrograms = {
+  title: `building ${Object.keys(PROGRAMS).join(", ")} with Go`,
+  isDone: () => Object.keys(PROGRAMS).every((name) => isExecutable(join(testTools(), name))),
+  run: async () => {
+    const work = `${testTools()}.work`;
+    rmSync(work, { recursive: true, force: true });
+    mkdirSync(join(work, "source"), { recursive: true });
+    mkdirSync(join(work, "out"));
+    for (const file of ["go.mod", "go.sum"]) copyFileSync(join(module, file), join(work, "source", file));
+    const path = [goPath(), process.env.PATH].filter(Boolean).join(":");
+    // The machine's own settings say where modules come from; what is built and how is ours to say.
+    const env = {
+      ...process.env,
+      PATH: path,
+      CGO_ENABLED: "0",
+      GO111MODULE: "on",
+      GOFLAGS: "-mod=readonly",
+      GOWORK: "off",
+    };
+    for (const name of ["GOOS", "GOARCH", "GOBIN"]) delete env[name];
+    const build = [
+      "build",
+      "-C",
+      join(work, "source"),
+      "-trimpath",
+      "-ldflags",
+      "-s -w",
+      "-o",
+      join(work, "out"),
+    ];
+    await run(find("go") ?? join(goPath() ?? "", "go"), [...build, ...Object.values(PROGRAMS)], { env });
+    if (existsSync(testTools())) rmSync(testTools(), { recursive: true });
+    renameSync(join(work, "out"), testTools());
+    rmSync(work, { recursive: true, force: true });
+  },
+};
