@@ -1,8 +1,14 @@
-import type { Platform } from "../../platforms/platform.ts";
-import type { Descriptor } from "../oci/descriptor.ts";
+import { normalizePlatform, samePlatform, type Platform } from "../../platforms/platform.ts";
+import { attestedDigest, isAttestation } from "../oci/attestation.ts";
+import type { Descriptor, Document } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
+import { parseDocument, parseImageConfig, type Index, type Manifest } from "../oci/documents.ts";
+import { isImageConfig } from "../oci/media-type.ts";
 import type { Repository } from "../oci/reference.ts";
-import type { RegistryFailure } from "../registry/registry.ts";
+import type { Registry, RegistryFailure } from "../registry/registry.ts";
+import type { Timing } from "../registry/retry.ts";
+import { systemTiming } from "../registry/timing.ts";
+import { fail, ok, type Result } from "../result.ts";
 
 /** What the registry really holds for a variant: read back, and its platform verified against the image config. */
 export interface PublishedManifest {
@@ -38,3 +44,176 @@ export type ConfirmFailure =
       readonly digest: Digest;
       readonly detail: string;
     };
+
+/** What a solve says it has pushed, and what the plan wants it to be. */
+export interface Confirmation {
+  readonly variant: string;
+  readonly platform: Platform;
+  readonly repository: Repository;
+  readonly digest: Digest;
+  /** Annotations that the plan gives its entry in the index. */
+  readonly annotations: Readonly<Record<string, string>>;
+  /** For waits; the real clock unless a test has its own. */
+  readonly timing?: Pick<Timing, "sleep">;
+}
+
+/**
+ * Reads back what was pushed for a variant, and checks it: one image for the declared platform (by its own config), whole,
+ * with the attestations that speak of it. Bytes and digests were checked by the registry client.
+ */
+export async function confirmVariant(
+  registry: Registry,
+  wanted: Confirmation,
+  signal?: AbortSignal,
+): Promise<Result<PublishedManifest, ConfirmFailure>> {
+  const reader = createReader(registry, wanted, signal);
+  const image = await findImage(reader, wanted);
+  if (!image.ok) return image;
+  const { descriptor, manifest, attestations } = image.value;
+  const config = await readConfig(reader, manifest, wanted);
+  if (!config.ok) return config;
+  const declared = normalizePlatform(wanted.platform);
+  const actual = normalizePlatform(config.value);
+  if (!samePlatform(withoutVersion(declared), withoutVersion(actual)))
+    return fail({ kind: "platform-mismatch", ...placeOf(wanted), declared, actual });
+  const { mediaType, digest, size } = descriptor;
+  const annotations = Object.keys(wanted.annotations).length === 0 ? {} : { annotations: wanted.annotations };
+  return ok({
+    variant: wanted.variant,
+    platform: declared,
+    manifest: { mediaType, digest, size, platform: completed(declared, actual), ...annotations },
+    attestations,
+    size: manifest.layers.reduce((sum, layer) => sum + layer.size, manifest.config.size),
+    layers: manifest.layers,
+  });
+}
+
+/**
+ * Is the same digest in another repository, too? Enough where {@link confirmVariant} has looked at the content once:
+ * the same digest is the same content.
+ */
+export async function confirmPresent(
+  registry: Registry,
+  wanted: Pick<Confirmation, "repository" | "digest" | "timing">,
+  signal?: AbortSignal,
+): Promise<Result<void, ConfirmFailure>> {
+  const read = await createReader(registry, wanted, signal).manifest(wanted.digest);
+  return read.ok ? ok(undefined) : read;
+}
+
+interface Reader {
+  manifest(digest: Digest): Promise<Result<Document, ConfirmFailure>>;
+  blob(descriptor: Descriptor): Promise<Result<Uint8Array, ConfirmFailure>>;
+}
+
+interface FoundImage {
+  readonly descriptor: Descriptor;
+  readonly manifest: Manifest;
+  readonly attestations: readonly Descriptor[];
+}
+
+// Some registries need a moment until what they took can be read: 404 right after a push is not yet an answer.
+const READ_WAITS_MS = [250, 500, 1_000, 2_000];
+
+function createReader(
+  registry: Registry,
+  wanted: Pick<Confirmation, "repository" | "digest" | "timing">,
+  signal: AbortSignal | undefined,
+): Reader {
+  const { sleep } = wanted.timing ?? systemTiming;
+  const patiently = async <T>(
+    read: () => Promise<Result<T, RegistryFailure>>,
+  ): Promise<Result<T, ConfirmFailure>> => {
+    let result = await read();
+    for (const waitMs of READ_WAITS_MS) {
+      if (result.ok || result.error.kind !== "manifest-unknown") break;
+      await sleep(waitMs, signal);
+      result = await read();
+    }
+    return result.ok ? result : fail({ kind: "confirm-unreadable", ...placeOf(wanted), cause: result.error });
+  };
+  return {
+    manifest: (digest) => patiently(() => registry.manifest(wanted.repository, digest, signal)),
+    blob: (descriptor) =>
+      patiently(() => registry.blob(wanted.repository, descriptor, signal === undefined ? {} : { signal })),
+  };
+}
+
+// With attestations, BuildKit pushes an index even for one platform: its image is what the release's index will name.
+async function findImage(reader: Reader, wanted: Confirmation): Promise<Result<FoundImage, ConfirmFailure>> {
+  const pushed = await readDocument(reader, wanted.digest, wanted);
+  if (!pushed.ok) return pushed;
+  const { document, descriptor } = pushed.value;
+  if (document.kind === "manifest") return ok({ descriptor, manifest: document, attestations: [] });
+  const attestations = document.manifests.filter(isAttestation);
+  const images = document.manifests.filter((entry) => !isAttestation(entry));
+  const [image] = images;
+  if (image === undefined || images.length > 1)
+    return invalid(wanted, `an index of ${images.length} images where one was pushed`);
+  const stray = attestations.find((entry) => attestedDigest(entry) !== image.digest);
+  if (stray !== undefined) return invalid(wanted, `attestation ${stray.digest} speaks of another image`);
+  const child = await readDocument(reader, image.digest, wanted);
+  if (!child.ok) return child;
+  if (child.value.document.kind !== "manifest")
+    return invalid(wanted, `${image.digest} is an index in an index`);
+  if (child.value.descriptor.size !== image.size)
+    return invalid(wanted, `${image.digest} has ${child.value.descriptor.size} bytes, not ${image.size}`);
+  return ok({ descriptor: child.value.descriptor, manifest: child.value.document, attestations });
+}
+
+async function readDocument(
+  reader: Reader,
+  digest: Digest,
+  wanted: Confirmation,
+): Promise<Result<{ readonly document: Manifest | Index; readonly descriptor: Descriptor }, ConfirmFailure>> {
+  const read = await reader.manifest(digest);
+  if (!read.ok) return read;
+  const parsed = parseDocument(read.value.bytes);
+  if (!parsed.ok) return invalid(wanted, `${digest}: ${parsed.error.detail}`);
+  return ok({
+    document: parsed.value,
+    descriptor: { ...read.value.descriptor, mediaType: parsed.value.mediaType },
+  });
+}
+
+async function readConfig(
+  reader: Reader,
+  manifest: Manifest,
+  wanted: Confirmation,
+): Promise<Result<Platform, ConfirmFailure>> {
+  const { config } = manifest;
+  if (!isImageConfig(config.mediaType))
+    return invalid(wanted, `the config's media type ${config.mediaType} is not that of an image`);
+  const bytes = await reader.blob(config);
+  if (!bytes.ok) return bytes;
+  const parsed = parseImageConfig(bytes.value);
+  return parsed.ok
+    ? ok(parsed.value.platform)
+    : invalid(wanted, `config ${config.digest}: ${parsed.error.detail}`);
+}
+
+// A declared os.version wins over the base image's, as in BuildKit (frontend/dockerui, normalizePlatform).
+function completed(declared: Platform, actual: Platform): Platform {
+  const osVersion = declared.osVersion ?? actual.osVersion;
+  const osFeatures = declared.osFeatures ?? actual.osFeatures;
+  return {
+    ...declared,
+    ...(osVersion === undefined ? {} : { osVersion }),
+    ...(osFeatures === undefined ? {} : { osFeatures }),
+  };
+}
+
+function withoutVersion({ os, architecture, variant }: Platform): Platform {
+  return { os, architecture, ...(variant === undefined ? {} : { variant }) };
+}
+
+function placeOf({ repository, digest }: Pick<Confirmation, "repository" | "digest">): {
+  readonly repository: Repository;
+  readonly digest: Digest;
+} {
+  return { repository, digest };
+}
+
+function invalid(wanted: Confirmation, detail: string): Result<never, ConfirmFailure> {
+  return fail({ kind: "document-invalid", ...placeOf(wanted), detail });
+}
