@@ -1,8 +1,7 @@
 import { Composer, isAlias, isMap, isScalar, isSeq, Parser } from "yaml";
 import type { Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from "yaml";
-import { gatherProblems } from "./problems.ts";
 import type { Problems } from "./problems.ts";
-import type { Diagnostic, Range, SourceFile } from "./source.ts";
+import type { Range, SourceFile } from "./source.ts";
 import { reportSyntaxError } from "./syntax.ts";
 import type { Entry, MapValue, ScalarValue, Value } from "./tree.ts";
 
@@ -11,22 +10,19 @@ export const MAX_DEPTH = 48;
 /** How many values a plan may have once its aliases are written out: the measure against alias bombs. */
 export const MAX_VALUES = 200_000;
 
-/** What a file says, as far as it could be read; `value` is undefined where it says nothing, or nothing usable. */
-export interface ReadDocument {
-  readonly value?: Value;
-  readonly diagnostics: readonly Diagnostic[];
-}
-
 /**
- * Reads a file as one YAML 1.2 document with `<<` merge keys. Never throws: what cannot be read, or should not be
- * (duplicate keys, alias bombs, unknown tags, several documents), is a diagnostic.
+ * Reads a file as one YAML 1.2 document with `<<` merge keys; undefined where there is nothing usable. Never throws:
+ * what cannot be read, or should not be (duplicate keys, alias bombs, unknown tags, several documents), is a problem.
  */
-export function readDocument(file: SourceFile): ReadDocument {
-  const problems = gatherProblems(file);
+export function readDocument(file: SourceFile, problems: Problems): Value | undefined {
   const contents = compose(file.text, problems);
-  if (contents === undefined) return { diagnostics: problems.all() };
-  const value = convert(contents, file.text, problems);
-  return { ...(value && { value }), diagnostics: problems.all() };
+  if (contents !== undefined) return convert(contents, file.text, problems);
+  if (!problems.failed()) {
+    problems.error({ start: 0, end: 0 }, "The plan is empty", {
+      hint: "`buildx-plan init` writes a first one",
+    });
+  }
+  return undefined;
 }
 
 /** The first problem only: what follows a syntax error are mostly its echoes. */

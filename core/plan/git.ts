@@ -1,21 +1,6 @@
 import { execFile } from "node:child_process";
-
-/** The keys of `${git.*}`. */
-export const GIT_NAMES = [
-  "git.sha",
-  "git.short-sha",
-  "git.tag",
-  "git.branch",
-  "git.dirty",
-  "git.commit-date",
-  "git.commit-epoch",
-] as const;
-
-/** What git says of the checked-out commit; a name without value is missing. `why` tells why all are. */
-export interface GitFacts {
-  readonly values: ReadonlyMap<string, string>;
-  readonly why?: string;
-}
+import { GIT_LOG_FORMAT, parseGitLog } from "./git-facts.ts";
+import type { GitFacts } from "./git-facts.ts";
 
 /** Where git looks, with what environment, and whether the state of the work tree is wanted (which takes longer). */
 export interface GitQuestion {
@@ -27,7 +12,7 @@ export interface GitQuestion {
 /** Asks git for the facts of the repository that holds a folder. Never fails: no git or no repository are facts too. */
 export async function readGit(question: GitQuestion): Promise<GitFacts> {
   const log = await git(
-    ["log", "-1", "--no-show-signature", "--decorate=full", `--format=${FORMAT}`],
+    ["log", "-1", "--no-show-signature", "--decorate=full", `--format=${GIT_LOG_FORMAT}`],
     question,
   );
   if (!log.ok) return { values: new Map(), why: log.why };
@@ -38,45 +23,8 @@ export async function readGit(question: GitQuestion): Promise<GitFacts> {
   return { values };
 }
 
-const FORMAT = ["%H", "%h", "%cI", "%ct", "%D"].join("%x00");
 // As `git describe --dirty` has it, files that git does not track are no change.
 const STATUS = ["status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty"];
-
-/** Reads the answer of `git log` in our format. Exported for tests of answers that are hard to bring about. */
-export function parseGitLog(stdout: string): ReadonlyMap<string, string> {
-  const [sha = "", short = "", date = "", epoch = "", decorations = ""] = stdout.trim().split("\0");
-  // A name of a ref holds no space, so ", " can only be what git puts between them.
-  const refs = decorations.split(", ").filter((ref) => ref !== "");
-  const head = refs.find((ref) => ref.startsWith(HEAD));
-  const tags = refs.filter((ref) => ref.startsWith(TAG)).map((ref) => ref.slice(TAG.length));
-  const tag = tags.toSorted(byVersion).at(-1);
-  return new Map([
-    ["git.sha", sha],
-    ["git.short-sha", short],
-    ["git.commit-date", date],
-    ["git.commit-epoch", epoch],
-    ...(head === undefined ? [] : [["git.branch", head.slice(HEAD.length)] as const]),
-    ...(tag === undefined ? [] : [["git.tag", tag] as const]),
-  ]);
-}
-
-const HEAD = "HEAD -> refs/heads/";
-const TAG = "tag: refs/tags/";
-
-const numeric = new Intl.Collator("en", { numeric: true });
-
-/** Of several tags on one commit the highest version counts, and a release more than its candidates. */
-function byVersion(one: string, other: string): number {
-  const [a, b] = [splitCandidate(one), splitCandidate(other)];
-  return numeric.compare(a.version, b.version) || numeric.compare(a.rank, b.rank);
-}
-
-function splitCandidate(tag: string): { readonly version: string; readonly rank: string } {
-  const dash = tag.indexOf("-");
-  return dash === -1
-    ? { version: tag, rank: "~" }
-    : { version: tag.slice(0, dash), rank: tag.slice(dash + 1) };
-}
 
 type Answer = { readonly ok: true; readonly stdout: string } | { readonly ok: false; readonly why: string };
 

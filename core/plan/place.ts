@@ -3,12 +3,19 @@ import { interpolate } from "./interpolate.ts";
 import type { Interpolation } from "./interpolate.ts";
 import type { Paths } from "./paths.ts";
 import type { Variables } from "./variables.ts";
+import type { SourceFile } from "./source.ts";
 import type { Field, Text } from "./written.ts";
 
 /** Where texts of the plan are resolved: an image, a matrix cell, or one platform of it. */
 export interface Place extends Interpolation {
   readonly paths: Paths;
   readonly variables: Variables;
+}
+
+/** What all images share: the names of variables and of the run, the folder, and the environment for secrets. */
+export interface PlanPlace extends Place {
+  readonly file: SourceFile;
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** A resolved text that still knows where it came from. */

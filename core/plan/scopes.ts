@@ -1,7 +1,7 @@
 import { formatPlatform, formatPlatformFull } from "../../platforms/platform.ts";
 import type { Platform } from "../../platforms/platform.ts";
-import { GIT_NAMES } from "./git.ts";
-import type { GitFacts } from "./git.ts";
+import { GIT_NAMES } from "./git-facts.ts";
+import type { GitFacts } from "./git-facts.ts";
 import type { Meaning, Scope } from "./interpolate.ts";
 import type { Cell } from "./matrix.ts";
 

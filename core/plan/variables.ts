@@ -1,6 +1,7 @@
 import { interpolate } from "./interpolate.ts";
 import type { Meaning, Scope } from "./interpolate.ts";
 import type { Problems } from "./problems.ts";
+import { within } from "./scopes.ts";
 import type { WrittenVariable } from "./written.ts";
 
 /** The plan's variables with their values. */
@@ -29,6 +30,8 @@ export interface VariableSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** What defaults may use besides other variables. */
   readonly outer: Scope;
+  /** What they may not use, with the reason. */
+  readonly placeless: Scope;
   readonly problems: Problems;
 }
 
@@ -98,11 +101,14 @@ interface Resolving extends VariableSources {
   readonly scope: Scope;
 }
 
-function valueOf(variable: WrittenVariable, { overrides, env, scope, problems }: Resolving): Meaning {
+function valueOf(
+  variable: WrittenVariable,
+  { overrides, env, scope, placeless, problems }: Resolving,
+): Meaning {
   const given = overrides.get(variable.name) ?? (variable.env === undefined ? undefined : env[variable.env]);
   if (given !== undefined) return { kind: "value", value: given };
   if (variable.default === undefined) return noValue(variable);
-  const value = interpolate(variable.default, { scope, problems });
+  const value = interpolate(variable.default, { scope: within(placeless, scope), problems });
   return value === undefined ? { kind: "failed" } : { kind: "value", value };
 }
 

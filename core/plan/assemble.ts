@@ -1,0 +1,115 @@
+import { fail, ok } from "../result.ts";
+import type { Result } from "../result.ts";
+import { resolveBuilders } from "./builders.ts";
+import { readDocument } from "./document.ts";
+import { expandImage } from "./expand.ts";
+import type { GitFacts } from "./git-facts.ts";
+import { checkSchema } from "./issues.ts";
+import type { Paths } from "./paths.ts";
+import type { PlanPlace } from "./place.ts";
+import type { LoadOptions, Plan, PlanFailure, PlannedRelease } from "./plan.ts";
+import { gatherProblems } from "./problems.ts";
+import type { Problems } from "./problems.ts";
+import { readPlan } from "./read.ts";
+import { checkRules } from "./rules.ts";
+import { refusing, runScope, within } from "./scopes.ts";
+import { readOverrides, selectReleases } from "./select.ts";
+import type { SourceFile } from "./source.ts";
+import { locate } from "./tree.ts";
+import type { Value } from "./tree.ts";
+import { checkVariables, resolveVariables } from "./variables.ts";
+import type { WrittenPlan } from "./written.ts";
+
+/** A plan's text with what it takes to make a plan of it; what asks the world is a parameter. */
+export interface PlanSource {
+  readonly file: SourceFile;
+  readonly directory: string;
+  readonly options: Pick<LoadOptions, "env" | "set" | "images" | "only" | "run">;
+  /** Called only where the plan uses git; `dirty` where it asks for the state of the work tree. */
+  readonly readGit: (dirty: boolean) => Promise<GitFacts>;
+  /** Looks for the files that a plan names, and reports what is wrong with them. */
+  readonly checkPaths: (paths: Paths) => Promise<void>;
+}
+
+/** From text to plan: read, check the form, resolve, expand, check the rules, look at the files, select. */
+export async function assemblePlan(source: PlanSource): Promise<Result<Plan, PlanFailure>> {
+  const { file, options } = source;
+  const problems = gatherProblems(file);
+  const document = readDocument(file, problems);
+  if (document === undefined) return invalid(problems);
+  const written = readWritten(document, problems);
+  const overrides = readOverrides(
+    options.set,
+    written.variables.map(({ name }) => name),
+  );
+  if (!overrides.ok) return overrides;
+  const made = await makePlan(written, overrides.value, { ...source, problems });
+  if (problems.failed()) return invalid(problems);
+  const selected = selectReleases(made.releases, options);
+  return selected.ok ? ok({ ...made, releases: selected.value, warnings: problems.all() }) : selected;
+}
+
+function invalid(problems: Problems) {
+  return fail<PlanFailure>({ kind: "plan-invalid", diagnostics: problems.all() });
+}
+
+function readWritten(document: Value, problems: Problems): WrittenPlan {
+  checkSchema(document, problems);
+  const written = readPlan(document, problems);
+  const images = locate(document, ["images"]);
+  const { entry, value } = images.found;
+  if (images.complete && entry !== undefined && value.kind === "map" && value.entries.length === 0) {
+    problems.error(entry.keyRange, "The plan has no image", {
+      hint: "Add a name below `images:`, and what to build below that",
+    });
+  }
+  return written;
+}
+
+interface Making extends PlanSource {
+  readonly problems: Problems;
+}
+
+async function makePlan(
+  written: WrittenPlan,
+  overrides: ReadonlyMap<string, string>,
+  making: Making,
+): Promise<Omit<Plan, "warnings">> {
+  const { file, directory, options, problems } = making;
+  const { env, run } = options;
+  const outer = runScope(await gitOf(making), run);
+  const sources = { variables: written.variables, overrides, env, outer, placeless: PLACELESS, problems };
+  const variables = resolveVariables(sources);
+  const paths: Paths = { directory, uses: new Map(), problems };
+  const place: PlanPlace = { scope: variables.scope, problems, paths, variables, file, env };
+  const builders = resolveBuilders(written.builders, file, {
+    ...place,
+    scope: within(PLACELESS, variables.scope),
+  });
+  const releases = written.images.flatMap((image) => expandImage(image, place));
+  checkRules({ images: written.images, releases, problems });
+  checkVariables(sources, variables);
+  await making.checkPaths(paths);
+  const planned = releases.map(({ release }) => release);
+  const secretValues = [...new Set([...variables.secretValues(), ...environmentSecrets(planned, env)])];
+  return { file, directory, builders, releases: planned, secretValues };
+}
+
+/** Outside of images there is neither a matrix nor a platform. */
+const PLACELESS = within(
+  refusing("matrix", "it belongs to one image", "Use it within that image"),
+  refusing("platform", "it belongs to what is built", "Use it within an image"),
+);
+
+// Whether it stands in a comment does not matter: then git is asked for nothing, and nobody is told.
+const USES_GIT = /\$\{[^}]*\bgit\./;
+const USES_DIRTY = /\$\{[^}]*\bgit\.dirty\b/;
+
+async function gitOf({ file, readGit }: Making): Promise<GitFacts> {
+  return USES_GIT.test(file.text) ? await readGit(USES_DIRTY.test(file.text)) : { values: new Map() };
+}
+
+function environmentSecrets(releases: readonly PlannedRelease[], env: LoadOptions["env"]): readonly string[] {
+  const secrets = releases.flatMap(({ variants }) => variants.flatMap(({ build }) => build.secrets));
+  return secrets.flatMap((secret) => (secret.kind === "env" ? (env[secret.variable] ?? "") : []) || []);
+}

@@ -1,0 +1,176 @@
+import { formatPlatformFull } from "../../platforms/platform.ts";
+import type { Platform } from "../../platforms/platform.ts";
+import type { TaggedReference } from "../oci/reference.ts";
+import { annotationsFor, readAnnotations } from "./annotations.ts";
+import type { Annotation } from "./annotations.ts";
+import { makesIndex, resolveAttestations } from "./attest.ts";
+import { resolveCache } from "./cache.ts";
+import { resolveContexts, resolveSources } from "./contexts.ts";
+import { mergeBuild } from "./merge.ts";
+import { resolveOutputs } from "./outputs.ts";
+import type { PlacedOutput } from "./outputs.ts";
+import { resolveFields, resolveText } from "./place.ts";
+import type { PlanPlace } from "./place.ts";
+import type { ImagePlatform } from "./platforms.ts";
+import type { Attestations, Build, FileOutput, Variant } from "./plan.ts";
+import { platformSlug } from "./scopes.ts";
+import { resolveSecrets, resolveSsh } from "./secrets.ts";
+import { repositoriesOf } from "./tags.ts";
+import type { Text, WrittenBuild, WrittenImage } from "./written.ts";
+
+/** A variant, and where the plan asks for its outputs. */
+export interface ExpandedVariant {
+  readonly variant: Variant;
+  readonly outputs: readonly PlacedOutput[];
+}
+
+/** The release that a variant belongs to. */
+export interface ReleaseOfVariant {
+  readonly name: string;
+  readonly image: WrittenImage;
+  readonly tags: readonly TaggedReference[];
+  /** See {@link Apart}. */
+  readonly cell: string;
+}
+
+/** Makes one variant: the settings of its image with those of its platform over them, resolved for it alone. */
+export function expandVariant(
+  { platform, written }: ImagePlatform,
+  release: ReleaseOfVariant,
+  place: PlanPlace,
+): ExpandedVariant {
+  const settings = mergeBuild(release.image.build, written.build);
+  const { build, outputs } = resolveBuild(settings, { release, platform, place });
+  const range = written.platform.scalar.range;
+  const variant: Variant = {
+    id: `${release.name} ${formatPlatformFull(platform)}`,
+    release: release.name,
+    platform,
+    emulation: settings.emulation ?? "allow",
+    required: written.required,
+    ...(settings.timeoutMs !== undefined && { timeoutMs: settings.timeoutMs }),
+    build,
+    location: { file: place.file, range },
+  };
+  return { variant, outputs };
+}
+
+interface Where {
+  readonly release: ReleaseOfVariant;
+  readonly platform: Platform;
+  readonly place: PlanPlace;
+}
+
+function resolveBuild(
+  settings: WrittenBuild,
+  where: Where,
+): { build: Build; outputs: readonly PlacedOutput[] } {
+  const { release, place } = where;
+  const target = resolveText(settings.target, place)?.value;
+  const attest = resolveAttestations(settings, place);
+  const { annotations, files, image } = resolveResults(settings, attest, where);
+  const build: Build = {
+    // Where it cannot be resolved, the plan is refused, and nobody will see what stands here.
+    ...(resolveSources(settings.context, settings.dockerfile, here(release.image), place) ?? NOWHERE),
+    ...(target !== undefined && { target }),
+    args: resolveFields(settings.args, place),
+    contexts: resolveContexts(settings.contexts, place),
+    labels: resolveFields(settings.labels, place),
+    annotations,
+    secrets: resolveSecrets(settings.secrets, place.env, place),
+    ssh: resolveSsh(settings.ssh, place),
+    ...resolveCaches(settings, where),
+    attest,
+    noCache: settings.noCache ?? false,
+    pull: settings.pull ?? false,
+    repositories: repositoriesOf(release.tags),
+    image,
+    outputs: files.map(({ output }) => output),
+  };
+  return { build, outputs: files };
+}
+
+const NOWHERE = { context: { kind: "local", path: "" }, dockerfile: "" } as const;
+
+/** The default context, with the image as its place. */
+function here({ range }: WrittenImage): Text {
+  const scalar = { kind: "scalar", type: "text", text: ".", data: ".", raw: "", range } as const;
+  return { value: ".", scalar, offset: 0 };
+}
+
+function resolveCaches(
+  settings: WrittenBuild,
+  { release, platform, place }: Where,
+): Pick<Build, "cacheFrom" | "cacheTo"> {
+  const cachePlace = {
+    ...place,
+    apart: { platform: platformSlug(platform), cell: release.cell },
+    tags: release.tags,
+  };
+  return {
+    cacheFrom: resolveCache(settings.cacheFrom, cachePlace),
+    cacheTo: resolveCache(settings.cacheTo, cachePlace),
+  };
+}
+
+interface Results {
+  readonly annotations: Build["annotations"];
+  readonly files: readonly PlacedOutput[];
+  readonly image: Build["image"];
+}
+
+function resolveResults(
+  settings: WrittenBuild,
+  attest: Attestations,
+  { release, platform, place }: Where,
+): Results {
+  const annotations = readAnnotations(settings.annotations, place.problems);
+  const level = (name: Annotation["level"]) => annotationsFor(annotations, name, platform);
+  const apart = { platform: platformSlug(platform), cell: release.cell };
+  const { files, image } = resolveOutputs(settings.output, { ...place, apart });
+  return {
+    annotations: {
+      manifest: resolveFields(level("manifest"), place),
+      manifestDescriptor: resolveFields(level("manifest-descriptor"), place),
+    },
+    files: annotateLayouts(files, annotations, attest, place),
+    image,
+  };
+}
+
+/**
+ * `index-descriptor` annotations stand in the index.json of an OCI layout and nowhere else: a registry keeps none. There
+ * BuildKit makes an index of one platform only where an attestation goes with it.
+ */
+function annotateLayouts(
+  files: readonly PlacedOutput[],
+  annotations: readonly Annotation[],
+  attest: Attestations,
+  place: PlanPlace,
+): readonly PlacedOutput[] {
+  const own = annotations.filter(({ level }) => level === "index-descriptor");
+  const hasLayout = files.some(({ output }) => output.type === "oci");
+  if (own.length === 0) return files;
+  for (const { keyRange } of hasLayout && makesIndex(attest) ? [] : own) {
+    const hint = hasLayout
+      ? "Add `attest: { provenance: mode=min }`: without one the layout has no index"
+      : "Use `index:`, or add an output of type oci";
+    place.problems.error(
+      keyRange,
+      "Only the index.json of an OCI layout has `index-descriptor` annotations",
+      { hint },
+    );
+  }
+  const values = Object.entries(resolveFields(own, place));
+  const attributes = Object.fromEntries(
+    values.map(([key, value]) => [`annotation-index-descriptor.${key}`, value]),
+  );
+  const annotate = (output: FileOutput) => ({
+    ...output,
+    attributes: { ...output.attributes, ...attributes },
+  });
+  return files.map(({ output, range }) => ({
+    range,
+    output: output.type === "oci" ? annotate(output) : output,
+  }));
+}
