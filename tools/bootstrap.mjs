@@ -35,7 +35,7 @@ function stepsOf(mode, withDocker) {
 
 async function missingSteps(mode) {
   const steps = stepsOf(mode, !isRoot && hasDocker());
-  const done = await Promise.all(steps.map((step) => step.isDone()));
+  const done = await Promise.all(steps.map(async (step) => await step.isDone()));
   return steps.filter((_, index) => !done[index]);
 }
 
