@@ -1,5 +1,6 @@
 import { digestOf, type Digest } from "../../core/oci/digest.ts";
 import type { Document } from "../../core/oci/descriptor.ts";
+import type { FakeRegistry } from "./fake-registry.ts";
 
 /** A small image of one platform: its blobs, and the manifest that names them. */
 export interface TestImage {
@@ -87,4 +88,10 @@ function describe(
   mediaType: string,
 ): { readonly mediaType: string; readonly digest: Digest; readonly size: number } {
   return { mediaType, digest: digestOf(bytes), size: bytes.length };
+}
+
+/** Stores an image's blobs and manifest in a fake registry. */
+export function addImage(fake: FakeRegistry, repository: string, image: TestImage): void {
+  for (const bytes of [image.config, ...image.layers]) fake.addBlob(bytes);
+  fake.addManifest(repository, Buffer.from(image.manifest.bytes).toString("utf8"));
 }
