@@ -2,6 +2,8 @@ import { describeDiagnostics } from "./describe/diagnostics.ts";
 import { layOut } from "./describe/explanation.ts";
 import { describePlan, explainUnreadable } from "./describe/plan.ts";
 import { explainConfirm, explainRegistry } from "./describe/registry.ts";
+import { explainReference } from "./describe/reference.ts";
+import { explainRelease } from "./describe/release.ts";
 import { explainSolve } from "./describe/solve.ts";
 import { explainInstall, explainRefusal, explainTool } from "./describe/tool.ts";
 import { unreachable } from "./unreachable.ts";
@@ -9,7 +11,7 @@ import { visible } from "./text/safe.ts";
 import { count } from "./text/units.ts";
 import type { TextOptions } from "./describe/diagnostics.ts";
 import type { Explanation, VariantContext } from "./describe/explanation.ts";
-import type { DescribedFailure } from "./describe/failure.ts";
+import type { Failure } from "../core/failure.ts";
 import type { Diagnostic } from "../core/plan/source.ts";
 
 /** How a failure is put into words. */
@@ -24,7 +26,7 @@ export interface DescribeOptions extends TextOptions {
  * The text of a failure: what happened, where, and what to do next. The only place that has words for failures; quoted foreign
  * text is made harmless for a terminal. Several lines, without a line break at the end.
  */
-export function describe(failure: DescribedFailure, options: DescribeOptions): string {
+export function describe(failure: Failure, options: DescribeOptions): string {
   const text = isPlanInvalid(failure)
     ? describePlan(failure, options)
     : layOut(explain(failure, options.context), options.colour).join("\n");
@@ -32,7 +34,7 @@ export function describe(failure: DescribedFailure, options: DescribeOptions): s
 }
 
 /** What happened in one line, for a row of a table or view. */
-export function summarise(failure: DescribedFailure): string {
+export function summarise(failure: Failure): string {
   return isPlanInvalid(failure)
     ? count(failure.diagnostics.length, "problem")
     : visible(explain(failure).headline);
@@ -43,13 +45,13 @@ export function describeWarnings(warnings: readonly Diagnostic[], options: TextO
   return describeDiagnostics(warnings, options);
 }
 
-type PlanInvalid = Extract<DescribedFailure, { readonly kind: "plan-invalid" }>;
+type PlanInvalid = Extract<Failure, { readonly kind: "plan-invalid" }>;
 
-function isPlanInvalid(failure: DescribedFailure): failure is PlanInvalid {
+function isPlanInvalid(failure: Failure): failure is PlanInvalid {
   return failure.kind === "plan-invalid";
 }
 
-function explain(failure: Exclude<DescribedFailure, PlanInvalid>, context?: VariantContext): Explanation {
+function explain(failure: Exclude<Failure, PlanInvalid>, context?: VariantContext): Explanation {
   switch (failure.kind) {
     case "plan-not-found":
     case "plan-too-large":
@@ -78,6 +80,19 @@ function explain(failure: Exclude<DescribedFailure, PlanInvalid>, context?: Vari
     case "platform-mismatch":
     case "document-invalid":
       return explainConfirm(failure, context);
+    case "release-incomplete":
+    case "index-refused":
+    case "index-not-stored":
+    case "release-failed":
+      return explainRelease(failure);
+    case "reference-invalid":
+      return explainReference(failure);
+    case "not-an-image":
+      return {
+        headline: `${failure.reference} is no image`,
+        facts: [failure.digest, failure.detail],
+        advice: [],
+      };
     case "registry-unreachable":
     case "registry-tls-failed":
     case "registry-denied":

@@ -57,9 +57,13 @@ type End = (exitCode: number) => void;
 
 function addBuild(program: Command, shell: Shell, end: End): void {
   planOptions(program.command("build").summary("build every variant, push, verify, stitch, move the tags"))
-    .description("Build every variant of the plan, push it by digest, read it back, stitch one image index, then move the tags.")
+    .description(
+      "Build every variant of the plan, push it by digest, read it back, stitch one image index, then move the tags.",
+    )
     .addOption(
-      new Option("--progress <style>", "how progress is shown").choices(["auto", "tty", "plain", "json", "quiet"]).default("auto"),
+      new Option("--progress <style>", "how progress is shown")
+        .choices(["auto", "tty", "plain", "json", "quiet"])
+        .default("auto"),
     )
     .option("-q, --quiet", "show failures only")
     .action(async (options: BuildOptions) => {
@@ -70,7 +74,9 @@ function addBuild(program: Command, shell: Shell, end: End): void {
 
 function addPlan(program: Command, shell: Shell, end: End): void {
   planOptions(program.command("plan").summary("show what would be built, and where"))
-    .description("Show every variant of the plan, the node that would build it, and the tags that would move. Nothing is built.")
+    .description(
+      "Show every variant of the plan, the node that would build it, and the tags that would move. Nothing is built.",
+    )
     .action(async (options: PlanOptions) => {
       const { runPlan } = await import("./commands/plan.ts");
       end(await runPlan(options, shell));
@@ -81,7 +87,9 @@ function addInspect(program: Command, shell: Shell, end: End): void {
   program
     .command("inspect <reference>")
     .summary("show what a tag holds")
-    .description("Show what a tag or digest holds: the index, each platform's manifest, size and layers, and the attestations.")
+    .description(
+      "Show what a tag or digest holds: the index, each platform's manifest, size and layers, and the attestations.",
+    )
     .option("--json", "print JSON")
     .action(async (reference: string, options: InspectOptions) => {
       const { runInspect } = await import("./commands/inspect.ts");
@@ -91,7 +99,9 @@ function addInspect(program: Command, shell: Shell, end: End): void {
 
 function addDoctor(program: Command, shell: Shell, end: End): void {
   planOptions(program.command("doctor").summary("check what a build needs, and say how to mend it"))
-    .description("Check Node, BuildKit, buildx, QEMU for each platform of the plan, registries and disk; print the command that mends each problem.")
+    .description(
+      "Check Node, BuildKit, buildx, QEMU for each platform of the plan, registries and disk; print the command that mends each problem.",
+    )
     .action(async (options: DoctorOptions) => {
       const { runDoctor } = await import("./commands/doctor.ts");
       end(await runDoctor(options, shell));
@@ -102,7 +112,9 @@ function addSetup(program: Command, shell: Shell, end: End): void {
   program
     .command("setup")
     .summary("install the managed BuildKit for this user")
-    .description("Install the pinned BuildKit for this user (from PATH, the release archive, or a Go toolchain). `build` starts it on demand.")
+    .description(
+      "Install the pinned BuildKit for this user (from PATH, the release archive, or a Go toolchain). `build` starts it on demand.",
+    )
     .option("--buildx", "install docker buildx too")
     .option("--stop", "stop the managed BuildKit")
     .option("--json", "print JSON")
@@ -131,6 +143,9 @@ function planOptions(command: Command): Command {
     .option("--set <name=value>", "set a variable of the plan (repeatable)", collect, [])
     .option("--image <name>", "only this image of the plan (repeatable)", collect, [])
     .option("--only <platform>", "only this platform (repeatable)", collect, [])
-    .option("--builder <name>", "a builder of the plan, `managed`, a BuildKit address or a docker buildx builder")
+    .option(
+      "--builder <name>",
+      "a builder of the plan, `managed`, a BuildKit address or a docker buildx builder",
+    )
     .option("--json", "print JSON");
 }

@@ -1,7 +1,22 @@
-import type { ToolFailure } from "./buildkit/buildkit.ts";
+import type { SolveFailure, ToolFailure } from "./buildkit/buildkit.ts";
+import type { InstallFailure } from "./buildkit/install.ts";
+import type { InspectFailure } from "./inspected-image.ts";
+import type { ReferenceInvalid } from "./oci/reference.ts";
 import type { PlanFailure } from "./plan/plan.ts";
+import type { ConfirmFailure } from "./publish/confirm.ts";
+import type { ReleaseFailure } from "./publish/release.ts";
 import type { RegistryFailure } from "./registry/registry.ts";
 import type { RouteRefused } from "./route/route.ts";
 
 /** Every expected failure of every stage: what cli/describe.ts must have words for. */
-export type Failure = PlanFailure | RouteRefused | ToolFailure | RegistryFailure;
+export type Failure =
+  | PlanFailure
+  | RouteRefused
+  | ToolFailure
+  | InstallFailure
+  | SolveFailure
+  | ConfirmFailure
+  | ReleaseFailure
+  | RegistryFailure
+  | InspectFailure
+  | ReferenceInvalid;

@@ -1,5 +1,5 @@
 import { unreachable } from "../unreachable.ts";
-import type { DescribedFailure } from "./failure.ts";
+import type { Failure } from "../../core/failure.ts";
 
 /**
  * What the process ends with: 0 done; 1 a build failed; 2 plan or usage invalid; 3 publishing failed; 4 verification failed;
@@ -8,7 +8,7 @@ import type { DescribedFailure } from "./failure.ts";
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 5 | 130;
 
 /** The exit code that a failure ends a command with. */
-export function exitCode(failure: DescribedFailure): ExitCode {
+export function exitCode(failure: Failure): ExitCode {
   switch (failure.kind) {
     case "step-failed":
     case "solve-refused":
@@ -19,6 +19,7 @@ export function exitCode(failure: DescribedFailure): ExitCode {
     case "plan-too-large":
     case "plan-invalid":
     case "override-invalid":
+    case "reference-invalid":
       return 2;
     case "push-failed":
     case "confirm-unreadable":
@@ -30,9 +31,14 @@ export function exitCode(failure: DescribedFailure): ExitCode {
     case "registry-rejected":
     case "digest-mismatch":
     case "registry-answer-invalid":
+    case "index-not-stored":
+    case "release-failed":
       return 3;
     case "platform-mismatch":
     case "document-invalid":
+    case "release-incomplete":
+    case "index-refused":
+    case "not-an-image":
       return 4;
     case "route-refused":
     case "tool-missing":
@@ -53,7 +59,7 @@ export function exitCode(failure: DescribedFailure): ExitCode {
 }
 
 /** The exit code of a run with several failures, in the plan's order: that of the first which is more than a cancellation. */
-export function exitCodeOf(failures: readonly DescribedFailure[]): ExitCode {
+export function exitCodeOf(failures: readonly Failure[]): ExitCode {
   const codes = failures.map(exitCode);
   return codes.find((code) => code !== 130) ?? codes[0] ?? 0;
 }

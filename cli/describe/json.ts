@@ -1,15 +1,15 @@
 import { formatPlatformFull } from "../../platforms/platform.ts";
-import { formatRepository } from "../../core/oci/reference.ts";
+import { formatReference, formatRepository } from "../../core/oci/reference.ts";
 import { positionOf } from "./source-frame.ts";
 import type { Position } from "./source-frame.ts";
-import type { DescribedFailure } from "./failure.ts";
+import type { Failure } from "../../core/failure.ts";
 import type { ConfirmFailure } from "../../core/publish/confirm.ts";
 import type { Diagnostic } from "../../core/plan/source.ts";
 import type { RouteRefused } from "../../core/route/route.ts";
 
 /** A failure as `--json` and `--progress json` give it: its kind and its facts, platforms and repositories as people write them. */
 export interface FailureJson {
-  readonly kind: DescribedFailure["kind"];
+  readonly kind: Failure["kind"];
   readonly [fact: string]: unknown;
 }
 
@@ -23,7 +23,7 @@ export interface DiagnosticJson {
 }
 
 /** The machine's form of a failure. Neither the plan's text nor a build's settings are in it: they may hold secrets. */
-export function failureJson(failure: DescribedFailure): FailureJson {
+export function failureJson(failure: Failure): FailureJson {
   switch (failure.kind) {
     case "plan-invalid":
       return { kind: failure.kind, diagnostics: failure.diagnostics.map(diagnosticJson) };
@@ -39,6 +39,23 @@ export function failureJson(failure: DescribedFailure): FailureJson {
       };
     case "document-invalid":
       return { ...publishedJson(failure), detail: failure.detail };
+    case "index-not-stored":
+      return {
+        kind: failure.kind,
+        release: failure.release,
+        repository: formatRepository(failure.repository),
+        digest: failure.digest,
+        cause: failureJson(failure.cause),
+      };
+    case "release-failed":
+      return {
+        kind: failure.kind,
+        release: failure.release,
+        moved: failure.moved.map(formatReference),
+        failedTag: formatReference(failure.failedTag),
+        notTried: failure.notTried.map(formatReference),
+        cause: failureJson(failure.cause),
+      };
     default:
       // All other kinds hold nothing but plain facts.
       return { ...failure };

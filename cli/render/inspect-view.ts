@@ -12,6 +12,8 @@ export interface InspectView {
   readonly digest: string;
   readonly annotations: Readonly<Record<string, string>>;
   readonly platforms: readonly InspectPlatform[];
+  /** What a reader should know of besides. */
+  readonly notes?: readonly string[];
 }
 
 export interface InspectPlatform {
@@ -60,6 +62,11 @@ export function inspectView(view: InspectView, options: TableOptions): string {
       options,
     ),
     section("Annotations", annotationLines(view.annotations, options), options),
+    section(
+      "Notes",
+      (view.notes ?? []).map((note) => `  ${visible(note)}`),
+      options,
+    ),
   ]
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join("\n"))

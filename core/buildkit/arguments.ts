@@ -75,7 +75,8 @@ function contextArguments(build: Build): string[] {
       ? [`--local=dockerfile=${dirname(dockerfile)}`, `--opt=filename=${basename(dockerfile)}`]
       : [`--opt=filename=${dockerfile}`];
   // The frontend reads the local called `context` without being told.
-  const main = context.kind === "local" ? [`--local=context=${context.path}`] : oneContext("context", context, "main");
+  const main =
+    context.kind === "local" ? [`--local=context=${context.path}`] : oneContext("context", context, "main");
   return [...main, ...files, ...named];
 }
 
@@ -89,8 +90,13 @@ function oneContext(option: string, context: BuildContext, localName: string): s
     case "oci-layout": {
       const { reference } = context;
       const image = reference.kind === "digest" ? `@${reference.digest}` : `:${reference.tag}`;
-      return [`--opt=${option}=oci-layout://${localName}${image}`, `--oci-layout=${localName}=${context.path}`];
+      return [
+        `--opt=${option}=oci-layout://${localName}${image}`,
+        `--oci-layout=${localName}=${context.path}`,
+      ];
     }
+    default:
+      return context satisfies never;
   }
 }
 

@@ -1,9 +1,9 @@
 import { digest } from "./run-events.ts";
 import { platform, variant } from "./make.ts";
-import type { DescribedFailure } from "../../cli/describe/failure.ts";
+import type { Failure } from "../../core/failure.ts";
 import type { Location } from "../../core/plan/source.ts";
 
-type Kind = DescribedFailure["kind"];
+type Kind = Failure["kind"];
 
 const file = { path: "buildx-plan.yaml", text: "version: 1\nimages: {app: {token: plan-text}}\n" };
 const location: Location = { file, range: { start: 11, end: 17 } };
@@ -20,7 +20,7 @@ const facts = {
  * that a test can look for what becomes of it.
  */
 export function failuresOfEachKind(quote: string): {
-  readonly [K in Kind]: Extract<DescribedFailure, { readonly kind: K }>;
+  readonly [K in Kind]: Extract<Failure, { readonly kind: K }>;
 } {
   return {
     "plan-not-found": { kind: "plan-not-found", path: quote, detail: quote, nearby: [quote] },
@@ -44,6 +44,39 @@ export function failuresOfEachKind(quote: string): {
       detail: quote,
       hint: quote,
     },
+    "release-incomplete": {
+      kind: "release-incomplete",
+      release: quote,
+      missing: [quote],
+      unexpected: [quote],
+    },
+    "index-refused": {
+      kind: "index-refused",
+      release: quote,
+      cause: { kind: "platform-twice", platform: quote, digests: [digest("a"), digest("b")] },
+    },
+    "index-not-stored": {
+      kind: "index-not-stored",
+      release: quote,
+      repository,
+      digest: digest("a"),
+      cause: { kind: "registry-unreachable", ...facts, detail: quote },
+    },
+    "release-failed": {
+      kind: "release-failed",
+      release: quote,
+      moved: [{ ...repository, tag: "1" }],
+      failedTag: { ...repository, tag: "2" },
+      notTried: [{ ...repository, tag: "3" }],
+      cause: { kind: "registry-unreachable", ...facts, detail: quote },
+    },
+    "reference-invalid": {
+      kind: "reference-invalid",
+      problem: "malformed",
+      text: quote,
+      suggestion: quote,
+    },
+    "not-an-image": { kind: "not-an-image", reference: quote, digest: digest("a"), detail: quote },
     "route-refused": {
       kind: "route-refused",
       variant: variant("linux/arm64", { location }),

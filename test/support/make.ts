@@ -33,7 +33,12 @@ export function build(changes: Partial<Build> = {}): Build {
 }
 
 /** A node that runs `native` on its CPU and `emulated` besides. */
-export function node(name: string, native: readonly string[], emulated: readonly string[] = [], changes: Partial<Node> = {}): Node {
+export function node(
+  name: string,
+  native: readonly string[],
+  emulated: readonly string[] = [],
+  changes: Partial<Node> = {},
+): Node {
   return {
     name,
     builder: name,

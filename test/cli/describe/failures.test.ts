@@ -5,7 +5,7 @@ import { failureJson } from "../../../cli/describe/json.ts";
 import { failuresOfEachKind } from "../../support/failures.ts";
 import { MAKE_FAILED } from "../../support/run-events.ts";
 import type { VariantContext } from "../../../cli/describe/explanation.ts";
-import type { DescribedFailure } from "../../../cli/describe/failure.ts";
+import type { Failure } from "../../../core/failure.ts";
 import type { StepFailed } from "../../../core/buildkit/buildkit.ts";
 
 const PLAIN = { width: 100, colour: false };
@@ -16,13 +16,13 @@ const EMULATED: VariantContext = {
   execution: "emulated",
 };
 const NATIVE: VariantContext = { ...EMULATED, execution: "native" };
-const KINDS: readonly DescribedFailure[] = Object.values(failuresOfEachKind("QUOTE"));
+const KINDS: readonly Failure[] = Object.values(failuresOfEachKind("QUOTE"));
 
 function redact(text: string): string {
   return text.replaceAll("hunter2", "***");
 }
 
-function step(changes: Partial<StepFailed>): DescribedFailure {
+function step(changes: Partial<StepFailed>): Failure {
   return { kind: "step-failed", step: "[2/3] RUN make", message: "", log: [], ...changes };
 }
 
@@ -108,7 +108,7 @@ group("advice for a registry", () => {
   const rejected = kinds["registry-rejected"];
   const read = { ...denied.request, method: "GET" };
 
-  test.each<[string, DescribedFailure, RegExp]>([
+  test.each<[string, Failure, RegExp]>([
     [
       "401 without credentials",
       { ...anonymous, status: 401 },
@@ -158,7 +158,7 @@ group("advice for a registry", () => {
 });
 
 group("the exit code", () => {
-  test.each<[number, readonly DescribedFailure["kind"][]]>([
+  test.each<[number, readonly Failure["kind"][]]>([
     [1, ["step-failed", "solve-refused", "solve-timed-out", "result-missing"]],
     [2, ["plan-not-found", "plan-too-large", "plan-invalid", "override-invalid"]],
     [

@@ -1,0 +1,76 @@
+import { spawn } from "node:child_process";
+
+/** What one run of a command took. */
+export interface Sample {
+  readonly seconds: number;
+  /** Requests that passed the proxy meanwhile, where one counts. */
+  readonly requests?: number;
+}
+
+/** A command to be timed. */
+export interface Command {
+  readonly argv: readonly [string, ...string[]];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly stdin?: string;
+}
+
+/** Runs a command to its end and answers the wall time; a command that fails ends the bench. */
+export async function time(command: Command): Promise<number> {
+  const startedMs = performance.now();
+  await run(command);
+  return (performance.now() - startedMs) / 1000;
+}
+
+/** Runs a command and answers its standard output. */
+export function run({ argv: [tool, ...argv], env, cwd, stdin }: Command): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(tool, argv, {
+      env: { ...process.env, ...env },
+      cwd,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const chunks: Buffer[] = [];
+    const errors: Buffer[] = [];
+    child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
+    child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
+    child.on("error", reject);
+    child.on("close", (code) => {
+      if (code === 0) return resolve(Buffer.concat(chunks).toString());
+      reject(new Error(`${tool} ${argv.join(" ")} ended with ${code}:\n${Buffer.concat(errors).toString()}`));
+    });
+  });
+}
+
+/** The middle value; of an even number of them the mean of the two middle ones. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  const lower = sorted[Math.ceil(sorted.length / 2) - 1] ?? Number.NaN;
+  return (upper + lower) / 2;
+}
+
+/** Medians of two contenders that take turns, so that whatever else the machine does hits both. */
+export async function duel(
+  rounds: number,
+  ours: () => Promise<Sample>,
+  theirs: () => Promise<Sample>,
+): Promise<{ readonly ours: Sample; readonly theirs: Sample; readonly ratio: number }> {
+  const samples = { ours: new Array<Sample>(), theirs: new Array<Sample>() };
+  for (let round = 0; round < rounds; round += 1) {
+    // Who comes first changes, since the second finds warmer caches of the operating system.
+    if (round % 2 === 0) samples.ours.push(await ours());
+    samples.theirs.push(await theirs());
+    if (round % 2 === 1) samples.ours.push(await ours());
+  }
+  const middle = { ours: middleOf(samples.ours), theirs: middleOf(samples.theirs) };
+  return { ...middle, ratio: middle.ours.seconds / middle.theirs.seconds };
+}
+
+function middleOf(samples: readonly Sample[]): Sample {
+  const requests = samples.flatMap((sample) => (sample.requests === undefined ? [] : [sample.requests]));
+  return {
+    seconds: median(samples.map(({ seconds }) => seconds)),
+    ...(requests.length === 0 ? {} : { requests: Math.round(median(requests)) }),
+  };
+}

@@ -1,0 +1,51 @@
+import { cpus, totalmem } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { startFaultProxy } from "../test/support/fault-proxy.ts";
+import { startDaemon } from "../test/support/daemon.ts";
+import { startRealRegistry } from "../test/support/real-registry.ts";
+import { testTool } from "../test/support/tools.ts";
+import { benchBuild, type BuildBench } from "./build.ts";
+import { benchStartup } from "./startup.ts";
+import { benchStitch } from "./stitch.ts";
+import { markdown, type Row } from "./table.ts";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** `npm run bench [startup|build|stitch]`: everything side by side in this one run, medians, the machine named. */
+async function main(only: readonly string[]): Promise<void> {
+  const daemon = await startDaemon();
+  const registry = await startRealRegistry();
+  const proxy = await startFaultProxy(registry.host);
+  const bench: BuildBench = {
+    bin: join(ROOT, "bin/buildx-plan.js"),
+    root: ROOT,
+    buildctl: daemon.buildctl,
+    buildx: await testTool("buildx"),
+    daemon: daemon.address,
+    proxy: { host: proxy.host, setLatency: (ms) => proxy.setLatency(ms), requests: () => proxy.log().length },
+  };
+  const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
+    startup: () => benchStartup(bench.bin, daemon.address),
+    stitch: () => benchStitch(bench),
+    build: () => benchBuild(bench),
+  };
+  try {
+    console.log(
+      `${cpus()[0]?.model ?? "unknown CPU"}, ${cpus().length} cores, ${Math.round(totalmem() / 1e9)} GB, Node ${process.version}\n`,
+    );
+    const rows: Row[] = [];
+    for (const [name, part] of Object.entries(parts)) {
+      if (only.length > 0 && !only.includes(name)) continue;
+      console.error(`bench: ${name} ...`);
+      rows.push(...(await part()));
+    }
+    console.log(markdown(rows));
+  } finally {
+    await proxy.close();
+    await registry.close();
+    await daemon.stop();
+  }
+}
+
+await main(process.argv.slice(2));

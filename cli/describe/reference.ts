@@ -1,0 +1,27 @@
+import type { ReferenceInvalid, ReferenceProblem } from "../../core/oci/reference.ts";
+import type { Explanation } from "./explanation.ts";
+
+const WORDS: Readonly<Record<ReferenceProblem, string>> = {
+  empty: "it is empty",
+  scheme: "it begins like a URL; a reference has no scheme",
+  whitespace: "there is white space in it",
+  uppercase: "names of repositories are lowercase",
+  identifier: "that is the ID of a local image; a registry knows names and digests",
+  "name-too-long": "the name is too long (255 characters at most)",
+  "tag-too-long": "the tag is too long (128 characters at most)",
+  malformed: "it is not of the form registry/name:tag or registry/name@sha256:...",
+  "digest-length": "the digest does not have the length that its algorithm gives",
+  "digest-unsupported": "only sha256 and sha512 digests are known",
+  "missing-tag": "it has no tag",
+  "unexpected-tag": "it has a tag",
+  "unexpected-digest": "it has a digest",
+};
+
+/** Why a text is no image reference, in words. */
+export function explainReference({ problem, text, suggestion }: ReferenceInvalid): Explanation {
+  return {
+    headline: `\`${text}\` is no image reference: ${WORDS[problem]}`,
+    facts: [],
+    advice: suggestion === undefined ? [] : [`Did you mean ${suggestion}?`],
+  };
+}

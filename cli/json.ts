@@ -1,0 +1,94 @@
+import { formatReference, formatRepository } from "../core/oci/reference.ts";
+import type { Plan, PlannedRelease } from "../core/plan/plan.ts";
+import type { Node } from "../core/buildkit/buildkit.ts";
+import type { RunReport, VariantReport } from "../core/run.ts";
+import { formatPlatformFull } from "../platforms/platform.ts";
+import { failureJson } from "./describe/json.ts";
+import type { PlanView } from "./render/plan-table.ts";
+
+/** What `plan --json` answers, but for the warnings. Values of secrets are not in it. */
+export function planJson(
+  plan: Plan,
+  nodes: readonly Node[],
+  views: readonly PlanView[],
+): Readonly<Record<string, unknown>> {
+  const rows = new Map(views.map(({ name, variants }) => [name, variants]));
+  return {
+    file: plan.file.path,
+    nodes: nodes.map(nodeJson),
+    releases: plan.releases.map((release) => ({
+      name: release.name,
+      image: release.image,
+      matrix: release.cell,
+      tags: release.tags.map(formatReference),
+      indexAnnotations: release.indexAnnotations,
+      variants: release.variants.map((variant, position) => ({
+        id: variant.id,
+        ...rows.get(release.name)?.[position],
+        platform: formatPlatformFull(variant.platform),
+        emulation: variant.emulation,
+        required: variant.required,
+        ...(variant.timeoutMs === undefined ? {} : { timeoutMs: variant.timeoutMs }),
+        build: buildJson(variant),
+      })),
+    })),
+  };
+}
+
+function buildJson({ build }: PlannedRelease["variants"][number]): unknown {
+  return {
+    ...build,
+    repositories: build.repositories.map(formatRepository),
+    secrets: build.secrets.map((secret) =>
+      secret.kind === "value" ? { id: secret.id, kind: secret.kind } : secret,
+    ),
+  };
+}
+
+function nodeJson(node: Node): unknown {
+  return {
+    ...node,
+    native: node.native.map(formatPlatformFull),
+    platforms: node.platforms.map(formatPlatformFull),
+  };
+}
+
+/** What `build --json` answers, but for the warnings. */
+export function reportJson(report: RunReport): Readonly<Record<string, unknown>> {
+  return {
+    interrupted: report.interrupted,
+    variants: report.variants.map(variantJson),
+    releases: report.released.map(({ release, index, manifests }) => ({
+      name: release.name,
+      digest: index.descriptor.digest,
+      mediaType: index.descriptor.mediaType,
+      tags: release.tags.map(formatReference),
+      platforms: manifests.map(({ platform, manifest, attestations }) => ({
+        platform: formatPlatformFull(platform),
+        digest: manifest.digest,
+        attestations: attestations.map(({ digest }) => digest),
+      })),
+    })),
+    ...(report.failure === undefined ? {} : { failure: failureJson(report.failure) }),
+  };
+}
+
+function variantJson({ route, outcome }: VariantReport): unknown {
+  const about = {
+    id: route.variant.id,
+    platform: formatPlatformFull(route.variant.platform),
+    required: route.variant.required,
+    node: route.node.name,
+    execution: route.execution,
+    outcome: outcome.kind,
+    durationMs: outcome.durationMs,
+  };
+  if (outcome.kind === "failed") return { ...about, failure: failureJson(outcome.failure) };
+  if (outcome.kind === "cancelled") return about;
+  const { published, cache } = outcome;
+  return {
+    ...about,
+    cache,
+    ...(published === undefined ? {} : { digest: published.manifest.digest, size: published.size }),
+  };
+}

@@ -1,0 +1,25 @@
+import type { Finding } from "../../core/host/finding.ts";
+import { palette } from "../text/colour.ts";
+import { visible } from "../text/safe.ts";
+import { count } from "../text/units.ts";
+import { pad } from "../text/width.ts";
+import type { TableOptions } from "../text/table.ts";
+
+const WORDS = { ok: "ok", warning: "warning", problem: "problem" } as const;
+
+/** The answer of `doctor`: what was looked at, how it is, and below each trouble the command that mends it. */
+export function doctorReport(findings: readonly Finding[], options: TableOptions): string {
+  const colours = palette(options.colour);
+  const style = { ok: colours.success, warning: colours.warning, problem: colours.error };
+  const width = Math.max(...findings.map(({ check }) => check.length));
+  const lines = findings.flatMap(({ check, state, detail, mend }) => [
+    `${style[state](pad(WORDS[state], 7))}  ${pad(check, width)}  ${visible(detail)}`,
+    ...(mend === undefined ? [] : [`${" ".repeat(9)}${pad("", width)}  ${colours.strong(mend)}`]),
+  ]);
+  const problems = findings.filter(({ state }) => state === "problem").length;
+  return [
+    ...lines,
+    "",
+    problems === 0 ? "Nothing stands in the way of a build." : `${count(problems, "problem")} to mend.`,
+  ].join("\n");
+}

@@ -1,0 +1,79 @@
+import type { BuildKit } from "../core/buildkit/buildkit.ts";
+import { connectBuilders } from "../core/buildkit/connect.ts";
+import type { Failure } from "../core/failure.ts";
+import { loadPlan } from "../core/plan/load.ts";
+import type { Plan, Variant } from "../core/plan/plan.ts";
+import { fail, ok, type Result } from "../core/result.ts";
+import { routeVariants, type Route } from "../core/route/route.ts";
+import type { Shell } from "./shell.ts";
+import { BUILDX, findTools, managedAddress } from "./tools.ts";
+
+/** Options of every command that reads a plan. */
+export interface PlanSelection {
+  readonly file: string;
+  readonly set: readonly string[];
+  readonly image: readonly string[];
+  readonly only: readonly string[];
+  readonly builder?: string;
+  readonly json?: boolean;
+}
+
+/** A plan whose variants all have a place to be built: what `plan` shows and `build` carries out. */
+export interface Session {
+  readonly plan: Plan;
+  readonly routes: readonly Route[];
+  readonly buildkit: BuildKit;
+}
+
+/** Load, expand, route: the first three arrows, the same for `plan` and `build`. */
+export async function openSession(
+  selection: PlanSelection,
+  shell: Shell,
+): Promise<Result<Session, readonly Failure[]>> {
+  const plan = await readPlan(selection, shell);
+  if (!plan.ok) return plan;
+  const buildkit = await openBuilders(plan.value, selection, shell);
+  if (!buildkit.ok) return buildkit;
+  const routes = routeVariants(variantsOf(plan.value), buildkit.value.nodes);
+  if (routes.ok) return ok({ plan: plan.value, routes: routes.value, buildkit: buildkit.value });
+  await buildkit.value.close();
+  return routes;
+}
+
+/** Reads the plan that the command line names. */
+export async function readPlan(
+  selection: PlanSelection,
+  shell: Shell,
+): Promise<Result<Plan, readonly Failure[]>> {
+  const plan = await loadPlan({
+    path: selection.file,
+    cwd: shell.cwd,
+    stdin: shell.stdin,
+    env: shell.env,
+    set: selection.set,
+    images: selection.image,
+    only: selection.only,
+    run: { id: String(shell.now()) },
+  });
+  return plan.ok ? plan : fail([plan.error]);
+}
+
+/** All variants of a plan, in its order. */
+export function variantsOf(plan: Plan): readonly Variant[] {
+  return plan.releases.flatMap(({ variants }) => variants);
+}
+
+async function openBuilders(
+  plan: Plan,
+  selection: PlanSelection,
+  shell: Shell,
+): Promise<Result<BuildKit, readonly Failure[]>> {
+  const tools = await findTools(shell);
+  if (!tools.ok) return fail([tools.error]);
+  return await connectBuilders({
+    builders: plan.builders,
+    ...(selection.builder === undefined ? {} : { chosen: selection.builder }),
+    reach: { buildctl: tools.value.buildctl, buildx: BUILDX, env: shell.env, signal: shell.signal },
+    startManaged: () => managedAddress(shell, tools.value),
+  });
+}

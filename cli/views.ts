@@ -1,0 +1,79 @@
+import { realpath } from "node:fs/promises";
+import { basename } from "node:path";
+import { BINFMT_FOLDER, readBinfmt } from "../core/host/binfmt.ts";
+import { formatReference } from "../core/oci/reference.ts";
+import type { Plan } from "../core/plan/plan.ts";
+import type { Route } from "../core/route/route.ts";
+import type { RunReport, VariantReport } from "../core/run.ts";
+import { emulatedPlatforms } from "../platforms/emulation.ts";
+import { formatPlatformFull, samePlatform, type Platform } from "../platforms/platform.ts";
+import type { PlanRow, PlanView } from "./render/plan-table.ts";
+import type { ReleaseRow, ReleaseView } from "./render/release-table.ts";
+
+/** What `plan` shows: every release with its routed variants. Reads binfmt_misc to name the emulators of this kernel. */
+export async function planView(plan: Plan, routes: readonly Route[]): Promise<PlanView[]> {
+  const emulators = await emulatorNames(routes);
+  const rows = new Map(routes.map((route) => [route.variant.id, planRow(route, emulators)]));
+  return plan.releases.map(({ name, tags, variants }) => ({
+    name,
+    tags: tags.map(formatReference),
+    variants: variants.map(({ id }) => rows.get(id)).filter((row) => row !== undefined),
+  }));
+}
+
+function planRow(
+  { variant, node, execution }: Route,
+  emulators: (platform: Platform) => string | undefined,
+): PlanRow {
+  const emulator = execution === "emulated" && node.local ? emulators(variant.platform) : undefined;
+  return {
+    platform: formatPlatformFull(variant.platform),
+    node: node.name,
+    execution,
+    ...(emulator === undefined ? {} : { emulator }),
+    ...(variant.required ? {} : { optional: true }),
+  };
+}
+
+/** Names of the interpreters that this kernel would use; another machine's cannot be seen from here. */
+async function emulatorNames(routes: readonly Route[]): Promise<(platform: Platform) => string | undefined> {
+  if (!routes.some(({ execution, node }) => execution === "emulated" && node.local)) return () => undefined;
+  const { entries } = await readBinfmt(BINFMT_FOLDER);
+  const named = await Promise.all(
+    entries
+      .filter(({ enabled }) => enabled)
+      .map(async (entry) => ({
+        platforms: emulatedPlatforms(entry),
+        // Debian registers a link such as `aarch64-binfmt-P`; what it leads to is what people know.
+        name: basename(await realpath(entry.interpreter).catch(() => entry.interpreter)),
+      })),
+  );
+  return (platform) =>
+    named.find(({ platforms }) => platforms.some((each) => samePlatform(each, platform)))?.name;
+}
+
+/** What `build` shows at its end: every variant as it came out, and what was released. */
+export function releaseViews(plan: Plan, report: RunReport): ReleaseView[] {
+  const released = new Map(report.released.map((each) => [each.release.name, each]));
+  return plan.releases.map(({ name, tags }) => {
+    const index = released.get(name)?.index.descriptor.digest;
+    return {
+      name,
+      variants: report.variants.filter(({ route }) => route.variant.release === name).map(releaseRow),
+      tags: index === undefined ? [] : tags.map(formatReference),
+      ...(index === undefined ? {} : { index }),
+    };
+  });
+}
+
+function releaseRow({ route, outcome }: VariantReport): ReleaseRow {
+  const published = outcome.kind === "built" ? outcome.published : undefined;
+  return {
+    platform: formatPlatformFull(route.variant.platform),
+    state: outcome.kind,
+    durationMs: outcome.durationMs,
+    execution: route.execution,
+    ...(published === undefined ? {} : { digest: published.manifest.digest, size: published.size }),
+    ...(outcome.kind === "built" ? { cache: outcome.cache } : {}),
+  };
+}
