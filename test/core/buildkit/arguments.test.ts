@@ -41,7 +41,9 @@ test("several repositories get the same push in one exporter", () => {
     { registry: "a.example", path: "x/app" },
     { registry: "b.example:5000", path: "app" },
   ];
-  expect(argvOf({ repositories }).at(-1)).toContain('type=image,"name=a.example/x/app,b.example:5000/app",push=true');
+  expect(argvOf({ repositories }).at(-1)).toContain(
+    'type=image,"name=a.example/x/app,b.example:5000/app",push=true',
+  );
 });
 
 test("args, labels, target, pull and attestations become frontend options", () => {
@@ -77,7 +79,10 @@ test("named contexts cannot collide with the main one, whatever the plan calls t
 });
 
 test("a remote context is fetched by BuildKit, and its Dockerfile with it", () => {
-  const argv = argvOf({ context: { kind: "remote", url: "https://git.example/app.git#main" }, dockerfile: "docker/Dockerfile" });
+  const argv = argvOf({
+    context: { kind: "remote", url: "https://git.example/app.git#main" },
+    dockerfile: "docker/Dockerfile",
+  });
   expect(argv).toContain("--opt=context=https://git.example/app.git#main");
   expect(argv).toContain("--opt=filename=docker/Dockerfile");
   expect(argv.some((argument) => argument.startsWith("--local="))).toBe(false);
@@ -118,13 +123,21 @@ test("cache, ssh, no-cache and files besides the image", () => {
 });
 
 test("without a repository nothing is pushed", () => {
-  const argv = argvOf({ repositories: [], outputs: [{ type: "oci", dest: "/p/app.tar", attributes: { tar: "true" } }] });
-  expect(argv.filter((argument) => argument.startsWith("--output="))).toEqual(["--output=type=oci,dest=/p/app.tar,tar=true"]);
+  const argv = argvOf({
+    repositories: [],
+    outputs: [{ type: "oci", dest: "/p/app.tar", attributes: { tar: "true" } }],
+  });
+  expect(argv.filter((argument) => argument.startsWith("--output="))).toEqual([
+    "--output=type=oci,dest=/p/app.tar,tar=true",
+  ]);
 });
 
 test("annotations of the manifest and attributes of the plan's image output reach the exporter", () => {
   const output = argvOf({
-    annotations: { manifest: { "org.opencontainers.image.title": "my, app" }, manifestDescriptor: { level: "descriptor" } },
+    annotations: {
+      manifest: { "org.opencontainers.image.title": "my, app" },
+      manifestDescriptor: { level: "descriptor" },
+    },
     image: { compression: "zstd", "oci-mediatypes": "false" },
   }).at(-1);
   expect(output).toContain("oci-mediatypes=false,compression=zstd");

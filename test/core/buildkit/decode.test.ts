@@ -12,7 +12,10 @@ function replay(recording: string): { watch: SolveWatch; lines: string[]; warnin
   const watch = new SolveWatch();
   const lines: string[] = [];
   const warnings: unknown[] = [];
-  const text = readFileSync(new URL(`../../../fixtures/buildkit/rawjson/${recording}`, import.meta.url), "utf8");
+  const text = readFileSync(
+    new URL(`../../../fixtures/buildkit/rawjson/${recording}`, import.meta.url),
+    "utf8",
+  );
   for (const line of text.split("\n")) {
     const status = decodeStatus(line);
     if (status === undefined) {
@@ -104,7 +107,9 @@ test("what a step printed without a line break comes when it ends", () => {
   const watch = new SolveWatch();
   const open = decodeStatus(chunkOf(Buffer.from("half a li")));
   expect(open && watch.status(open).logs).toEqual([]);
-  const ended = decodeStatus(JSON.stringify({ vertexes: [{ digest: DIGEST, name: "x", completed: "2026-01-01T00:00:00Z" }] }));
+  const ended = decodeStatus(
+    JSON.stringify({ vertexes: [{ digest: DIGEST, name: "x", completed: "2026-01-01T00:00:00Z" }] }),
+  );
   expect(ended && watch.status(ended).logs).toEqual([{ vertex: DIGEST, line: "half a li" }]);
 });
 

@@ -9,7 +9,12 @@ function fixture(name: string): string {
 
 test("the CPU's own platforms are told apart from emulated ones", () => {
   const worker = parseWorkers(fixture("buildkitd-v0.33.1-amd64"));
-  expect(worker?.native.map(formatPlatform)).toEqual(["linux/amd64", "linux/amd64/v2", "linux/amd64/v3", "linux/amd64/v4"]);
+  expect(worker?.native.map(formatPlatform)).toEqual([
+    "linux/amd64",
+    "linux/amd64/v2",
+    "linux/amd64/v3",
+    "linux/amd64/v4",
+  ]);
   expect(worker?.platforms.map(formatPlatform)).toEqual(
     expect.arrayContaining(["linux/arm64", "linux/386", "linux/s390x", "linux/arm/v7"]),
   );
