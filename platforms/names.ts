@@ -152,7 +152,7 @@ function nearestKnown(specifier: string): string | undefined {
  * The candidate that is fewest slips of the keyboard away (a letter added, lost, changed, or swapped with the next),
  * the first of equally near ones; undefined where more than two slips, or a third of the text, would be needed.
  */
-export function nearest(text: string, candidates: readonly string[]): string | undefined {
+function nearest(text: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let fewest = Math.min(2, Math.floor(text.length / 3)) + 1;
   for (const candidate of candidates) {
