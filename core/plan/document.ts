@@ -32,19 +32,28 @@ function compose(text: string, problems: Problems): Node | undefined {
     problems.error({ start: nul, end: nul + 1 }, "The plan has a NUL byte: it is not a text file");
     return undefined;
   }
-  const [document, second] = composeDocuments(text);
+  const [document, second] = composeDocuments(text, problems);
   const [error] = [...(document?.errors ?? []), ...(document?.warnings ?? [])];
   if (error !== undefined) reportSyntaxError(error, text, problems);
   else if (second !== undefined) reportSecond(second, text, problems);
-  return error === undefined && second === undefined ? (document?.contents ?? undefined) : undefined;
+  return problems.failed() ? undefined : (document?.contents ?? undefined);
 }
 
-function composeDocuments(text: string): readonly Document.Parsed[] {
+function composeDocuments(text: string, problems: Problems): readonly Document.Parsed[] {
   const options = { merge: true, uniqueKeys: false, prettyErrors: false, logLevel: "silent" } as const;
+  const parser = new Parser();
   const documents: Document.Parsed[] = [];
-  for (const document of new Composer(options).compose(new Parser().parse(text), true, text.length)) {
-    documents.push(document);
-    if (documents.length === 2) break;
+  try {
+    for (const document of new Composer(options).compose(parser.parse(text), true, text.length)) {
+      documents.push(document);
+      if (documents.length === 2) break;
+    }
+  } catch {
+    // The parser calls itself for every token of some broken texts, and runs out of stack in long ones.
+    const start = Math.min(parser.offset, text.length);
+    problems.error({ start, end: Math.min(start + 1, text.length) }, "YAML cannot be read from here on", {
+      hint: "Look for brackets that are closed further left than the key they belong to",
+    });
   }
   return documents;
 }

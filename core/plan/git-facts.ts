@@ -44,12 +44,15 @@ const numeric = new Intl.Collator("en", { numeric: true });
 /** Of several tags on one commit the highest version counts, and a release more than its candidates. */
 function byVersion(one: string, other: string): number {
   const [a, b] = [splitCandidate(one), splitCandidate(other)];
-  return numeric.compare(a.version, b.version) || numeric.compare(a.rank, b.rank);
+  const versions = numeric.compare(a.version, b.version);
+  if (versions !== 0) return versions;
+  if (a.candidate === undefined || b.candidate === undefined) {
+    return Number(a.candidate === undefined) - Number(b.candidate === undefined);
+  }
+  return numeric.compare(a.candidate, b.candidate);
 }
 
-function splitCandidate(tag: string): { readonly version: string; readonly rank: string } {
+function splitCandidate(tag: string): { readonly version: string; readonly candidate?: string } {
   const dash = tag.indexOf("-");
-  return dash === -1
-    ? { version: tag, rank: "~" }
-    : { version: tag.slice(0, dash), rank: tag.slice(dash + 1) };
+  return dash === -1 ? { version: tag } : { version: tag.slice(0, dash), candidate: tag.slice(dash + 1) };
 }

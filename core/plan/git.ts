@@ -11,10 +11,7 @@ export interface GitQuestion {
 
 /** Asks git for the facts of the repository that holds a folder. Never fails: no git or no repository are facts too. */
 export async function readGit(question: GitQuestion): Promise<GitFacts> {
-  const log = await git(
-    ["log", "-1", "--no-show-signature", "--decorate=full", `--format=${GIT_LOG_FORMAT}`],
-    question,
-  );
+  const log = await git([...LOG, `--format=${GIT_LOG_FORMAT}`], question);
   if (!log.ok) return { values: new Map(), why: log.why };
   const values = new Map(parseGitLog(log.stdout));
   if (!question.dirty) return { values };
@@ -23,6 +20,9 @@ export async function readGit(question: GitQuestion): Promise<GitFacts> {
   return { values };
 }
 
+// Named refs, because configuration may hide those that are not asked for.
+const REFS = ["HEAD", "refs/heads/*", "refs/tags/*"].map((ref) => `--decorate-refs=${ref}`);
+const LOG = ["log", "-1", "--no-show-signature", "--decorate=full", ...REFS];
 // As `git describe --dirty` has it, files that git does not track are no change.
 const STATUS = ["status", "--porcelain", "--untracked-files=no", "--ignore-submodules=dirty"];
 

@@ -40,7 +40,10 @@ const SYNONYMS = new Map(
 /** Validates a plan against its schema and notes every violation where it stands. */
 export function checkSchema(root: Value, problems: Problems): void {
   const result = planSchema.safeParse(toPlain(root));
-  for (const issue of result.success ? [] : result.error.issues) reportIssue(issue, [], root, problems);
+  for (const issue of result.success ? [] : result.error.issues) {
+    if (problems.full()) break;
+    reportIssue(issue, [], root, problems);
+  }
 }
 
 function reportIssue(issue: Issue, parent: Path, root: Value, problems: Problems): void {
@@ -80,6 +83,7 @@ function reportUnknownKeys(keys: readonly string[], path: Path, value: Value, pr
   const unknown = new Set(keys);
   const known = keysAt(path);
   for (const { key, keyRange } of value.kind === "map" ? value.entries : []) {
+    if (problems.full()) break;
     if (!unknown.has(key) || (path.length === 0 && key.startsWith(EXTENSION_PREFIX))) continue;
     const later = path[0] === "images" ? LATER.get(key) : undefined;
     if (later !== undefined) problems.error(keyRange, later, { hint: `Remove \`${key}\`` });
@@ -87,9 +91,13 @@ function reportUnknownKeys(keys: readonly string[], path: Path, value: Value, pr
   }
 }
 
-function keyHint(key: string, known: readonly string[]): string {
+function meantKey(key: string, known: readonly string[]): string | undefined {
   const synonym = SYNONYMS.get(key);
-  const meant = synonym !== undefined && known.includes(synonym) ? synonym : nearest(key, known);
+  return synonym !== undefined && known.includes(synonym) ? synonym : nearest(key, known);
+}
+
+function keyHint(key: string, known: readonly string[]): string {
+  const meant = meantKey(key, known);
   return meant === undefined ? `Known here: ${known.join(", ")}` : `Did you mean \`${meant}\`?`;
 }
 
@@ -100,9 +108,13 @@ interface JsonSchema {
   readonly anyOf?: readonly JsonSchema[];
 }
 
+// Made when the first mistake is found, and once: a plan may have thousands.
+let jsonSchema: JsonSchema | undefined;
+
 /** The keys that the schema allows at a path, whatever forms there are. */
 function keysAt(path: Path): readonly string[] {
-  let schemas: readonly JsonSchema[] = [planJsonSchema()];
+  jsonSchema ??= planJsonSchema();
+  let schemas: readonly JsonSchema[] = [jsonSchema];
   for (const step of path)
     schemas = schemas.flatMap((schema) => forms(schema)).flatMap((s) => inside(s, step));
   return schemas
@@ -125,10 +137,20 @@ function inside(schema: JsonSchema, step: PropertyKey): readonly JsonSchema[] {
 function reportMissing(path: Path, root: Value, problems: Problems): void {
   const key = String(path.at(-1));
   const parent = locate(root, path.slice(0, -1)).found;
+  if (isMisspelt(key, parent.value, path.slice(0, -1))) return;
   const hint = missingHint(key);
   const owner = path.length === 1 ? "The plan" : capital(placeName(path.slice(0, -1)));
   problems.error(headOf(parent), `${owner} has no \`${key}\``, hint === undefined ? {} : { hint });
 }
+
+/** A misspelt key is reported as such; that the right one is missing is its echo. */
+function isMisspelt(missing: string, parent: Value, path: Path): boolean {
+  const known = keysAt(path);
+  const others = parent.kind === "map" ? parent.entries.slice(0, MAX_LOOKED_AT) : [];
+  return others.some(({ key }) => !known.includes(key) && meantKey(key, known) === missing);
+}
+
+const MAX_LOOKED_AT = 100;
 
 /** The key that holds a value, or for one without a key its first line. */
 function headOf({ entry, value }: Located): Range {

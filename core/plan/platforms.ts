@@ -5,7 +5,6 @@ import {
   isKnownPlatform,
   normalizePlatform,
   parsePlatform,
-  samePlatform,
   suggestPlatform,
 } from "../../platforms/platform.ts";
 import type { Platform, PlatformProblem } from "../../platforms/platform.ts";
@@ -26,17 +25,19 @@ export function resolvePlatforms(
   written: readonly WrittenPlatform[],
   place: Place,
 ): readonly ImagePlatform[] {
-  const platforms: ImagePlatform[] = [];
+  const platforms = new Map<string, ImagePlatform>();
   for (const each of written) {
     const text = resolveText(each.platform, place);
     const parsed = text && readPlatform(text, place.problems);
     if (parsed === undefined) continue;
     const platform = normalizePlatform(parsed);
-    const first = platforms.find((other) => samePlatform(other.platform, platform));
-    if (first === undefined) platforms.push({ platform, written: each });
+    // Equal platforms have one text in canonical form, so a map finds them faster than comparing each with each.
+    const name = formatPlatformFull(platform);
+    const first = platforms.get(name);
+    if (first === undefined) platforms.set(name, { platform, written: each });
     else reportTwice(each, first, place.problems);
   }
-  return platforms;
+  return [...platforms.values()];
 }
 
 function reportTwice({ platform: text }: WrittenPlatform, first: ImagePlatform, problems: Problems): void {
@@ -85,6 +86,7 @@ const WORDS: Readonly<Record<PlatformProblem, string>> = {
 };
 
 function warnUnknown(platform: Platform, { value, text }: Resolved, problems: Problems): void {
+  if (problems.full("warning")) return;
   const meant = suggestPlatform(value);
   problems.warning(
     rangeOf(text),

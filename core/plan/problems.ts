@@ -16,8 +16,8 @@ export interface Problems {
   readonly all: () => readonly Diagnostic[];
   /** Is there an error so far? */
   readonly failed: () => boolean;
-  /** Are there so many that more are not taken? */
-  readonly full: () => boolean;
+  /** Are there so many errors (or warnings) that no more are kept? Further errors still make the plan unusable. */
+  readonly full: (severity?: Diagnostic["severity"]) => boolean;
   /** Was this very place already found to be wrong? Then what else it breaks is an echo. */
   readonly hasErrorAt: (range: Range) => boolean;
 }
@@ -31,11 +31,14 @@ const MAX_PROBLEMS = 1000;
 export function gatherProblems(file: SourceFile): Problems {
   const found = new Map<string, Diagnostic>();
   const wrong = new Set<string>();
+  const count = { error: 0, warning: 0 };
   const add = (severity: Diagnostic["severity"], range: Range, message: string, details: ProblemDetails) => {
     const place = `${range.start}:${range.end}`;
     const id = `${place}:${message}`;
-    if (found.has(id) || found.size >= MAX_PROBLEMS) return;
+    // Before the limit: a plan must never pass because it has too many warnings.
     if (severity === "error") wrong.add(place);
+    if (found.has(id) || count[severity] >= MAX_PROBLEMS) return;
+    count[severity]++;
     const { hint, related } = details;
     found.set(id, {
       severity,
@@ -51,7 +54,7 @@ export function gatherProblems(file: SourceFile): Problems {
     error: (range, message, details = {}) => add("error", range, message, details),
     warning: (range, message, details = {}) => add("warning", range, message, details),
     all: () => [...found.values()].toSorted(byPlace),
-    full: () => found.size >= MAX_PROBLEMS,
+    full: (severity = "error") => count[severity] >= MAX_PROBLEMS,
     failed: () => wrong.size > 0,
     hasErrorAt: (range) => wrong.has(`${range.start}:${range.end}`),
   };

@@ -22,7 +22,9 @@ export function readPlan(root: Value, problems: Problems): WrittenPlan {
   return {
     variables: entriesOf(child(root, "vars")).map(readVariable),
     builders: entriesOf(child(root, "builders")).map(readBuilder),
-    images: entriesOf(child(root, "images")).map((entry) => readImage(entry, problems)),
+    images: entriesOf(child(root, "images"))
+      .filter(({ value }) => value.kind === "map")
+      .map((entry) => readImage(entry, problems)),
   };
 }
 
