@@ -26,12 +26,8 @@ export async function sendPatiently(
     const state = { attempt, spentMs, retryAfterMs: retryAfterMs(outcome, timing.now()) };
     const delayMs = nextDelayMs(state, patience, timing.random);
     if (delayMs === undefined) return { outcome, attempts: attempt };
+    // Cut short by a cancelled signal, it leads to an attempt that says so without sending anything.
     await timing.sleep(delayMs, signal);
-    if (signal?.aborted === true)
-      return {
-        outcome: { ok: false, error: { kind: "cancelled", detail: "cancelled", transient: false } },
-        attempts: attempt,
-      };
     spentMs += delayMs;
   }
 }

@@ -220,7 +220,9 @@ test.for([
 test.for(["absent", "../../evil", "a/b", "#x", "-x", "a b", "a\n"])("refuses the helper %j", async (name) => {
   const home = await homeWith({ ".docker/config.json": { credsStore: name } });
   const found = await findCredential("reg.example", undefined, { env: environment(home), home });
-  expect(found).toMatchObject({ ok: false, error: { source: `docker-credential-${name}` } });
+  const detail =
+    name === "absent" ? "there is no such program on the PATH" : "this is no name of a credential helper";
+  expect(found).toEqual({ ok: false, error: { source: `docker-credential-${name}`, detail } });
 });
 
 test.for([

@@ -273,3 +273,49 @@ test("gives up on a redirect that never ends", async () => {
   });
   expect(fake.requests).toHaveLength(6);
 });
+
+test("takes no challenge from another origin for the registry's own", async () => {
+  const fake = await withTag(undefined);
+  const other = await withTag({ kind: "basic", ...LOGIN });
+  const headers = { location: `${other.url}/v2/team/app/manifests/v1` };
+  fake.failNext({}, { kind: "status", status: 302, headers });
+  const { registry } = await testClient({ logins: { [fake.host]: ENTRY, [other.host]: ENTRY } });
+  const result = await registry.manifest(fake.repository, "v1");
+  expect(result).toMatchObject({ ok: false, error: { kind: "registry-denied", status: 401 } });
+  expect(authorizations(fake, /./)).toEqual([undefined]);
+});
+
+test("does not follow a token server to another address of this machine", async () => {
+  const fake = await withTag({ kind: "token", login: LOGIN });
+  const other = await withTag({ kind: "token" });
+  const headers = { location: `${other.url}/token` };
+  fake.failNext({ path: /^\/token$/ }, { kind: "status", status: 307, headers });
+  const { registry } = await testClient({ logins: { [fake.host]: ENTRY } });
+  const result = await registry.manifest(fake.repository, "v1");
+  expect(result).toMatchObject({ ok: false, error: { kind: "registry-answer-invalid" } });
+  expect(other.requests).toEqual([]);
+});
+
+test("shows a token request without its query", async () => {
+  const fake = await withTag({ kind: "token", login: LOGIN });
+  const { registry } = await testClient();
+  const result = await registry.manifest(fake.repository, "v1");
+  expect(result).toMatchObject({
+    ok: false,
+    error: { kind: "registry-denied", request: { method: "GET", url: `${fake.url}/token`, attempts: 1 } },
+  });
+});
+
+test("stops waiting for a token that others still wait for, once it is cancelled", async () => {
+  const fake = await withTag({ kind: "token" });
+  fake.failNext({ path: /^\/token$/ }, { kind: "hang" });
+  const timeouts = { connectMs: 500, headersMs: 500, bodyMs: 500 };
+  const { registry } = await testClient({ timeouts });
+  const controller = new AbortController();
+  const cancelled = registry.manifest(fake.repository, "v1", controller.signal);
+  const patient = registry.manifest(fake.repository, "v1");
+  await expect.poll(() => fake.requests.filter(({ path }) => path === "/token").length).toBe(1);
+  controller.abort();
+  expect(await cancelled).toMatchObject({ ok: false, error: { kind: "registry-cancelled" } });
+  expect(await patient).toMatchObject({ ok: true });
+});

@@ -90,6 +90,25 @@ test("does not wait for a Retry-After beyond its budget", async () => {
   expect(waitsMs).toEqual([]);
 });
 
+test("counts all waits of a request against its budget", async () => {
+  const fake = await withTag();
+  const { registry, waitsMs } = await testClient();
+  fake.failNext({}, { kind: "status", status: 429, headers: { "retry-after": "25" } }, 99);
+  await registry.manifest({ registry: fake.host, path: "team/app" }, "v1");
+  expect(waitsMs).toEqual([25_125, 25_250]);
+});
+
+test("sends nothing more once it is cancelled while it waits", async () => {
+  const fake = await withTag();
+  fake.failNext({}, { kind: "status", status: 503 }, 99);
+  const controller = new AbortController();
+  const sleep = async (): Promise<void> => controller.abort();
+  const { registry } = await testClient({ timing: { now: () => 0, random: () => 0, sleep } });
+  const result = await registry.manifest({ registry: fake.host, path: "team/app" }, "v1", controller.signal);
+  expect(result).toMatchObject({ ok: false, error: { kind: "registry-cancelled" } });
+  expect(fake.log()).toHaveLength(1);
+});
+
 test("gives up on what stays broken, with the last answer and the number of attempts", async () => {
   const fake = await withTag();
   const { registry, waitsMs } = await testClient();
