@@ -2,10 +2,14 @@ import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Document } from "../../core/oci/descriptor.ts";
 import type { Repository } from "../../core/oci/reference.ts";
+import { confirmVariant } from "../../core/publish/confirm.ts";
+import { moveTags, putIndexes, stitchRelease } from "../../core/publish/release.ts";
 import { startFaultProxy, type FaultProxy } from "../support/fault-proxy.ts";
 import { makeDocument, makeImage, OCI, type TestImage } from "../support/images.ts";
+import { variant } from "../support/make.ts";
 import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
 import { testClient } from "../support/registry-rig.ts";
+import { plannedRelease } from "../support/release.ts";
 import { uploadBlob } from "../support/upload.ts";
 
 // user "ada", password "test-password", as `htpasswd -nbBC 5 ada test-password` writes it.
@@ -119,4 +123,47 @@ test("what it wrote is read by another client", async () => {
     `docker://${open.host}/client/others:v1`,
   ]);
   expect(stdout).toBe(Buffer.from(index.bytes).toString("utf8"));
+});
+
+test("reads six pushed variants and releases them with one tag in 14 requests", async () => {
+  const { registry } = await testClient();
+  const repository = { registry: proxy.host, path: "client/stitch" };
+  const platforms = [
+    "linux/amd64",
+    "linux/arm64",
+    "linux/arm/v7",
+    "linux/386",
+    "linux/ppc64le",
+    "linux/s390x",
+  ];
+  const variants = platforms.map((text) => variant(text));
+  const images = variants.map(({ platform }) => makeImage({ ...platform }));
+  for (const image of images) {
+    await upload(repository, image);
+    await registry.putManifest(repository, image.manifest.descriptor.digest, image.manifest);
+  }
+  proxy.clearLog();
+  const confirmed = await Promise.all(
+    variants.map(({ id, platform }, at) => {
+      const digest = images[at]?.manifest.descriptor.digest ?? "sha256:";
+      return confirmVariant(registry, { variant: id, platform, repository, digest, annotations: {} });
+    }),
+  );
+  const published = confirmed.flatMap((each) => (each.ok ? [each.value] : []));
+  const tags = [{ ...repository, tag: "v1" }];
+  const release = plannedRelease({ variants, tags, repositories: [repository] });
+  const index = stitchRelease(release, published);
+  if (!index.ok) throw new Error(index.error.kind);
+  const signal = new AbortController().signal;
+  const publishing = { registry, signal, onEvent: () => undefined, now: () => 0 };
+  const stitched = [{ release, index: index.value }];
+  expect(await putIndexes(stitched, publishing)).toMatchObject({ ok: true });
+  expect(await moveTags(stitched, publishing)).toMatchObject({ ok: true });
+  const log = proxy.log();
+  expect(log.filter((line) => /^GET .*manifests/.test(line))).toHaveLength(6);
+  expect(log.filter((line) => /^GET .*blobs/.test(line))).toHaveLength(6);
+  expect(log.slice(12)).toEqual([
+    `PUT /v2/client/stitch/manifests/${index.value.descriptor.digest}`,
+    "PUT /v2/client/stitch/manifests/v1",
+  ]);
 });

@@ -11,6 +11,7 @@ import type { FakeRegistry } from "../../support/fake-registry.ts";
 import { addImage, makeAttestation, makeImage } from "../../support/images.ts";
 import { platform, variant } from "../../support/make.ts";
 import { fakeRegistry, testClient } from "../../support/registry-rig.ts";
+import { plannedRelease } from "../../support/release.ts";
 
 const PLATFORMS = ["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/s390x"];
 
@@ -38,18 +39,7 @@ function published(text: string): PublishedManifest {
 }
 
 function release(changes: Partial<PlannedRelease> = {}): PlannedRelease {
-  const variants = PLATFORMS.map((text) => variant(text));
-  return {
-    name: "app",
-    image: "app",
-    cell: {},
-    variants,
-    tags: [],
-    repositories: [],
-    indexAnnotations: {},
-    location: { file: { path: "p", text: "" }, range: { start: 0, end: 0 } },
-    ...changes,
-  };
+  return plannedRelease({ variants: PLATFORMS.map((text) => variant(text)), ...changes });
 }
 
 const all = PLATFORMS.map(published);

@@ -317,5 +317,7 @@ test("stops waiting for a token that others still wait for, once it is cancelled
   await expect.poll(() => fake.requests.filter(({ path }) => path === "/token").length).toBe(1);
   controller.abort();
   expect(await cancelled).toMatchObject({ ok: false, error: { kind: "registry-cancelled" } });
+  // Sooner than the token server gives any: it was not waited for.
+  expect(fake.auth.issued).toEqual([]);
   expect(await patient).toMatchObject({ ok: true });
 });

@@ -1,0 +1,16 @@
+import type { PlannedRelease } from "../../core/plan/plan.ts";
+
+/** A release named `app` with nothing in it; a test changes what it is about. */
+export function plannedRelease(changes: Partial<PlannedRelease> = {}): PlannedRelease {
+  return {
+    name: "app",
+    image: "app",
+    cell: {},
+    variants: [],
+    tags: [],
+    repositories: [],
+    indexAnnotations: {},
+    location: { file: { path: "buildx-plan.yaml", text: "" }, range: { start: 0, end: 0 } },
+    ...changes,
+  };
+}
