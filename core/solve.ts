@@ -1,5 +1,5 @@
 import type { BuildKit, BuildResult, SolveFailure } from "./buildkit/buildkit.ts";
-import type { SolveStatus, Vertex } from "./buildkit/status.ts";
+import { isStep, type SolveStatus, type Vertex } from "./buildkit/status.ts";
 import type { CacheUse, RunEvent, VariantOutcome } from "./event.ts";
 import type { Digest } from "./oci/digest.ts";
 import type { Repository } from "./oci/reference.ts";
@@ -112,9 +112,12 @@ class StepWatch {
     for (const warning of status.warnings) this.#world.onEvent({ kind: "warning", ...about, warning });
   }
 
-  /** Steps of the Dockerfile, `[2/4] RUN ...`; not BuildKit's own (`[internal] ...`, `exporting to image`). */
+  /** By name: BuildKit may solve one step as two vertexes and merge them when it sees that they are the same. */
   cacheUse(): CacheUse {
-    const steps = [...this.#vertexes.values()].filter(({ name }) => /^\[(?!internal\]|auth\])/.test(name));
-    return { steps: steps.length, cached: steps.filter(({ cached }) => cached).length };
+    const steps = new Map<string, boolean>();
+    for (const vertex of this.#vertexes.values()) {
+      if (isStep(vertex)) steps.set(vertex.name, vertex.cached || (steps.get(vertex.name) ?? false));
+    }
+    return { steps: steps.size, cached: [...steps.values()].filter(Boolean).length };
   }
 }

@@ -6,15 +6,14 @@ import { count, formatBytes, formatDuration } from "../text/units.ts";
 import { unreachable } from "../unreachable.ts";
 import { failuresText, gatherFailures } from "./failures.ts";
 import type { Palette } from "../text/colour.ts";
-import type { Vertex } from "../../core/buildkit/status.ts";
+import { isStep, type Vertex } from "../../core/buildkit/status.ts";
 import type { RunEvent, VariantOutcome } from "../../core/event.ts";
 import type { Renderer, RendererOptions } from "./renderer.ts";
 
 /** What one event has to say: a line each, without the prefix. */
 type Say = (lines: readonly string[]) => void;
 
-const INTERNAL_STEP = /^\[internal\]/;
-/** Internal steps are told only where they cost something. */
+/** Work of BuildKit's own, loading and exporting, is told only where it costs something. */
 const SLOW_MS = 1000;
 
 /**
@@ -93,21 +92,22 @@ function linesOf(event: Spoken, tools: Tools): readonly string[] {
 }
 
 function vertexLines(variant: string, vertex: Vertex, { told, colours, safe }: Tools): readonly string[] {
-  const { name, startedMs, completedMs } = vertex;
-  const isFirst = (moment: string): boolean => {
-    const key = `${variant} ${vertex.digest} ${moment}`;
-    if (told.has(key)) return false;
-    told.add(key);
-    return true;
-  };
+  const { name, startedMs, completedMs, error } = vertex;
+  // By name: BuildKit may solve one step as several vertexes, or look at one again and again.
+  const key = `${variant} ${name}`;
+  const isTold = (moment: string): boolean => told.has(`${key} ${moment}`);
+  const tell = (moment: string): void => void told.add(`${key} ${moment}`);
   const shown = safe(name);
   if (completedMs === undefined) {
-    const starts = startedMs !== undefined && !INTERNAL_STEP.test(name) && isFirst("started");
-    return starts ? [colours.strong(shown)] : [];
+    if (startedMs === undefined || !isStep(vertex) || isTold("started") || isTold("completed")) return [];
+    tell("started");
+    return [colours.strong(shown)];
   }
   const took = completedMs - (startedMs ?? completedMs);
-  if (INTERNAL_STEP.test(name) && took < SLOW_MS && vertex.error === undefined) return [];
-  return isFirst("completed") ? [`${shown} ${howEnded(vertex, took, colours)}`] : [];
+  if (!isStep(vertex) && took < SLOW_MS && error === undefined) return [];
+  if (isTold("completed") && error === undefined) return [];
+  tell("completed");
+  return [`${shown} ${howEnded(vertex, took, colours)}`];
 }
 
 function howEnded(vertex: Vertex, tookMs: number, colours: Palette): string {

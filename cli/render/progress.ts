@@ -2,7 +2,7 @@ import { formatPlatformFull } from "../../platforms/platform.ts";
 import { formatReference } from "../../core/oci/reference.ts";
 import { plainLine } from "../text/safe.ts";
 import type { RunEvent, VariantOutcome } from "../../core/event.ts";
-import type { Vertex } from "../../core/buildkit/status.ts";
+import { isStep, type Vertex } from "../../core/buildkit/status.ts";
 import type { Route } from "../../core/route/route.ts";
 
 /** What is known of a run so far: the state behind the live view. Kept cheap to update, since logs come by the ten thousand. */
@@ -54,7 +54,6 @@ type Tracked = Mutable<VariantProgress> & {
 const TAIL_LINES = 12;
 /** Longer lines are cut before they are kept; no screen is wider. */
 const TAIL_CHARACTERS = 2000;
-const NUMBERED_STEP = /^\[(?!internal\])/;
 
 /** Starts with a run of which nothing is known; `redact` replaces secret values in step names and logs. */
 export function trackProgress(redact: (text: string) => string): ProgressTracker {
@@ -137,7 +136,7 @@ function start(variant: Tracked, atMs: number): void {
 function applyVertex(variant: Tracked, vertex: Vertex, redact: (text: string) => string): void {
   variant.vertexes.set(vertex.digest, vertex);
   const all = [...variant.vertexes.values()];
-  const complete = all.filter((each) => each.completedMs !== undefined && NUMBERED_STEP.test(each.name));
+  const complete = all.filter((each) => each.completedMs !== undefined && isStep(each));
   variant.complete = complete.length;
   variant.cached = complete.filter((each) => each.cached).length;
   const running = all.filter((each) => each.startedMs !== undefined && each.completedMs === undefined);

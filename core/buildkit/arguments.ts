@@ -1,5 +1,5 @@
 import { basename, dirname } from "node:path";
-import { formatPlatform } from "../../platforms/platform.ts";
+import { formatPlatformFull } from "../../platforms/platform.ts";
 import { formatRepository } from "../oci/reference.ts";
 import type { Build, BuildContext, CacheEntry, FileOutput, Secret, SshAgent } from "../plan/plan.ts";
 import type { SolveRequest } from "./buildkit.ts";
@@ -52,7 +52,7 @@ export function solveCommand(
     "--progress=rawjson",
     `--metadata-file=${metadataFile}`,
     "--frontend=dockerfile.v0",
-    `--opt=platform=${formatPlatform(platform)}`,
+    `--opt=platform=${formatPlatformFull(platform)}`,
     ...contextArguments(build),
     ...frontendOptions(build).map(([key, value]) => `--opt=${key}=${value}`),
     ...(build.noCache ? ["--no-cache"] : []),

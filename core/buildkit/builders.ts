@@ -8,21 +8,13 @@ import type { Node, ToolFailure } from "./buildkit.ts";
 import { findBuildxNodes } from "./buildx.ts";
 import type { Connection } from "./client.ts";
 import { readTool } from "./tool.ts";
+import type { Reach } from "./reach.ts";
 import { parseWorkers, type Worker } from "./workers.ts";
 
 /** Solves at once on a node whose plan sets no `max-parallelism`: BuildKit queues what the machine cannot take anyway. */
 const PARALLELISM = 6;
 /** A daemon that has not said what it is by then counts as unreachable, in milliseconds. */
 const DEADLINE_MS = 10_000;
-
-/** What is needed to look at daemons. */
-export interface Reach {
-  readonly buildctl: string;
-  /** How buildx is called, `["docker", "buildx"]`. */
-  readonly buildx: readonly [string, ...string[]];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly signal: AbortSignal;
-}
 
 /** The part of a plan's builder that says how to treat what is found behind it. */
 export type BuilderSettings = Pick<Builder, "name" | "platforms" | "maxParallelism">;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { fail, ok, type Result } from "../result.ts";
-import type { Reach } from "./builders.ts";
+import type { Reach } from "./reach.ts";
 import type { ToolFailure } from "./buildkit.ts";
 import { readTool } from "./tool.ts";
 

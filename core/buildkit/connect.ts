@@ -1,9 +1,10 @@
 import type { Builder } from "../plan/plan.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { BuildKit, ToolFailure } from "./buildkit.ts";
-import { connectBuilder, type BuilderSettings, type Reach } from "./builders.ts";
+import { connectBuilder, type BuilderSettings } from "./builders.ts";
 import { currentBuildxBuilder } from "./buildx.ts";
 import { openBuildKit, type Connection } from "./client.ts";
+import type { Reach } from "./reach.ts";
 
 /** Which builders a run uses, and the world to reach them in. */
 export interface ConnectOptions {

@@ -34,12 +34,13 @@ export class SolveWatch {
     this.#messages = [...this.#messages.slice(1 - MESSAGES), line];
   }
 
-  /** The step that is being worked at. */
+  /** The step that is being worked at, or was when the solve was cancelled: BuildKit ends it with an error of its own then. */
   running(): string | undefined {
-    const vertex = [...this.#vertexes.values()].findLast(
-      ({ startedMs, completedMs }) => startedMs !== undefined && completedMs === undefined,
-    );
-    return vertex?.name;
+    return [...this.#vertexes.values()].findLast(
+      (vertex) =>
+        vertex.startedMs !== undefined &&
+        (vertex.completedMs === undefined || (vertex.error !== undefined && !failedItself(vertex))),
+    )?.name;
   }
 
   /** All that is known, once the solve has failed. */

@@ -20,6 +20,15 @@ export interface Vertex {
   readonly error?: string;
 }
 
+/**
+ * Is this a step of the Dockerfile (`[2/5] RUN make`, `[build 3/7] COPY . .`), and not work of BuildKit's own, such as loading
+ * contexts or exporting? The frontend numbers just those
+ * (https://github.com/moby/buildkit/blob/master/frontend/dockerfile/dockerfile2llb/convert.go).
+ */
+export function isStep(vertex: Pick<Vertex, "name">): boolean {
+  return /^\[(?:[^\]]+ )?\d+\/\d+\] /.test(vertex.name);
+}
+
 /** One whole line that a step printed, without its line break. */
 export interface VertexLog {
   readonly vertex: Digest;

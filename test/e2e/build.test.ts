@@ -14,7 +14,7 @@ const SIX = ["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/p
 const DOCKERFILE = `FROM scratch
 ARG TARGETARCH
 ARG TARGETVARIANT
-COPY --from=busybox \${TARGETARCH}\${TARGETVARIANT}/ /
+COPY --from=busybox \${TARGETARCH}\${TARGETVARIANT}/busybox /bin/busybox
 RUN ["/bin/busybox", "--install", "-s", "/bin"]
 ARG NOTE=none
 RUN --mount=type=secret,id=token,required=false uname -m > /machine; echo "note \${NOTE}"; if [ -e /run/secrets/token ]; then wc -c < /run/secrets/token > /token-size; fi

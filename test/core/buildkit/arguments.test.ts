@@ -30,6 +30,10 @@ test("a plain build asks for one platform and is pushed by digest only", () => {
   ]);
 });
 
+test("a Windows version is part of the platform", () => {
+  expect(argvOf({}, "windows(10.0.20348)/amd64")).toContain("--opt=platform=windows(10.0.20348)/amd64");
+});
+
 test("a Dockerfile elsewhere brings its own folder", () => {
   const argv = argvOf({ dockerfile: "/project/docker/app.Dockerfile" });
   expect(argv).toContain("--local=dockerfile=/project/docker");

@@ -131,3 +131,18 @@ test("anything that is no progress is left alone", () => {
     }),
   );
 });
+
+test("a step that was cancelled counts as the one that ran", () => {
+  const watch = new SolveWatch();
+  const times = { started: "2026-01-01T00:00:00Z", completed: "2026-01-01T00:00:02Z" };
+  const done = { digest: DIGEST, name: "[1/2] COPY . .", ...times };
+  const cancelled = {
+    digest: `sha256:${"b".repeat(64)}`,
+    name: "[2/2] RUN sleep 600",
+    ...times,
+    error: "context canceled",
+  };
+  const wire = decodeStatus(JSON.stringify({ vertexes: [done, cancelled] }));
+  if (wire !== undefined) watch.status(wire);
+  expect(watch.running()).toBe("[2/2] RUN sleep 600");
+});
