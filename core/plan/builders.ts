@@ -40,7 +40,7 @@ function reachOf(builder: WrittenBuilder, place: Place): BuilderReach | undefine
   const { buildkit, buildx, name, range, tls } = builder;
   if ((buildkit === undefined) === (buildx === undefined)) {
     const hint = "Give it `buildkit:` with an address, or `buildx:` with the name of a buildx builder";
-    const message = buildkit === undefined ? "says not where it is" : "has two addresses";
+    const message = buildkit === undefined ? "does not say where it is" : "has two addresses";
     if (!place.problems.hasErrorAt(range))
       place.problems.error(range, `Builder \`${name}\` ${message}`, { hint });
     return undefined;

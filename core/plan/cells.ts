@@ -27,7 +27,10 @@ export function resolveCells(image: WrittenImage, place: Place): ImageCells {
   const { cells, idleExcludes } = expandMatrix(matrix);
   for (const index of idleExcludes) warnIdle(written.exclude[index], place);
   if (cells.length > MAX_CELLS) return tooMany(cells.length, keys, written, place);
-  if (cells.length === 0 && !place.problems.failed()) {
+  const isWhole = matrix.axes.every(
+    ([, values], index) => values.length === written.axes[index]?.values.length,
+  );
+  if (cells.length === 0 && isWhole) {
     place.problems.error(written.range, `The matrix of image \`${image.name}\` has no cell`, {
       hint: "Give it a key with values, or exclude less",
     });

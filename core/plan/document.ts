@@ -1,4 +1,4 @@
-import { Composer, isAlias, isMap, isScalar, isSeq, Parser } from "yaml";
+import { Composer, isAlias, isMap, isScalar, isSeq, Parser, visit } from "yaml";
 import type { Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from "yaml";
 import type { Problems } from "./problems.ts";
 import type { Range, SourceFile } from "./source.ts";
@@ -34,9 +34,21 @@ function compose(text: string, problems: Problems): Node | undefined {
   }
   const [document, second] = composeDocuments(text, problems);
   const [error] = [...(document?.errors ?? []), ...(document?.warnings ?? [])];
-  if (error !== undefined) reportSyntaxError(error, text, problems);
+  if (error !== undefined)
+    reportSyntaxError(error, text, problems, document && openQuote(document, error.pos[0]));
   else if (second !== undefined) reportSecond(second, text, problems);
   return problems.failed() ? undefined : (document?.contents ?? undefined);
+}
+
+/** Where the quoted text begins that never ends; the parser only tells where the file does. */
+function openQuote(document: Document.Parsed, end: number): number | undefined {
+  let start: number | undefined;
+  visit(document, {
+    Scalar(_, { range, type }) {
+      if (range && type?.startsWith("QUOTE") === true && range[1] >= end) start = range[0];
+    },
+  });
+  return start;
 }
 
 function composeDocuments(text: string, problems: Problems): readonly Document.Parsed[] {

@@ -143,7 +143,8 @@ function report(expression: Expression, message: string, hint: string, state: Re
 function unknownHint(name: string, { scope }: Resolving): string {
   const names = [...scope.names()];
   const sameEnd = names.find((candidate) => candidate.endsWith(`.${name}`));
-  const meant = sameEnd ?? nearest(name, names) ?? nearestOfNamespace(name, names);
+  const longer = name.includes(".") ? names.find((candidate) => candidate.startsWith(name)) : undefined;
+  const meant = sameEnd ?? longer ?? nearest(name, names) ?? nearestOfNamespace(name, names);
   return meant === undefined
     ? `Declare it: \`vars: { ${name.replace(/^vars\./, "").replaceAll(".", "_")}: ... }\``
     : `Did you mean \`${meant}\`?`;

@@ -177,6 +177,7 @@ async function missing({ path, written, role }: PathUse): Promise<Finding> {
   const siblings = await listFolder(dirname(path));
   const message = `There is no ${role} \`${written}\``;
   const meant = nearest(basename(path), siblings);
+  if (written.startsWith("~")) return { message, hint: "`~` is not resolved in a plan" };
   return {
     message,
     hint: meant === undefined ? `It was looked for at ${path}` : `Did you mean \`${meant}\`?`,

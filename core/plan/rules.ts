@@ -59,7 +59,9 @@ interface Mention {
 }
 
 function reportTagTwice(shown: string, second: Mention, first: Mention, problems: Problems): void {
-  if (first.range.start === second.range.start && first.release !== second.release) {
+  if (first.range.start === second.range.start) {
+    // The same release twice is reported as such; and of many cells two are enough to see it.
+    if (first.release === second.release || problems.hasErrorAt(second.range)) return;
     problems.error(second.range, `Both ${first.release} and ${second.release} would be tagged ${shown}`, {
       hint: "Use a value of the matrix in the tag, `${matrix.<key>}`",
     });

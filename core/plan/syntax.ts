@@ -2,7 +2,7 @@ import type { ProblemDetails, Problems } from "./problems.ts";
 import type { Range } from "./source.ts";
 
 /** What a YAML parser says of a place: its error code, its own words, and the offsets. */
-export interface SyntaxError {
+export interface YamlError {
   readonly code: string;
   readonly message: string;
   readonly pos: readonly [number, number];
@@ -10,11 +10,22 @@ export interface SyntaxError {
 
 /**
  * Notes a YAML syntax error in words that help to mend it. The parser's own words are kept where they are good;
- * where they speak of its inner workings, the usual cause is named instead.
+ * where they speak of its inner workings, the usual cause is named instead. `openQuote` is where the quoted text begins
+ * that the error ends in, if it does.
  */
-export function reportSyntaxError(error: SyntaxError, text: string, problems: Problems): void {
+export function reportSyntaxError(
+  error: YamlError,
+  text: string,
+  problems: Problems,
+  openQuote?: number,
+): void {
   const start = Math.min(error.pos[0], text.length);
   const range = { start, end: Math.max(start, Math.min(error.pos[1], text.length)) };
+  if (error.message.startsWith("Missing closing") && openQuote !== undefined) {
+    return problems.error({ start: openQuote, end: openQuote + 1 }, "This quote is not closed", {
+      hint: QUOTE_HINT,
+    });
+  }
   const dollar = unquotedExpression(text, start);
   if (dollar !== undefined) return problems.error(dollar, UNQUOTED, { hint: UNQUOTED_HINT });
   const { message, ...details } = WORDS.get(error.code) ?? {};
@@ -32,6 +43,7 @@ function unquotedExpression(text: string, at: number): Range | undefined {
   return { start: dollar, end: Math.min(dollar + 2, text.length) };
 }
 
+const QUOTE_HINT = "Close it where the text ends";
 const QUOTE_COLON =
   "Indent the lines of one map alike, and quote a value that holds `: ` (a colon and a space)";
 
