@@ -78,7 +78,8 @@ async function oneCase(
   };
 }
 
-function show({ seconds, requests }: Sample): string {
+/** A sample as the table shows it. */
+export function show({ seconds, requests }: Sample): string {
   return `${seconds.toFixed(2)} s, ${requests} requests`;
 }
 

@@ -28,8 +28,9 @@ export function run({ argv: [tool, ...argv], env, cwd, stdin }: Command): Promis
     const child = spawn(tool, argv, {
       env: { ...process.env, ...env },
       cwd,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
     });
+    child.stdin.end(stdin);
     const chunks: Buffer[] = [];
     const errors: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));

@@ -35,6 +35,7 @@ async function main(tag: string, children: readonly string[]): Promise<boolean> 
     image: "app",
     cell: {},
     variants: [],
+    omitted: [],
     tags: [{ ...repository, tag: reference.value.tag }],
     repositories: [repository],
     indexAnnotations: {},

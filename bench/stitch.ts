@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rolldown } from "rolldown";
-import type { BuildBench } from "./build.ts";
+import { show, type BuildBench } from "./build.ts";
 import { duel, run, time, type Sample } from "./measure.ts";
 import type { Row } from "./table.ts";
 
@@ -74,7 +74,6 @@ async function oneCase(
     () => sample([process.execPath, program, tag(), ...ours]),
     () => sample([bench.buildx, "imagetools", "create", "--tag", tag(), ...theirs]),
   );
-  const show = ({ seconds, requests }: Sample): string => `${seconds.toFixed(2)} s, ${requests} requests`;
   return {
     what: `stitch six, one tag, ${latency} ms per request`,
     ours: show(result.ours),

@@ -137,7 +137,6 @@ function addSchema(program: Command, shell: Shell): void {
 
 /** The options of every command that reads a plan. */
 function planOptions(command: Command): Command {
-  const collect = (value: string, before: string[]): string[] => [...before, value];
   return command
     .option("-f, --file <path>", "the plan file, - for standard input", "buildx-plan.yaml")
     .option("--set <name=value>", "set a variable of the plan (repeatable)", collect, [])
@@ -148,4 +147,8 @@ function planOptions(command: Command): Command {
       "a builder of the plan, `managed`, a BuildKit address or a docker buildx builder",
     )
     .option("--json", "print JSON");
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
 }

@@ -2,6 +2,7 @@ import { describe, describeWarnings } from "./describe.ts";
 import { exitCodeOf } from "./describe/exit-code.ts";
 import type { Failure } from "../core/failure.ts";
 import { diagnosticJson, failureJson } from "./describe/json.ts";
+import type { RouteRefused } from "../core/route/route.ts";
 import type { Diagnostic } from "../core/plan/source.ts";
 import type { Shell, Terminal } from "./shell.ts";
 
@@ -32,13 +33,18 @@ export function reportFailures(
     )
     .join("\n\n");
   stderr.write(`${text}\n`);
-  if (options.json) printJson(shell, { ok: false, failures: failures.map(failureJson) });
+  if (options.json) printJson(shell, { ok: false, failures: failures.map(failureJson) }, options.redact);
   return exitCodeOf(failures);
 }
 
-/** Prints an answer for machines. */
-export function printJson(shell: Shell, answer: Readonly<Record<string, unknown>>): void {
-  shell.stdout.write(`${JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...answer }, null, 2)}\n`);
+/** Prints an answer for machines; every text in it passes through `redact`. */
+export function printJson(
+  shell: Shell,
+  answer: Readonly<Record<string, unknown>>,
+  redact: (text: string) => string = (text) => text,
+): void {
+  const safe = (_: string, value: unknown): unknown => (typeof value === "string" ? redact(value) : value);
+  shell.stdout.write(`${JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...answer }, safe, 2)}\n`);
 }
 
 /** Shows what is allowed in the plan but deserves a look. */
@@ -60,4 +66,13 @@ export function redactor(secretValues: readonly string[]): (text: string) => str
     .filter((value) => value.trim().length > 3)
     .toSorted((a, b) => b.length - a.length);
   return (text) => values.reduce((shown, value) => shown.replaceAll(value, "***"), text);
+}
+
+/** Says which optional variants no node may build: the release goes on without them, but never silently. */
+export function reportLeftOut(refused: readonly RouteRefused[], shell: Shell): void {
+  const { stderr } = shell;
+  for (const refusal of refused) {
+    const text = describe(refusal, { width: widthOf(stderr), colour: stderr.colour });
+    stderr.write(`${text}\n  left out: the plan says \`required: false\`\n`);
+  }
 }

@@ -1,10 +1,10 @@
-import type { BuildKit } from "../core/buildkit/buildkit.ts";
+import type { BuildKit, Node } from "../core/buildkit/buildkit.ts";
 import { connectBuilders } from "../core/buildkit/connect.ts";
 import type { Failure } from "../core/failure.ts";
 import { loadPlan } from "../core/plan/load.ts";
 import type { Plan, Variant } from "../core/plan/plan.ts";
 import { fail, ok, type Result } from "../core/result.ts";
-import { routeVariants, type Route } from "../core/route/route.ts";
+import { routeVariants, type Route, type RouteRefused } from "../core/route/route.ts";
 import type { Shell } from "./shell.ts";
 import { BUILDX, findTools, managedAddress } from "./tools.ts";
 
@@ -22,6 +22,8 @@ export interface PlanSelection {
 export interface Session {
   readonly plan: Plan;
   readonly routes: readonly Route[];
+  /** Optional variants that no node may build. */
+  readonly refused: readonly RouteRefused[];
   readonly buildkit: BuildKit;
 }
 
@@ -34,10 +36,26 @@ export async function openSession(
   if (!plan.ok) return plan;
   const buildkit = await openBuilders(plan.value, selection, shell);
   if (!buildkit.ok) return buildkit;
-  const routes = routeVariants(variantsOf(plan.value), buildkit.value.nodes);
-  if (routes.ok) return ok({ plan: plan.value, routes: routes.value, buildkit: buildkit.value });
+  const routed = routeWhatMustBe(variantsOf(plan.value), buildkit.value.nodes);
+  if (routed.ok) return ok({ plan: plan.value, ...routed.value, buildkit: buildkit.value });
   await buildkit.value.close();
-  return routes;
+  return routed;
+}
+
+/** An optional variant that has no place is left out; anything else that has none refuses the whole plan. */
+function routeWhatMustBe(
+  variants: readonly Variant[],
+  nodes: readonly Node[],
+): Result<Pick<Session, "routes" | "refused">, readonly RouteRefused[]> {
+  const all = routeVariants(variants, nodes);
+  if (all.ok) return ok({ routes: all.value, refused: [] });
+  if (all.error.some(({ variant }) => variant.required)) return all;
+  const left = new Set(all.error.map(({ variant }) => variant.id));
+  const rest = routeVariants(
+    variants.filter(({ id }) => !left.has(id)),
+    nodes,
+  );
+  return rest.ok ? ok({ routes: rest.value, refused: all.error }) : rest;
 }
 
 /** Reads the plan that the command line names. */

@@ -98,7 +98,8 @@ function stitchAll(
   variants: readonly VariantReport[],
 ): Result<Released[], ReleaseFailure> {
   const released: Released[] = [];
-  for (const release of options.plan.releases.filter(({ tags }) => tags.length > 0)) {
+  const whole = options.plan.releases.filter(({ tags, omitted }) => tags.length > 0 && omitted.length === 0);
+  for (const release of whole) {
     const manifests = publishedOf(release, variants);
     if (manifests.length === 0) continue;
     const index = stitchRelease(release, manifests);

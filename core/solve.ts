@@ -2,10 +2,14 @@ import type { BuildKit, BuildResult, SolveFailure } from "./buildkit/buildkit.ts
 import { isStep, type SolveStatus, type Vertex } from "./buildkit/status.ts";
 import type { CacheUse, RunEvent, VariantOutcome } from "./event.ts";
 import type { Digest } from "./oci/digest.ts";
-import type { Repository } from "./oci/reference.ts";
-import { confirmVariant, type ConfirmFailure, type PublishedManifest } from "./publish/confirm.ts";
+import {
+  confirmPresent,
+  confirmVariant,
+  type ConfirmFailure,
+  type PublishedManifest,
+} from "./publish/confirm.ts";
 import type { Registry } from "./registry/registry.ts";
-import { fail, ok, type Result } from "./result.ts";
+import { ok, type Result } from "./result.ts";
 import type { Route } from "./route/route.ts";
 
 /** The world as one variant's solve needs it. */
@@ -55,37 +59,27 @@ function end(world: SolveWorld, variant: string, outcome: VariantOutcome): Varia
   return outcome;
 }
 
-/** Every repository must hold what was pushed; answers undefined where the plan pushes nothing. */
+/**
+ * Reads back what was pushed: all of it in the first repository, and that the others hold the same digest. Answers undefined
+ * where the plan pushes nothing.
+ */
 async function confirm(
   route: Route,
   built: BuildResult,
   world: SolveWorld,
 ): Promise<Result<PublishedManifest | undefined, SolveFailure | ConfirmFailure>> {
-  const { variant } = route;
-  const { digest } = built;
-  if (digest === undefined) return ok(undefined);
-  world.onEvent({ kind: "variant-pushed", atMs: world.now(), variant: variant.id, digest });
-  const read = await Promise.all(
-    variant.build.repositories.map((repository) => readBack(route, repository, digest, world)),
-  );
-  const failed = read.find((each) => !each.ok);
-  const first = read[0];
-  if (failed !== undefined || first === undefined) return failed ?? fail({ kind: "solve-cancelled" });
-  return first;
-}
-
-function readBack(
-  route: Route,
-  repository: Repository,
-  digest: Digest,
-  world: SolveWorld,
-): Promise<Result<PublishedManifest, ConfirmFailure>> {
   const { id, platform, build } = route.variant;
-  return confirmVariant(
-    world.registry,
-    { variant: id, platform, repository, digest, annotations: build.annotations.manifestDescriptor },
-    world.signal,
-  );
+  const { digest } = built;
+  const [first, ...others] = build.repositories;
+  if (digest === undefined || first === undefined) return ok(undefined);
+  world.onEvent({ kind: "variant-pushed", atMs: world.now(), variant: id, digest });
+  const { registry, signal } = world;
+  const annotations = build.annotations.manifestDescriptor;
+  const [published, ...present] = await Promise.all([
+    confirmVariant(registry, { variant: id, platform, repository: first, digest, annotations }, signal),
+    ...others.map((repository) => confirmPresent(registry, { repository, digest }, signal)),
+  ]);
+  return present.find((each) => !each.ok) ?? published;
 }
 
 /** Turns the status of one solve into events, and counts what came from the cache. */

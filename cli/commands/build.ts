@@ -1,5 +1,5 @@
 import { run, type RunReport } from "../../core/run.ts";
-import { formatReference } from "../../core/oci/reference.ts";
+import { formatReference, formatRepository } from "../../core/oci/reference.ts";
 import { openRegistry } from "../../core/registry/client.ts";
 import type { Plan } from "../../core/plan/plan.ts";
 import type { Failure } from "../../core/failure.ts";
@@ -7,7 +7,15 @@ import { exitCodeOf } from "../describe/exit-code.ts";
 import { reportJson } from "../json.ts";
 import { createRenderer, type ProgressStyle } from "../render/create.ts";
 import { releaseTable } from "../render/release-table.ts";
-import { printJson, redactor, reportFailures, reportWarnings, warningsJson, widthOf } from "../report.ts";
+import {
+  printJson,
+  redactor,
+  reportFailures,
+  reportLeftOut,
+  reportWarnings,
+  warningsJson,
+  widthOf,
+} from "../report.ts";
 import { openSession, type PlanSelection, type Session } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { releaseViews } from "../views.ts";
@@ -29,9 +37,10 @@ export async function runBuild(options: BuildOptions, shell: Shell): Promise<num
 }
 
 async function carryOut(session: Session, options: BuildOptions, shell: Shell): Promise<number> {
-  const { plan, routes, buildkit } = session;
+  const { plan, routes, refused, buildkit } = session;
   const redact = redactor(plan.secretValues);
   if (options.quiet !== true) reportWarnings(plan.warnings, shell);
+  reportLeftOut(refused, shell);
   const renderer = createRenderer(options.quiet === true ? "quiet" : options.progress, shell, redact);
   const registry = openRegistry({
     env: shell.env,
@@ -63,27 +72,54 @@ interface Outcome {
   readonly redact: (text: string) => string;
 }
 
-/** The table and the reference to pull; the failures of variants have been told by the renderer already. */
+/** The table and the references; the failures of variants have been told by the renderer already. */
 function answer(outcome: Outcome, shell: Shell): number {
   const { report, plan, options, redact } = outcome;
   const exitCode = exitCodeOfRun(report);
   const isQuiet = options.quiet === true || options.progress === "quiet" || options.progress === "json";
-  if (!isQuiet) {
-    const { stderr } = shell;
-    const table = releaseTable(releaseViews(plan, report), { width: widthOf(stderr), colour: stderr.colour });
-    stderr.write(`\n${table}\n`);
-  }
+  if (!isQuiet) showTable(plan, report, shell);
   if (report.failure !== undefined) reportFailures([report.failure], shell, { json: false, redact });
-  if (report.interrupted) shell.stderr.write("buildx-plan: interrupted; no tag was moved after that\n");
+  if (report.interrupted) shell.stderr.write(`buildx-plan: interrupted; ${movedSoFar(report)}\n`);
   if (options.json === true) {
-    printJson(shell, { ok: exitCode === 0, ...reportJson(report), warnings: warningsJson(plan.warnings) });
+    const json = { ok: exitCode === 0, ...reportJson(report), warnings: warningsJson(plan.warnings) };
+    printJson(shell, json, redact);
   } else {
-    const references = report.released.flatMap(({ release, index }) =>
-      release.tags.map((tag) => `${formatReference(tag)}@${index.descriptor.digest}\n`),
-    );
-    shell.stdout.write(references.join(""));
+    shell.stdout.write(referencesOf(report).join(""));
   }
   return exitCode;
+}
+
+function showTable(plan: Plan, report: RunReport, shell: Shell): void {
+  const { stderr } = shell;
+  const table = releaseTable(releaseViews(plan, report), { width: widthOf(stderr), colour: stderr.colour });
+  stderr.write(`\n${table}\n`);
+  for (const { name, tags, omitted } of plan.releases) {
+    if (tags.length === 0 || omitted.length === 0) continue;
+    stderr.write(
+      `${name} is a part only (--only left out ${omitted.join(", ")}): pushed by digest, no tag was moved\n`,
+    );
+  }
+}
+
+function movedSoFar(report: RunReport): string {
+  return report.failure?.kind === "release-failed" ? "see above which tags have moved" : "no tag was moved";
+}
+
+/** What can be pulled now: each tag with its digest; of a part that has no tag, each variant by its digest. */
+function referencesOf(report: RunReport): string[] {
+  const tagged = report.released.flatMap(({ release, index }) =>
+    release.tags.map((tag) => `${formatReference(tag)}@${index.descriptor.digest}\n`),
+  );
+  const released = new Set(report.released.flatMap(({ release }) => release.variants.map(({ id }) => id)));
+  const parts = report.variants.flatMap(({ route, outcome }) => {
+    if (released.has(route.variant.id) || outcome.kind !== "built" || outcome.published === undefined)
+      return [];
+    const { digest } = outcome.published.manifest;
+    return route.variant.build.repositories.map(
+      (repository) => `${formatRepository(repository)}@${digest}\n`,
+    );
+  });
+  return [...tagged, ...parts];
 }
 
 /** Failures of optional variants do not count: the plan lets the release go on without them. */

@@ -114,8 +114,11 @@ function explain(
 
 function explainDenied(failure: RegistryDenied): Explanation {
   const used = failure.credential === undefined ? [] : [`with the credentials from ${failure.credential}`];
+  const problem = failure.credentialProblem;
+  const broken =
+    problem === undefined ? [] : [`${problem.source} should have had credentials: ${problem.detail}`];
   const headline = `${writes(failure) ? "writing" : "reading"} ${subject(failure)} was refused`;
-  return explain(failure, headline, [...answer(failure), ...used], [deniedAdvice(failure)]);
+  return explain(failure, headline, [...answer(failure), ...used, ...broken], [deniedAdvice(failure)]);
 }
 
 function deniedAdvice(failure: RegistryDenied): string {

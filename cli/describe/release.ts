@@ -42,15 +42,13 @@ function explainHalfMoved(
   failure: Extract<ReleaseFailure, { readonly kind: "release-failed" }>,
 ): Explanation {
   const cause = explainRegistry(failure.cause);
-  const tags = (words: string, list: readonly Parameters<typeof formatReference>[0][]): string[] =>
-    list.map((tag) => `${words}: ${formatReference(tag)}`);
   return {
     headline: `the tag ${formatReference(failure.failedTag)} could not be moved`,
     facts: [
       cause.headline,
       ...cause.facts,
-      ...tags("moved", failure.moved),
-      ...tags("not moved", [failure.failedTag, ...failure.notTried]),
+      ...failure.moved.map((tag) => `moved: ${formatReference(tag)}`),
+      ...[failure.failedTag, ...failure.notTried].map((tag) => `not moved: ${formatReference(tag)}`),
     ],
     advice: [...cause.advice, "Build again once that is mended: it moves the tags that are left."],
   };

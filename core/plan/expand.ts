@@ -59,6 +59,7 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
       cell: Object.fromEntries(cell),
       variants: variants.map(({ variant }) => variant),
       tags: own.tags,
+      omitted: [],
       repositories: repositoriesOf(own.tags),
       indexAnnotations: indexAnnotations(image, platforms, shared),
       location: { file: plan.file, range: image.range },

@@ -52,6 +52,8 @@ export interface PlannedRelease {
   readonly cell: Readonly<Record<string, string>>;
   /** In the order in which they will be in the index. Never empty. */
   readonly variants: readonly Variant[];
+  /** Ids of variants that `--only` left out: without them this is a part, which is pushed but not tagged. */
+  readonly omitted: readonly string[];
   /** In the order in which they will be moved. Empty where the image has outputs only. */
   readonly tags: readonly TaggedReference[];
   /** The distinct repositories of `tags`, in order. */

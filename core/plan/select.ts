@@ -3,7 +3,7 @@ import type { Platform } from "../../platforms/platform.ts";
 import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
 import { hintFor } from "./nearest.ts";
-import type { LoadOptions, PlanFailure, PlannedRelease } from "./plan.ts";
+import type { LoadOptions, PlanFailure, PlannedRelease, Variant } from "./plan.ts";
 
 /** An option of the command line that does not fit the plan. */
 export type OverrideInvalid = Extract<PlanFailure, { readonly kind: "override-invalid" }>;
@@ -70,9 +70,11 @@ function selectPlatforms(
     wanted.push(parsed.value);
   }
   if (wanted.length === 0) return ok(releases);
+  const isWanted = ({ platform }: Variant): boolean => wanted.some((each) => samePlatform(each, platform));
   const kept = releases.map((release) => ({
     ...release,
-    variants: release.variants.filter(({ platform }) => wanted.some((each) => samePlatform(each, platform))),
+    variants: release.variants.filter(isWanted),
+    omitted: release.variants.filter((variant) => !isWanted(variant)).map(({ id }) => id),
   }));
   return ok(kept.filter(({ variants }) => variants.length > 0));
 }

@@ -116,9 +116,11 @@ function findIncomplete(
   published: readonly PublishedManifest[],
 ): ReleaseFailure | undefined {
   const present = published.map(({ variant }) => variant);
-  const expected = release.variants.map(({ id }) => id);
-  const missing = release.variants.filter(({ id, required }) => required && !present.includes(id));
-  const unexpected = present.filter((id, at) => !expected.includes(id) || present.indexOf(id) !== at);
+  const expected = new Set(release.variants.map(({ id }) => id));
+  const missing = release.variants.filter(
+    ({ id, required }) => required && !present.some((each) => each === id),
+  );
+  const unexpected = present.filter((id, at) => !expected.has(id) || present.indexOf(id) !== at);
   if (missing.length === 0 && unexpected.length === 0) return undefined;
   return {
     kind: "release-incomplete",

@@ -55,26 +55,33 @@ export function openRegistry(options: RegistryOptions): Registry {
     patience: options.patience ?? PATIENCE,
   };
   const requesters = new Map<string, Requester>();
-  const requester = (registry: string): Requester => {
-    const known = requesters.get(registry);
+  // One for each repository: logins may differ between them, and tokens do.
+  const requester = (registry: string, repository?: string): Requester => {
+    const key = `${registry}/${repository ?? ""}`;
+    const known = requesters.get(key);
     if (known !== undefined) return known;
-    const credentials = () => findCredential(registry, undefined, options);
+    const credentials = () => findCredential(registry, repository, options);
     const made = createRequester({
       registry,
       plainHttp: options.plainHttp?.(registry),
       tools,
       credentials,
     });
-    requesters.set(registry, made);
+    requesters.set(key, made);
     return made;
   };
   const writes = options.access === "write";
   return {
     ping: (registry, signal) => ping(requester(registry), signal),
     manifest: (repository, reference, signal) =>
-      readManifest(requester(repository.registry), { repository, reference, writes, signal }),
+      readManifest(requester(repository.registry, repository.path), {
+        repository,
+        reference,
+        writes,
+        signal,
+      }),
     blob: (repository, descriptor, limits) =>
-      readBlob(requester(repository.registry), {
+      readBlob(requester(repository.registry, repository.path), {
         repository,
         descriptor,
         writes,
@@ -83,7 +90,12 @@ export function openRegistry(options: RegistryOptions): Registry {
         ...limits,
       }),
     putManifest: (repository, reference, document, signal) =>
-      putManifest(requester(repository.registry), { repository, reference, document, signal }),
+      putManifest(requester(repository.registry, repository.path), {
+        repository,
+        reference,
+        document,
+        signal,
+      }),
     close: () => http.close(),
   };
 }

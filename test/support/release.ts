@@ -7,6 +7,7 @@ export function plannedRelease(changes: Partial<PlannedRelease> = {}): PlannedRe
     image: "app",
     cell: {},
     variants: [],
+    omitted: [],
     tags: [],
     repositories: [],
     indexAnnotations: {},
