@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { installCommand, packageFamily, type PackageFamily } from "../host/distribution.ts";
 import type { CachePaths, Environment } from "../host/paths.ts";
 import { findTool } from "../host/tools.ts";
@@ -20,6 +21,8 @@ export interface DaemonHost {
   readonly paths: CachePaths;
   /** Text of /etc/os-release, empty where there is none. */
   readonly osRelease: string;
+  /** Folder that this host's own files are read from: `/`, if not said otherwise. */
+  readonly filesFrom?: string;
 }
 
 /** What a daemon is started with, found before anything is started. */
@@ -48,12 +51,12 @@ export async function daemonNeeds(
       `the socket's path in ${host.paths.buildkit} would be longer than 107 bytes`,
       "set XDG_CACHE_HOME or XDG_RUNTIME_DIR to a folder with a shorter name",
     );
-  const env = daemonEnvironment(host.env, programs);
+  const env = daemonEnvironment(host.env, programs, host.filesFrom);
   const family = packageFamily(host.osRelease);
   if ((await firstTool(["buildkit-runc", "runc"], env)) === undefined)
     return refuse("runc is not installed, which runs the steps of a build", installCommand("runc", family));
   if (host.user.uid !== 0) return await rootlessNeeds(host, socket, family);
-  return (await maySysAdmin())
+  return (await maySysAdmin(host.filesFrom ?? "/"))
     ? ok({ socket, rootlesskit: undefined })
     : refuse(
         "root has no CAP_SYS_ADMIN here (a container without privileges), so BuildKit cannot mount anything",
@@ -74,10 +77,10 @@ async function rootlessNeeds(
       `without root, BuildKit's daemon needs ${missing.join(", ")}`,
       `as root: ${installCommand("rootless", family)}`,
     );
-  for (const file of ["/etc/subuid", "/etc/subgid"])
-    if (!(await hasSubordinateIds(file, host.user)))
+  for (const file of ["etc/subuid", "etc/subgid"])
+    if (!(await hasSubordinateIds(join(host.filesFrom ?? "/", file), host.user)))
       return refuse(
-        `${file} gives ${host.user.name} no subordinate ids`,
+        `/${file} gives ${host.user.name} no subordinate ids`,
         `as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 ${host.user.name}`,
       );
   return ok({ socket, rootlesskit: found[0] });
@@ -90,8 +93,8 @@ async function hasSubordinateIds(file: string, user: HostUser): Promise<boolean>
   return owners === undefined || owners.includes(user.name) || owners.includes(String(user.uid));
 }
 
-async function maySysAdmin(): Promise<boolean> {
-  const status = await readFile("/proc/self/status", "utf8").catch(() => "");
+async function maySysAdmin(filesFrom: string): Promise<boolean> {
+  const status = await readFile(join(filesFrom, "proc/self/status"), "utf8").catch(() => "");
   const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1];
   return effective === undefined || ((BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
 }

@@ -85,10 +85,17 @@ const INHERITED = new Set(
   ].flatMap((names) => names.split(" ")),
 );
 
-/** The daemon's environment; programs beside buildkitd come first on its PATH. */
-export function daemonEnvironment(env: Environment, programs: string): Environment {
+const ADMINISTRATION = ["usr/local/sbin", "usr/sbin", "sbin"];
+
+/**
+ * The daemon's environment: programs beside buildkitd come first on its PATH, and the folders of the system's
+ * administration last, which many accounts lack and runc is in.
+ */
+export function daemonEnvironment(env: Environment, programs: string, filesFrom = "/"): Environment {
   const inherited = Object.fromEntries(Object.entries(env).filter(([name]) => INHERITED.has(name)));
-  const path = [programs, env["PATH"], "/usr/local/sbin:/usr/sbin:/sbin"].filter(Boolean).join(":");
+  const path = [programs, env["PATH"], ...ADMINISTRATION.map((folder) => join(filesFrom, folder))]
+    .filter(Boolean)
+    .join(":");
   return { ...inherited, PATH: path };
 }
 

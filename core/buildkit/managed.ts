@@ -1,5 +1,4 @@
-import { spawn } from "node:child_process";
-import { chmod, mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { packageFamily } from "../host/distribution.ts";
@@ -11,6 +10,7 @@ import { fail, ok, type Result } from "../result.ts";
 import type { ToolFailure } from "./buildkit.ts";
 import { remedyFor } from "./daemon-diagnosis.ts";
 import { daemonNeeds, type DaemonHost } from "./daemon-needs.ts";
+import { launchDaemon } from "./daemon-launch.ts";
 import { findDaemon, forgetDaemon, recordDaemon, type DaemonRecord } from "./daemon-record.ts";
 import {
   daemonCommand,
@@ -41,6 +41,7 @@ export interface ManagedDaemon {
 const READY_MS = 15_000;
 const ANSWER_MS = 2_000;
 const POLL_MS = 20;
+const IDLE_MS = 500;
 const CALM_STOP_MS = 1_000;
 const STOP_MS = 5_000;
 const LOG_LINES = 20;
@@ -131,8 +132,17 @@ async function findUsable(start: Start): Promise<ManagedDaemon | undefined> {
   const { files } = start;
   const found = await findDaemon(files);
   if (found === undefined || !(await isServing(files.socket, ANSWER_MS))) return undefined;
-  const isUsable = isAsWanted(start, found) || (await countClients(found.process.pid, files.socket)) > 0;
+  const isUsable = isAsWanted(start, found) || (await isInUse(files, found));
   return isUsable ? { address: `unix://${files.socket}`, version: found.version, isNew: false } : undefined;
+}
+
+/** Our own connection, to see whether it answers, takes a moment to be gone. */
+async function isInUse(files: DaemonFiles, found: DaemonRecord): Promise<boolean> {
+  for (let waited = 0; waited < IDLE_MS; waited += POLL_MS) {
+    if ((await countClients(found.process.pid, files.socket)) === 0) return false;
+    await sleep(POLL_MS);
+  }
+  return true;
 }
 
 function isAsWanted(start: Start, found: DaemonRecord): boolean {
@@ -144,13 +154,18 @@ async function launch(start: Start): Promise<Result<ManagedDaemon, ToolFailure>>
   for (const folder of [options.paths.buildkit, dirname(files.socket)])
     await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeFile(files.configuration, start.configuration, { mode: 0o600 });
-  const child = await spawnDaemon(start);
-  if (typeof child === "string") return refuse(child, []);
+  const child = await launchDaemon({
+    command: start.command,
+    folder: options.paths.buildkit,
+    env: daemonEnvironment(options.env, dirname(options.buildkitd), options.filesFrom),
+    log: files.log,
+  });
   const { process } = child;
-  await recordDaemon(files, { process, version: options.version, settings: start.settings });
-  const outcome = await waitUntilServing(files, child, options.signal);
+  if (process !== undefined)
+    await recordDaemon(files, { process, version: options.version, settings: start.settings });
+  const outcome = await waitUntilServing(files, child.ended, options.signal);
   if (outcome !== "serving") {
-    await end(files, process);
+    if (process !== undefined) await end(files, process);
     const log = await logTail(files);
     return refuse(outcome, log, remedyFor(log, packageFamily(options.osRelease)));
   }
@@ -158,45 +173,10 @@ async function launch(start: Start): Promise<Result<ManagedDaemon, ToolFailure>>
   return ok({ address: `unix://${files.socket}`, version: options.version, isNew: true });
 }
 
-interface Launched {
-  readonly process: ProcessIdentity;
-  /** Aborted when the daemon has ended; the reason says how. */
-  readonly ended: AbortSignal;
-}
-
-/** Starts the daemon detached, with the log for its output. A string says why it could not be started. */
-async function spawnDaemon({ command, files, options }: Start): Promise<Launched | string> {
-  await rename(files.log, `${files.log}.old`).catch(() => undefined);
-  const log = await open(files.log, "w", 0o600);
-  try {
-    const [program = "", ...argv] = command;
-    const child = spawn(program, argv, {
-      cwd: options.paths.buildkit,
-      env: daemonEnvironment(options.env, dirname(options.buildkitd)),
-      detached: true,
-      stdio: ["ignore", log.fd, log.fd],
-    });
-    const ended = new AbortController();
-    const failure = new Promise<string>((resolve) => {
-      child.once("error", (error) => resolve(error.message));
-      child.once("exit", (status, signal) => {
-        ended.abort(`BuildKit's daemon ended with ${signal ?? `status ${status}`}`);
-        resolve("BuildKit's daemon ended at once");
-      });
-    });
-    if (child.pid === undefined) return await failure;
-    child.unref();
-    const process = await identifyProcess(child.pid);
-    return process === undefined ? await failure : { process, ended: ended.signal };
-  } finally {
-    await log.close();
-  }
-}
-
 async function waitUntilServing(files: DaemonFiles, child: Launched, signal: AbortSignal): Promise<string> {
   const deadline = Date.now() + READY_MS;
   while (Date.now() < deadline) {
-    if (child.ended.aborted) return String(child.ended.reason);
+    if (ended.aborted) return String(ended.reason);
     if (signal.aborted) return "it was cancelled";
     if (await isServing(files.socket, ANSWER_MS)) return "serving";
     await sleep(POLL_MS);
@@ -214,7 +194,8 @@ async function end(files: DaemonFiles, daemon: ProcessIdentity): Promise<boolean
   if (!(await waitUntilGone(daemon, CALM_STOP_MS))) family.push(...(await descendants(daemon.pid)));
   for (const member of family) await signalProcess(member, "SIGKILL");
   if (!(await waitUntilGone(daemon, STOP_MS))) await signalProcess(daemon, "SIGKILL");
-  const isGone = await waitUntilGone(daemon, STOP_MS);
+  const gone = await Promise.all([daemon, ...family].map((member) => waitUntilGone(member, STOP_MS)));
+  const isGone = gone.every(Boolean);
   if (isGone) await forgetDaemon(files);
   return isGone;
 }

@@ -114,7 +114,7 @@ async function checkManaged(options: DoctorOptions, programs: string): Promise<r
 /** BuildKit's release archive brings a runc of its own, which goes before the host's. */
 async function checkRunc(options: DoctorOptions, programs: string): Promise<readonly Finding[]> {
   if (options.os !== "linux") return [];
-  const env = daemonEnvironment(options.env, programs);
+  const env = daemonEnvironment(options.env, programs, options.filesFrom);
   const path = (await findTool("buildkit-runc", env)) ?? (await findTool("runc", env));
   const query = { argv: ["--version"], env, signal: options.signal };
   const version = path === undefined ? undefined : await toolVersion({ path, ...query });
