@@ -101,15 +101,14 @@ const PLACELESS = within(
   refusing("platform", "it belongs to what is built", "Use it within an image"),
 );
 
-// Whether it stands in a comment does not matter: then git is asked for nothing, and nobody is told.
-const USES_GIT = /\$\{[^}]*\bgit\./;
-const USES_DIRTY = /\$\{[^}]*\bgit\.dirty\b/;
-
+/** Every use begins so. One in a comment makes git be asked in vain, which nobody notices. */
 async function gitOf({ file, readGit }: Making): Promise<GitFacts> {
-  return USES_GIT.test(file.text) ? await readGit(USES_DIRTY.test(file.text)) : { values: new Map() };
+  if (!file.text.includes("${git.")) return { values: new Map() };
+  return await readGit(file.text.includes("${git.dirty"));
 }
 
 function environmentSecrets(releases: readonly PlannedRelease[], env: LoadOptions["env"]): readonly string[] {
   const secrets = releases.flatMap(({ variants }) => variants.flatMap(({ build }) => build.secrets));
-  return secrets.flatMap((secret) => (secret.kind === "env" ? (env[secret.variable] ?? "") : []) || []);
+  const values = secrets.map((secret) => (secret.kind === "env" ? env[secret.variable] : undefined));
+  return values.filter((value) => value !== undefined && value !== "");
 }

@@ -27,6 +27,7 @@ export function resolvePlatforms(
 ): readonly ImagePlatform[] {
   const platforms = new Map<string, ImagePlatform>();
   for (const each of written) {
+    if (place.problems.full()) break;
     const text = resolveText(each.platform, place);
     const parsed = text && readPlatform(text, place.problems);
     if (parsed === undefined) continue;
