@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { packageFamily } from "../host/distribution.ts";
 import { withLock } from "../host/lock.ts";
 import type { CachePaths } from "../host/paths.ts";
-import { identifyProcess, type ProcessIdentity } from "../host/process-identity.ts";
+import type { ProcessIdentity } from "../host/process-identity.ts";
 import { descendants, signalProcess, waitUntilGone } from "../host/processes.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { ToolFailure } from "./buildkit.ts";
@@ -173,7 +173,11 @@ async function launch(start: Start): Promise<Result<ManagedDaemon, ToolFailure>>
   return ok({ address: `unix://${files.socket}`, version: options.version, isNew: true });
 }
 
-async function waitUntilServing(files: DaemonFiles, child: Launched, signal: AbortSignal): Promise<string> {
+async function waitUntilServing(
+  files: DaemonFiles,
+  ended: AbortSignal,
+  signal: AbortSignal,
+): Promise<string> {
   const deadline = Date.now() + READY_MS;
   while (Date.now() < deadline) {
     if (ended.aborted) return String(ended.reason);
