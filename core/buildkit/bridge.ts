@@ -3,7 +3,6 @@ import { createServer, type Server, type Socket } from "node:net";
 import { platform, tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { execa } from "execa";
 
 /** A BuildKit address of our own that leads to a docker buildx builder. */
 export interface Bridge {
@@ -74,6 +73,7 @@ async function carry(
 ): Promise<string | undefined> {
   const [tool, ...plugin] = options.buildx;
   const node = options.platform === undefined ? [] : ["--platform", options.platform];
+  const { execa } = await import("execa");
   const child = execa(
     tool,
     [...plugin, "dial-stdio", "--builder", options.builder, "--progress=none", ...node],

@@ -1,4 +1,4 @@
-import { execa } from "execa";
+import { execFile } from "node:child_process";
 
 /** How long a child may take to end by itself after it was asked to, in milliseconds. */
 const END_MS = 4_000;
@@ -24,6 +24,8 @@ export interface ToolRun {
  */
 export async function runTool(run: ToolRun): Promise<Ended> {
   if (run.signal.aborted) return { kind: "cancelled", exitCode: -1 };
+  // Imported late: commands that only ask tools a question start faster without it.
+  const { execa } = await import("execa");
   const child = execa(run.tool, [...run.argv], {
     env: run.env,
     extendEnv: false,
@@ -55,18 +57,35 @@ async function readLines(lines: AsyncIterable<unknown>, onLine: (line: string) =
   }
 }
 
-/** Runs a tool for its output: JSON, not text for people. Output is cut at 8 MiB. */
-export async function readTool(
-  run: Omit<ToolRun, "onLine">,
-): Promise<{ readonly ended: Ended; readonly stdout: string; readonly stderr: string }> {
-  const lines = { stdout: new Array<string>(), stderr: new Array<string>() };
-  let size = 0;
-  const ended = await runTool({
-    ...run,
-    onLine: (line, stream) => {
-      size += line.length;
-      if (size <= 8 * 1024 * 1024) lines[stream].push(line);
-    },
+/** What a tool said, and how it ended. */
+export interface Answer {
+  readonly ended: Ended;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+const ANSWER_BYTES = 8 * 1024 * 1024;
+
+/** Asks a tool a question: short-lived, without a shell, its output whole (8 MiB at most). */
+export function readTool(run: Omit<ToolRun, "onLine">): Promise<Answer> {
+  const options = {
+    env: { ...run.env },
+    signal: run.signal,
+    maxBuffer: ANSWER_BYTES,
+    windowsHide: true,
+    killSignal: "SIGKILL",
+  } as const;
+  return new Promise((resolve) => {
+    const child = execFile(run.tool, [...run.argv], options, (error, stdout, stderr) => {
+      resolve({ ended: howItEnded(error), stdout, stderr });
+    });
+    child.stdin?.end();
   });
-  return { ended, stdout: lines.stdout.join("\n"), stderr: lines.stderr.join("\n") };
+}
+
+function howItEnded(error: { readonly code?: unknown; readonly name: string } | null): Ended {
+  if (error === null) return { kind: "exited", exitCode: 0 };
+  if (error.name === "AbortError") return { kind: "cancelled", exitCode: -1 };
+  if (error.code === "ENOENT") return { kind: "not-found", exitCode: -1 };
+  return { kind: "exited", exitCode: typeof error.code === "number" ? error.code : -1 };
 }

@@ -1,4 +1,3 @@
-import { execa } from "execa";
 import { z } from "zod";
 import { credentialOf, type Credential, type CredentialProblem } from "./credential-entry.ts";
 import { fail, ok, type Result } from "../result.ts";
@@ -29,6 +28,7 @@ export async function askHelper(
   // The name becomes part of a program's name: nothing in it may lead to another folder.
   if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(name))
     return fail({ source, detail: "this is no name of a credential helper" });
+  const { execa } = await import("execa");
   const ended = await execa(source, ["get"], {
     input: server,
     env,
