@@ -85,7 +85,7 @@ async function startRegistry(port: number, data: string): Promise<void> {
     configuration,
     [
       "version: 0.1",
-      "log: { level: error, accesslog: { disabled: true } }",
+      "log: { level: fatal, accesslog: { disabled: true } }",
       `storage: { filesystem: { rootdirectory: ${JSON.stringify(join(data, "data"))} } }`,
       `http: { addr: "127.0.0.1:${port}" }`,
     ].join("\n"),
