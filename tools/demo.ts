@@ -1,7 +1,7 @@
 // The demo: the plan at the root of this project, built for six platforms into a registry on this machine, which is
 // gone afterwards. `npm run demo` prepares the machine first.
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -85,7 +85,7 @@ async function startRegistry(port: number, data: string): Promise<void> {
     configuration,
     [
       "version: 0.1",
-      "log: { level: fatal, accesslog: { disabled: true } }",
+      "log: { level: error, accesslog: { disabled: true } }",
       `storage: { filesystem: { rootdirectory: ${JSON.stringify(join(data, "data"))} } }`,
       `http: { addr: "127.0.0.1:${port}" }`,
     ].join("\n"),
@@ -96,11 +96,16 @@ async function startRegistry(port: number, data: string): Promise<void> {
   running.add(child);
   const ended = new Promise<never>((_, reject) => {
     child.once("error", reject);
-    child.once("exit", (code) => reject(new Error(`the registry ended with status ${code}`)));
+    child.once("exit", (code) => reject(new Error(`it ended with status ${code}`)));
   });
-  await Promise.race([answers(`http://127.0.0.1:${port}/v2/`), ended]);
-  // From now on it ends when we end it.
+  // Later it ends when we end it.
   ended.catch(() => undefined);
+  try {
+    await Promise.race([answers(`http://127.0.0.1:${port}/v2/`), ended]);
+  } catch (error) {
+    process.stderr.write(await readFile(join(data, "registry.log"), "utf8"));
+    throw new Error("the demo's registry did not start", { cause: error });
+  }
 }
 
 async function answers(url: string): Promise<void> {
