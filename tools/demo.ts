@@ -90,9 +90,10 @@ async function startRegistry(port: number, data: string): Promise<void> {
       `http: { addr: "127.0.0.1:${port}" }`,
     ].join("\n"),
   );
-  const child = spawn("docker-registry", ["serve", configuration], {
-    stdio: ["ignore", "ignore", "inherit"],
-  });
+  // It logs every question that it answers with no as an error: of interest only where it does not start.
+  const log = await open(join(data, "registry.log"), "w");
+  const child = spawn("docker-registry", ["serve", configuration], { stdio: ["ignore", log.fd, log.fd] });
+  await log.close();
   running.add(child);
   const ended = new Promise<never>((_, reject) => {
     child.once("error", reject);
