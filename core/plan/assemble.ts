@@ -109,6 +109,6 @@ async function gitOf({ file, readGit }: Making): Promise<GitFacts> {
 
 function environmentSecrets(releases: readonly PlannedRelease[], env: LoadOptions["env"]): readonly string[] {
   const secrets = releases.flatMap(({ variants }) => variants.flatMap(({ build }) => build.secrets));
-  const values = secrets.map((secret) => (secret.kind === "env" ? env[secret.variable] : undefined));
-  return values.filter((value) => value !== undefined && value !== "");
+  const values = secrets.flatMap((secret) => (secret.kind === "env" ? (env[secret.variable] ?? []) : []));
+  return values.filter((value) => value !== "");
 }

@@ -106,6 +106,7 @@ describe("every form that may be written", () => {
       src: { kind: "local", path: join(folder, "folder") },
       alpine: { kind: "remote", url: "docker-image://alpine:3" },
       repo: { kind: "remote", url: "https://example.com/repo.git#main" },
+      ssh: { kind: "remote", url: "ssh://git@example.com/repo.git" },
       layout: { kind: "oci-layout", path: join(folder, "layout"), reference: { kind: "tag", tag: "v1" } },
     });
     expect(build.secrets).toEqual([
