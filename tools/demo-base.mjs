@@ -1,9 +1,9 @@
 // The demo's base files: Debian's static busybox for each of its platforms, fetched by apt and kept outside the clone.
 import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { downloadPackages } from "./bootstrap/debian.mjs";
+import { unpackPackages } from "./bootstrap/apt.mjs";
 import { cache, codename, isDebian, root } from "./bootstrap/host.mjs";
-import { run, SetupError } from "./bootstrap/say.mjs";
+import { SetupError } from "./bootstrap/say.mjs";
 
 /** Folders by `${TARGETARCH}${TARGETVARIANT}`, and Debian's name of the architecture. */
 const ARCHITECTURES = {
@@ -38,19 +38,17 @@ async function fetchBase() {
     );
   const work = `${kept}.work`;
   rmSync(work, { recursive: true, force: true });
-  mkdirSync(join(work, "out"), { recursive: true });
-  const debian = Object.values(ARCHITECTURES);
-  await downloadPackages(
-    debian.map((name) => `busybox-static:${name}`),
-    work,
-    debian,
-  );
+  const architectures = Object.values(ARCHITECTURES);
+  const choose = () => architectures.map((name) => `busybox-static:${name}`);
+  await unpackPackages({ folder: join(work, "packages"), choose, architectures });
+  mkdirSync(join(work, "out"));
   for (const [name, architecture] of Object.entries(ARCHITECTURES)) {
-    const file = readdirSync(work).find((candidate) => candidate.endsWith(`_${architecture}.deb`));
-    await run("dpkg-deb", ["-x", join(work, file), join(work, architecture)]);
+    const unpacked = readdirSync(join(work, "packages")).find((file) =>
+      file.endsWith(`_${architecture}.deb`),
+    );
     const program = ["bin", "usr/bin"]
-      .map((folder) => join(work, architecture, folder, "busybox"))
-      .find(existsSync);
+      .map((folder) => join(work, "packages", unpacked, folder, "busybox"))
+      .find((path) => existsSync(path));
     copyFileSync(program, join(work, "out", name));
   }
   mkdirSync(dirname(kept), { recursive: true });

@@ -36,7 +36,8 @@ export async function goBuild(build: GoBuild): Promise<Result<string, string>> {
   const version = await toolVersion({
     path: go,
     argv: ["version"],
-    env: environment,
+    // Its own version, not that of a toolchain which a go.mod in the current folder asks for.
+    env: { ...environment, GOTOOLCHAIN: "local" },
     signal: build.signal,
   });
   if (version === undefined) return fail(`${go} does not tell its version`);
@@ -96,6 +97,8 @@ function goEnvironment(build: GoBuild): Environment {
     GO111MODULE: "on",
     GOFLAGS: "-mod=readonly",
     GOWORK: "off",
+    // A distribution's Go may be set not to fetch the toolchain that our go.mod asks for.
+    GOTOOLCHAIN: build.env["GOTOOLCHAIN"] ?? "auto",
     GOOS: build.os,
     GOARCH: build.architecture,
   };

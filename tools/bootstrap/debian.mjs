@@ -1,6 +1,7 @@
 // What comes from the system: Debian packages, and the kernel's table of emulators.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { apt, unpackPackages } from "./apt.mjs";
 import { architecture, cache, codename, find, isDebian, isExecutable, isRoot } from "./host.mjs";
 import { run, SetupError } from "./say.mjs";
 
@@ -50,17 +51,6 @@ async function installPackages(names) {
   if (!isRoot) throw needsRoot(["apt-get update", `apt-get ${install.join(" ")}`]);
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   await apt(APT, install, { env });
-}
-
-/** One list of many may be broken on a mirror for a while, which matters only if the package is in that one. */
-async function apt(options, command, settings) {
-  const problem = await run("apt-get", [...options, "update"], settings).then(
-    () => undefined,
-    (error) => error,
-  );
-  await run("apt-get", [...options, ...command], settings).catch((error) => {
-    throw new SetupError([problem?.message, error.message].filter(Boolean).join("\n"));
-  });
 }
 
 function needsRoot(commands) {
@@ -127,39 +117,10 @@ export const registry = {
       );
     const work = `${registryFolder}.work`;
     rmSync(work, { recursive: true, force: true });
-    mkdirSync(work, { recursive: true });
-    await downloadPackages(["docker-registry"], work);
-    const file = readdirSync(work).find((name) => name.endsWith(".deb"));
-    await run("dpkg-deb", ["-x", join(work, file), join(work, "files")]);
+    await unpackPackages({ folder: work, choose: () => ["docker-registry"] });
+    const [unpacked] = readdirSync(work);
     rmSync(registryFolder, { recursive: true, force: true });
-    renameSync(join(work, "files", "usr", "bin"), registryFolder);
+    renameSync(join(work, unpacked, "usr", "bin"), registryFolder);
     rmSync(work, { recursive: true, force: true });
   },
 };
-
-/**
- * Downloads packages into a folder, of any architecture (`name:arm64`), with package lists of our own: the system's apt and
- * dpkg know nothing of it, and no root is needed.
- */
-export async function downloadPackages(names, folder, architectures = []) {
-  const state = join(cache, "debian", "apt");
-  for (const part of ["state/lists/partial", "cache/archives/partial"])
-    mkdirSync(join(state, part), { recursive: true });
-  writeFileSync(join(state, "status"), "");
-  const own = (await run("dpkg", ["--print-architecture"])).trim();
-  const settings = {
-    "Dir::State": `${state}/state`,
-    "Dir::State::status": `${state}/status`,
-    "Dir::Cache": `${state}/cache`,
-    "APT::Architectures": [own, ...architectures.filter((name) => name !== own)].join(","),
-    "APT::Sandbox::User": "",
-    // Descriptions for software centres, larger than the lists themselves.
-    "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
-    "Acquire::Languages": "none",
-    "Acquire::Retries": "3",
-  };
-  const options = ["-q", ...Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`])];
-  await apt(options, ["download", ...names], { cwd: folder });
-  // The lists of six architectures are large, and only good for one day.
-  rmSync(state, { recursive: true, force: true });
-}

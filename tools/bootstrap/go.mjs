@@ -10,8 +10,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { architecture, cache, find, isExecutable, root } from "./host.mjs";
-import { run, SetupError } from "./say.mjs";
+import { unpackPackages } from "./apt.mjs";
+import { architecture, cache, codename, find, isDebian, isExecutable, root } from "./host.mjs";
+import { run, say, SetupError } from "./say.mjs";
 
 /** The version that tools/go.mod asks for, with the SHA-256 that go.dev publishes for its archives. */
 const GO = "1.26.8";
@@ -26,7 +27,8 @@ async function goFolder() {
   const own = join(ownGo, "bin", "go");
   const path = isExecutable(own) ? own : find("go");
   if (path === undefined) return undefined;
-  const settings = JSON.parse(await run(path, ["env", "-json", "GOVERSION", "GOTOOLCHAIN"], { cwd: "/" }));
+  const query = ["env", "-json", "GOVERSION", "GOTOOLCHAIN"];
+  const settings = JSON.parse(await run(path, query, { cwd: "/", env: goEnvironment() }));
   const [major, minor, patch] = (/(\d+)\.(\d+)\.?(\d*)/.exec(settings.GOVERSION) ?? []).slice(1).map(Number);
   const [wantedMajor, wantedMinor, wantedPatch] = GO.split(".").map(Number);
   const isNewEnough =
@@ -35,32 +37,65 @@ async function goFolder() {
   return isNewEnough || mayFetch ? dirname(path) : undefined;
 }
 
+/** Debian's Go does not fetch a newer one by itself unless it is told that it may. */
+function goEnvironment() {
+  return { ...process.env, GOTOOLCHAIN: process.env.GOTOOLCHAIN ?? "auto" };
+}
+
 export const go = {
   title: `fetching Go ${GO}`,
   isDone: async () => (await goFolder()) !== undefined,
   run: async () => {
-    const name = `go${GO}.linux-${architecture}.tar.gz`;
-    const wanted = SHA256[architecture];
-    const advice = `please install Go ${GO} or later (https://go.dev/dl)`;
-    if (wanted === undefined) throw new SetupError(advice);
-    const response = await fetch(`https://go.dev/dl/${name}`, { signal: AbortSignal.timeout(300_000) }).catch(
-      (error) => {
-        throw new SetupError(`go.dev: ${error.cause?.message ?? error.message}; ${advice}`);
-      },
-    );
-    if (!response.ok) throw new SetupError(`go.dev answers ${response.status}; ${advice}`);
-    const bytes = Buffer.from(await response.arrayBuffer());
-    const actual = createHash("sha256").update(bytes).digest("hex");
-    if (actual !== wanted) throw new SetupError(`${name} is not the expected file: its SHA-256 is ${actual}`);
     const work = `${ownGo}.work`;
     rmSync(work, { recursive: true, force: true });
     mkdirSync(work, { recursive: true });
-    writeFileSync(join(work, name), bytes);
-    await run("tar", ["-xzf", name, "go"], { cwd: work });
+    await fetchArchive(work).catch(async (error) => {
+      if (!isDebian) throw error;
+      say(`  ${error.message}; trying Debian's`);
+      await fetchFromDebian(work);
+    });
+    rmSync(ownGo, { recursive: true, force: true });
     renameSync(join(work, "go"), ownGo);
     rmSync(work, { recursive: true, force: true });
   },
 };
+
+async function fetchArchive(work) {
+  const name = `go${GO}.linux-${architecture}.tar.gz`;
+  const wanted = SHA256[architecture];
+  if (wanted === undefined) throw new SetupError(`please install Go ${GO} or later (https://go.dev/dl)`);
+  const response = await fetch(`https://go.dev/dl/${name}`, { signal: AbortSignal.timeout(300_000) }).catch(
+    (error) => {
+      throw new SetupError(`go.dev cannot be reached (${error.cause?.message ?? error.message})`);
+    },
+  );
+  if (!response.ok) throw new SetupError(`go.dev answers with status ${response.status}`);
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const actual = createHash("sha256").update(bytes).digest("hex");
+  if (actual !== wanted) throw new SetupError(`${name} is not the expected file: its SHA-256 is ${actual}`);
+  writeFileSync(join(work, name), bytes);
+  await run("tar", ["-xzf", name, "go"], { cwd: work });
+}
+
+/** An older Go is enough to begin with: it fetches the one that go.mod asks for, as a module. */
+async function fetchFromDebian(work) {
+  const packages = join(work, "packages");
+  await unpackPackages({
+    folder: packages,
+    suites: [codename, `${codename}-backports`],
+    choose: (names) => {
+      const minors = names.map((name) => Number(/^golang-1\.(\d+)-go$/.exec(name)?.[1] ?? 0));
+      const newest = Math.max(...minors);
+      if (newest < 21)
+        throw new SetupError(`Debian ${codename} has no Go 1.21 or later; please install Go ${GO}`);
+      return [`golang-1.${newest}-go`, `golang-1.${newest}-src`];
+    },
+  });
+  for (const name of readdirSync(packages))
+    cpSync(join(packages, name), join(work, "go"), { recursive: true, verbatimSymlinks: true });
+  const folder = readdirSync(join(work, "go", "usr", "lib")).find((name) => name.startsWith("go-"));
+  symlinkSync(join("usr", "lib", folder, "bin"), join(work, "go", "bin"));
+}
 
 /** The folder that goes to the front of the PATH for Go, if the machine's own is not enough. */
 export const goPath = () => (isExecutable(join(ownGo, "bin", "go")) ? join(ownGo, "bin") : undefined);
@@ -91,7 +126,7 @@ export const testPrograms = {
     const path = [goPath(), process.env.PATH].filter(Boolean).join(":");
     // The machine's own settings say where modules come from; what is built and how is ours to say.
     const env = {
-      ...process.env,
+      ...goEnvironment(),
       PATH: path,
       CGO_ENABLED: "0",
       GO111MODULE: "on",
@@ -109,7 +144,7 @@ export const testPrograms = {
       "-o",
       join(work, "out"),
     ];
-    await run(find("go") ?? join(goPath() ?? "", "go"), [...build, ...Object.values(PROGRAMS)], { env });
+    await run(join(await goFolder(), "go"), [...build, ...Object.values(PROGRAMS)], { env });
     if (existsSync(testTools())) rmSync(testTools(), { recursive: true });
     renameSync(join(work, "out"), testTools());
     rmSync(work, { recursive: true, force: true });

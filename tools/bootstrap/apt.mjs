@@ -1,0 +1,62 @@
+// Debian packages by apt with lists of our own: the system's apt and dpkg know nothing of it, and no root is needed.
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { cache } from "./host.mjs";
+import { run, SetupError } from "./say.mjs";
+
+/** Runs an apt command on fresh lists. One list of many may be broken on a mirror: that matters only if it is needed. */
+export async function apt(options, command, settings) {
+  const problem = await run("apt-get", [...options, "update"], settings).then(
+    () => undefined,
+    (error) => error,
+  );
+  await run("apt-get", [...options, ...command], settings).catch((error) => {
+    throw new SetupError([problem?.message, error.message].filter(Boolean).join("\n"));
+  });
+}
+
+/**
+ * Downloads packages and unpacks each into a folder of its own below `folder`, named after its file. `choose` picks names from
+ * all that the archive has; `architectures` adds to the machine's own; `suites` replaces the machine's own.
+ */
+export async function unpackPackages({ folder, choose, architectures = [], suites }) {
+  const state = join(cache, "debian", "apt");
+  rmSync(state, { recursive: true, force: true });
+  for (const part of ["state/lists/partial", "cache/archives/partial", "packages"])
+    mkdirSync(join(state, part), { recursive: true });
+  const options = await optionsFor(state, architectures, suites);
+  const work = { cwd: join(state, "packages") };
+  const names = async () => (await run("apt-cache", [...options, "pkgnames"])).split("\n");
+  await apt(options, ["check"], work);
+  await run("apt-get", [...options, "download", ...choose(await names())], work);
+  mkdirSync(folder, { recursive: true });
+  for (const file of readdirSync(work.cwd))
+    await run("dpkg-deb", ["-x", join(work.cwd, file), join(folder, file)]);
+  // The lists of several architectures are large, and only good for a day.
+  rmSync(state, { recursive: true, force: true });
+}
+
+const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+
+async function optionsFor(state, architectures, suites) {
+  const own = (await run("dpkg", ["--print-architecture"])).trim();
+  const signed = existsSync(KEYRING) ? `[signed-by=${KEYRING}] ` : "";
+  const sources = suites?.map((suite) => `deb ${signed}http://deb.debian.org/debian ${suite} main\n`);
+  writeFileSync(join(state, "status"), "");
+  if (sources !== undefined) writeFileSync(join(state, "sources.list"), sources.join(""));
+  const settings = {
+    "Dir::State": `${state}/state`,
+    "Dir::State::status": `${state}/status`,
+    "Dir::Cache": `${state}/cache`,
+    ...(sources === undefined
+      ? {}
+      : { "Dir::Etc::sourcelist": `${state}/sources.list`, "Dir::Etc::sourceparts": "-" }),
+    "APT::Architectures": [own, ...architectures.filter((name) => name !== own)].join(","),
+    "APT::Sandbox::User": "",
+    // Descriptions for software centres, larger than the lists themselves.
+    "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
+    "Acquire::Languages": "none",
+    "Acquire::Retries": "3",
+  };
+  return ["-q", ...Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`])];
+}
