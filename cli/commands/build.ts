@@ -78,13 +78,15 @@ function answer(outcome: Outcome, shell: Shell): number {
   const exitCode = exitCodeOfRun(report);
   const isQuiet = options.quiet === true || options.progress === "quiet" || options.progress === "json";
   if (!isQuiet) showTable(plan, report, shell);
+  if (!isQuiet && exitCode !== 0 && !report.interrupted && report.failure === undefined)
+    shell.stderr.write("Not released: no tag was moved. What was built is kept in the cache.\n");
   if (report.failure !== undefined) reportFailures([report.failure], shell, { json: false, redact });
   if (report.interrupted) shell.stderr.write(`buildx-plan: interrupted; ${movedSoFar(report)}\n`);
   if (options.json === true) {
     const json = { ok: exitCode === 0, ...reportJson(report), warnings: warningsJson(plan.warnings) };
     printJson(shell, json, redact);
   } else {
-    shell.stdout.write(referencesOf(report).join(""));
+    shell.stdout.write(referencesOf(plan, report).join(""));
   }
   return exitCode;
 }
@@ -105,21 +107,21 @@ function movedSoFar(report: RunReport): string {
   return report.failure?.kind === "release-failed" ? "see above which tags have moved" : "no tag was moved";
 }
 
-/** What can be pulled now: each tag with its digest; of a part that has no tag, each variant by its digest. */
-function referencesOf(report: RunReport): string[] {
+/** What can be pulled now: each tag with its digest; of a part, which gets no tag, each variant by its digest. */
+function referencesOf(plan: Plan, report: RunReport): string[] {
   const tagged = report.released.flatMap(({ release, index }) =>
     release.tags.map((tag) => `${formatReference(tag)}@${index.descriptor.digest}\n`),
   );
-  const released = new Set(report.released.flatMap(({ release }) => release.variants.map(({ id }) => id)));
-  const parts = report.variants.flatMap(({ route, outcome }) => {
-    if (released.has(route.variant.id) || outcome.kind !== "built" || outcome.published === undefined)
+  const parts = new Set(plan.releases.filter(({ omitted }) => omitted.length > 0).map(({ name }) => name));
+  const pushed = report.variants.flatMap(({ route, outcome }) => {
+    if (!parts.has(route.variant.release) || outcome.kind !== "built" || outcome.published === undefined)
       return [];
     const { digest } = outcome.published.manifest;
     return route.variant.build.repositories.map(
       (repository) => `${formatRepository(repository)}@${digest}\n`,
     );
   });
-  return [...tagged, ...parts];
+  return [...tagged, ...pushed];
 }
 
 /** Failures of optional variants do not count: the plan lets the release go on without them. */
