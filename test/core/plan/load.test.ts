@@ -164,3 +164,32 @@ images:
     expect(JSON.stringify(await loadText(text, { set: ["tokn=hunter2"] }))).not.toContain("hunter2");
   });
 });
+
+describe("what deserves a look, or not", () => {
+  const withImage = (image: string, before = "") =>
+    `version: 1\n${before}images:\n  app:\n    platforms: [linux/amd64]\n    tags: ["registry.example/app:\${matrix.node}"]\n${image}`;
+
+  test("an exclude that meets nothing is a warning, one that does is none", async () => {
+    const matrix = '    matrix: { node: ["22", "24"], exclude: [{ node: "22" }, { node: "20" }] }\n';
+    expect(problemsOf(await loadText(withImage(matrix)))).toBe(
+      "6:61 (warning) This excludes nothing: no combination has these values | Check the values against those of the matrix\n",
+    );
+  });
+
+  test("a required variable must have a value, and not an empty one", async () => {
+    const vars = "vars: { must: { env: MUST, required: true } }\n";
+    const text = withImage('    matrix: { node: ["22"] }\n    args: { A: "${must}" }\n', vars);
+    const loaded = async (value: string) =>
+      problemsOf(await loadText(text, { env: { PATH: "", MUST: value } }));
+    expect(await loaded("x")).toBe("");
+    expect(await loaded("")).toBe("2:9 `must` must have a value, and it is empty\n");
+  });
+
+  test("caches of the same name in two images are a warning", async () => {
+    const image = (name: string) =>
+      `  ${name}: { platforms: [linux/amd64], tags: ["registry.example/${name}:1"], cache-to: [registry.example/cache] }\n`;
+    expect(problemsOf(await loadText(`version: 1\nimages:\n${image("a")}${image("b")}`))).toContain(
+      "(warning) a linux/amd64 and b linux/amd64 write the same cache: one overwrites the other",
+    );
+  });
+});
