@@ -41,7 +41,7 @@ async function missingSteps(mode) {
 
 /** Looks again before each step: another set-up may have done it meanwhile. */
 async function prepare(mode) {
-  for (const step of await missingSteps(mode)) if (!(await step.isDone())) await timed(step.title, step.run);
+  for (const step of await missingSteps(mode)) if (!(await step.isDone())) await timed(step, step.run);
 }
 
 /** One set-up of this user at a time: the kernel gives the lock back, however the set-up ends. */

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { find, folders, isExecutable, node, root } from "./host.mjs";
 import { go, goPath } from "./go.mjs";
-import { runVisibly, SetupError } from "./say.mjs";
+import { runVisibly, say, SetupError, timed } from "./say.mjs";
 
 /** Does a Docker Engine with buildx answer? Then nothing of BuildKit is needed on this machine. */
 export function hasDocker() {
@@ -24,7 +24,8 @@ async function setup(options) {
 async function setupWithGo(options) {
   if ((await setup(options)) === 0) return;
   if (!(await go.isDone())) {
-    await go.run();
+    say("this machine has no Go to build BuildKit with");
+    await timed(go, go.run);
     if ((await setup(options)) === 0) return;
   }
   throw new SetupError("BuildKit could not be installed: see above");
@@ -32,12 +33,14 @@ async function setupWithGo(options) {
 
 export const buildkit = {
   title: "installing BuildKit",
+  speaks: true,
   isDone: () => ["buildctl", "buildkitd"].every((name) => isExecutable(join(folders.buildkit(), name))),
   run: async () => await setupWithGo([]),
 };
 
 export const buildx = {
   title: "installing docker buildx",
+  speaks: true,
   isDone: () => isExecutable(join(folders.buildx(), "buildx")),
   run: async () => await setupWithGo(["--buildx"]),
 };

@@ -12,12 +12,13 @@ export function say(line) {
   process.stderr.write(`[setup] ${line}\n`);
 }
 
-/** Does a task with a line before it, a sign of life while it lasts, and its duration after it. */
-export async function timed(title, task) {
+/** Does a task with a line before it, its duration after it, and signs of life meanwhile if it gives none itself. */
+export async function timed({ title, speaks = false }, task) {
   say(`${title} ...`);
   const started = Date.now();
   const seconds = () => `${((Date.now() - started) / 1000).toFixed(1)} s`;
-  const reminder = setInterval(() => say(`  still ${title}, ${seconds()}`), REMIND_MS);
+  const remind = () => say(`  still ${title}, ${seconds()}`);
+  const reminder = speaks ? undefined : setInterval(remind, REMIND_MS);
   try {
     return await task();
   } finally {
