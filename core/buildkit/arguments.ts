@@ -89,9 +89,9 @@ function oneContext(option: string, context: BuildContext, localName: string): s
       return [`--opt=${option}=local:${localName}`, `--local=${localName}=${context.path}`];
     case "oci-layout": {
       const { reference } = context;
-      const image = reference.kind === "digest" ? `@${reference.digest}` : `:${reference.tag}`;
+      if (reference.kind === "tag") throw new Error("Internal error: BuildKit takes layouts by digest only");
       return [
-        `--opt=${option}=oci-layout://${localName}${image}`,
+        `--opt=${option}=oci-layout://${localName}@${reference.digest}`,
         `--oci-layout=${localName}=${context.path}`,
       ];
     }

@@ -7,6 +7,7 @@ import { solveCommand, type DaemonAddress } from "./arguments.ts";
 import type { BuildKit, BuildResult, Node, SolveFailure, SolveRequest } from "./buildkit.ts";
 import { decodeStatus } from "./decode.ts";
 import { solveFailure } from "./failure.ts";
+import { resolveLayouts } from "./layouts.ts";
 import { SolveWatch } from "./solve-watch.ts";
 import type { SolveStatus } from "./status.ts";
 import { runTool } from "./tool.ts";
@@ -57,7 +58,9 @@ interface Solve {
 
 async function solve(solve: Solve): Promise<Result<BuildResult, SolveFailure>> {
   const { request, options } = solve;
-  const command = solveCommand(request, solve.daemon, solve.metadataFile);
+  const build = await resolveLayouts(request.build);
+  if (!build.ok) return build;
+  const command = solveCommand({ ...request, build: build.value }, solve.daemon, solve.metadataFile);
   const watch = new SolveWatch();
   const deadline = request.timeoutMs === undefined ? undefined : AbortSignal.timeout(request.timeoutMs);
   const ended = await runTool({
