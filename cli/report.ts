@@ -1,10 +1,12 @@
-import { describe, describeWarnings } from "./describe.ts";
-import { exitCodeOf } from "./describe/exit-code.ts";
 import type { Failure } from "../core/failure.ts";
-import { diagnosticJson, failureJson } from "./describe/json.ts";
-import type { RouteRefused } from "../core/route/route.ts";
 import type { Diagnostic } from "../core/plan/source.ts";
+import type { RouteRefused } from "../core/route/route.ts";
 import type { Shell, Terminal } from "./shell.ts";
+
+/*
+ * The words for failures are many and seldom needed: they are imported when there is something to tell, so that commands
+ * start faster.
+ */
 
 /** Version of every `--json` answer; grows with each change that a reader could stumble over. */
 export const SCHEMA_VERSION = 1;
@@ -17,11 +19,13 @@ export function widthOf(terminal: Terminal): number {
 /**
  * Ends a command that could not do its work: words on stderr, with `json` the facts on stdout too. Answers the exit code.
  */
-export function reportFailures(
+export async function reportFailures(
   failures: readonly Failure[],
   shell: Shell,
   options: { readonly json: boolean; readonly redact?: (text: string) => string },
-): number {
+): Promise<number> {
+  const { describe } = await import("./describe.ts");
+  const { exitCodeOf } = await import("./describe/exit-code.ts");
   const { stderr } = shell;
   const text = failures
     .map((failure) =>
@@ -33,7 +37,10 @@ export function reportFailures(
     )
     .join("\n\n");
   stderr.write(`${text}\n`);
-  if (options.json) printJson(shell, { ok: false, failures: failures.map(failureJson) }, options.redact);
+  if (options.json) {
+    const { failureJson } = await import("./describe/json.ts");
+    printJson(shell, { ok: false, failures: failures.map(failureJson) }, options.redact);
+  }
   return exitCodeOf(failures);
 }
 
@@ -48,15 +55,11 @@ export function printJson(
 }
 
 /** Shows what is allowed in the plan but deserves a look. */
-export function reportWarnings(warnings: readonly Diagnostic[], shell: Shell): void {
+export async function reportWarnings(warnings: readonly Diagnostic[], shell: Shell): Promise<void> {
   if (warnings.length === 0) return;
+  const { describeWarnings } = await import("./describe.ts");
   const { stderr } = shell;
   stderr.write(`${describeWarnings(warnings, { width: widthOf(stderr), colour: stderr.colour })}\n`);
-}
-
-/** Warnings as `--json` gives them. */
-export function warningsJson(warnings: readonly Diagnostic[]): readonly unknown[] {
-  return warnings.map(diagnosticJson);
 }
 
 /** Replaces every secret value of a plan in text that is about to be shown; the longest first, so that none shines through. */
@@ -69,7 +72,9 @@ export function redactor(secretValues: readonly string[]): (text: string) => str
 }
 
 /** Says which optional variants no node may build: the release goes on without them, but never silently. */
-export function reportLeftOut(refused: readonly RouteRefused[], shell: Shell): void {
+export async function reportLeftOut(refused: readonly RouteRefused[], shell: Shell): Promise<void> {
+  if (refused.length === 0) return;
+  const { describe } = await import("./describe.ts");
   const { stderr } = shell;
   for (const refusal of refused) {
     const text = describe(refusal, { width: widthOf(stderr), colour: stderr.colour });

@@ -4,18 +4,11 @@ import { openRegistry } from "../../core/registry/client.ts";
 import type { Plan } from "../../core/plan/plan.ts";
 import type { Failure } from "../../core/failure.ts";
 import { exitCodeOf } from "../describe/exit-code.ts";
+import { diagnosticJson } from "../describe/json.ts";
 import { reportJson } from "../json.ts";
 import { createRenderer, type ProgressStyle } from "../render/create.ts";
 import { releaseTable } from "../render/release-table.ts";
-import {
-  printJson,
-  redactor,
-  reportFailures,
-  reportLeftOut,
-  reportWarnings,
-  warningsJson,
-  widthOf,
-} from "../report.ts";
+import { printJson, redactor, reportFailures, reportLeftOut, reportWarnings, widthOf } from "../report.ts";
 import { openSession, type PlanSelection, type Session } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { releaseViews } from "../views.ts";
@@ -28,7 +21,7 @@ export interface BuildOptions extends PlanSelection {
 /** `build`: everything that `plan` does, then solve, confirm, stitch and release. */
 export async function runBuild(options: BuildOptions, shell: Shell): Promise<number> {
   const session = await openSession(options, shell);
-  if (!session.ok) return reportFailures(session.error, shell, { json: options.json === true });
+  if (!session.ok) return await reportFailures(session.error, shell, { json: options.json === true });
   try {
     return await carryOut(session.value, options, shell);
   } finally {
@@ -39,8 +32,8 @@ export async function runBuild(options: BuildOptions, shell: Shell): Promise<num
 async function carryOut(session: Session, options: BuildOptions, shell: Shell): Promise<number> {
   const { plan, routes, refused, buildkit } = session;
   const redact = redactor(plan.secretValues);
-  if (options.quiet !== true) reportWarnings(plan.warnings, shell);
-  reportLeftOut(refused, shell);
+  if (options.quiet !== true) await reportWarnings(plan.warnings, shell);
+  await reportLeftOut(refused, shell);
   const renderer = createRenderer(options.quiet === true ? "quiet" : options.progress, shell, redact);
   const registry = openRegistry({
     env: shell.env,
@@ -59,7 +52,7 @@ async function carryOut(session: Session, options: BuildOptions, shell: Shell): 
       now: shell.now,
     });
     await renderer.end();
-    return answer({ report, plan, options, redact }, shell);
+    return await answer({ report, plan, options, redact }, shell);
   } finally {
     await registry.close();
   }
@@ -73,17 +66,17 @@ interface Outcome {
 }
 
 /** The table and the references; the failures of variants have been told by the renderer already. */
-function answer(outcome: Outcome, shell: Shell): number {
+async function answer(outcome: Outcome, shell: Shell): Promise<number> {
   const { report, plan, options, redact } = outcome;
   const exitCode = exitCodeOfRun(report);
   const isQuiet = options.quiet === true || options.progress === "quiet" || options.progress === "json";
   if (!isQuiet) showTable(plan, report, shell);
   if (!isQuiet && exitCode !== 0 && !report.interrupted && report.failure === undefined)
     shell.stderr.write("Not released: no tag was moved. What was built is kept in the cache.\n");
-  if (report.failure !== undefined) reportFailures([report.failure], shell, { json: false, redact });
+  if (report.failure !== undefined) await reportFailures([report.failure], shell, { json: false, redact });
   if (report.interrupted) shell.stderr.write(`buildx-plan: interrupted; ${movedSoFar(report)}\n`);
   if (options.json === true) {
-    const json = { ok: exitCode === 0, ...reportJson(report), warnings: warningsJson(plan.warnings) };
+    const json = { ok: exitCode === 0, ...reportJson(report), warnings: plan.warnings.map(diagnosticJson) };
     printJson(shell, json, redact);
   } else {
     shell.stdout.write(referencesOf(plan, report).join(""));

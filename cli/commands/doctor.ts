@@ -19,7 +19,7 @@ export type DoctorOptions = PlanSelection;
 /** `doctor`: looks at all that a build of this plan needs, and says how to mend what is missing. Without a plan, at the host alone. */
 export async function runDoctor(options: DoctorOptions, shell: Shell): Promise<number> {
   const plan = (await hasPlan(options, shell)) ? await readPlan(options, shell) : undefined;
-  if (plan?.ok === false) return reportFailures(plan.error, shell, { json: options.json === true });
+  if (plan?.ok === false) return await reportFailures(plan.error, shell, { json: options.json === true });
   const findings = await look(plan?.value, options, shell);
   const isWell = findings.every(({ state }) => state !== "problem");
   const { stdout } = shell;

@@ -16,7 +16,7 @@ export interface InspectOptions {
 export async function runInspect(text: string, options: InspectOptions, shell: Shell): Promise<number> {
   const json = options.json === true;
   const reference = parseReference(text);
-  if (!reference.ok) return reportFailures([reference.error], shell, { json });
+  if (!reference.ok) return await reportFailures([reference.error], shell, { json });
   const registry = openRegistry({
     env: shell.env,
     home: shell.home,
@@ -25,7 +25,7 @@ export async function runInspect(text: string, options: InspectOptions, shell: S
   });
   try {
     const inspected = await inspectImage(registry, reference.value, shell.signal);
-    if (!inspected.ok) return reportFailures([inspected.error], shell, { json });
+    if (!inspected.ok) return await reportFailures([inspected.error], shell, { json });
     show(inspected.value, json, shell);
     return 0;
   } finally {

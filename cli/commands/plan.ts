@@ -1,15 +1,6 @@
-import { failureJson } from "../describe/json.ts";
-import { planJson } from "../json.ts";
-import { planTable } from "../render/plan-table.ts";
-import {
-  printJson,
-  reportFailures,
-  reportLeftOut,
-  reportWarnings,
-  warningsJson,
-  widthOf,
-} from "../report.ts";
-import { openSession, type PlanSelection } from "../session.ts";
+import { planTable, type PlanView } from "../render/plan-table.ts";
+import { printJson, reportFailures, reportLeftOut, reportWarnings, widthOf } from "../report.ts";
+import { openSession, type PlanSelection, type Session } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { planView } from "../views.ts";
 
@@ -18,22 +9,31 @@ export type PlanOptions = PlanSelection;
 /** `plan`: load, expand, route, and show it. */
 export async function runPlan(options: PlanOptions, shell: Shell): Promise<number> {
   const session = await openSession(options, shell);
-  if (!session.ok) return reportFailures(session.error, shell, { json: options.json === true });
+  if (!session.ok) return await reportFailures(session.error, shell, { json: options.json === true });
   const { plan, routes, refused, buildkit } = session.value;
   await buildkit.close();
   const views = await planView(plan, routes);
+  if (options.json === true) return await printAnswer(session.value, views, shell);
   const { stdout } = shell;
-  if (options.json === true) {
-    printJson(shell, {
-      ok: true,
-      ...planJson(plan, buildkit.nodes, views),
-      leftOut: refused.map(failureJson),
-      warnings: warningsJson(plan.warnings),
-    });
-    return 0;
-  }
   stdout.write(`${planTable(views, { width: widthOf(stdout), colour: stdout.colour })}\n`);
-  reportWarnings(plan.warnings, shell);
-  reportLeftOut(refused, shell);
+  await reportWarnings(plan.warnings, shell);
+  await reportLeftOut(refused, shell);
+  return 0;
+}
+
+async function printAnswer(
+  { plan, refused, buildkit }: Session,
+  views: readonly PlanView[],
+  shell: Shell,
+): Promise<number> {
+  // Imported late: the table, which is asked for more often, needs none of it.
+  const { planJson } = await import("../json.ts");
+  const { diagnosticJson, failureJson } = await import("../describe/json.ts");
+  printJson(shell, {
+    ok: true,
+    ...planJson(plan, buildkit.nodes, views),
+    leftOut: refused.map(failureJson),
+    warnings: plan.warnings.map(diagnosticJson),
+  });
   return 0;
 }

@@ -20,9 +20,9 @@ async function install(options: SetupOptions, shell: Shell): Promise<number> {
   const json = options.json === true;
   const world = installOptions(shell, (line) => shell.stderr.write(`${line}\n`));
   const buildkit = await installBuildKit(world);
-  if (!buildkit.ok) return reportFailures([buildkit.error], shell, { json });
+  if (!buildkit.ok) return await reportFailures([buildkit.error], shell, { json });
   const buildx = options.buildx === true ? await installBuildx(world) : undefined;
-  if (buildx?.ok === false) return reportFailures([buildx.error], shell, { json });
+  if (buildx?.ok === false) return await reportFailures([buildx.error], shell, { json });
   if (json) {
     printJson(shell, {
       ok: true,
@@ -52,7 +52,7 @@ const SOURCES = {
 
 async function stop(options: SetupOptions, shell: Shell): Promise<number> {
   const stopped = await stopManaged(cachePaths(shell.env, shell.home));
-  if (!stopped.ok) return reportFailures([stopped.error], shell, { json: options.json === true });
+  if (!stopped.ok) return await reportFailures([stopped.error], shell, { json: options.json === true });
   if (options.json === true) printJson(shell, { ok: true, ...stopped.value });
   else
     shell.stdout.write(

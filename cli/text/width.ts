@@ -28,7 +28,9 @@ const WIDE: readonly (readonly [number, number])[] = [
 const PRINTABLE_ASCII = /^[ -~]*$/;
 const EMOJI = /\p{Emoji_Presentation}|\ufe0f/u;
 const ZERO_WIDTH = /^[\p{Mn}\p{Me}\p{Cf}\p{Cc}\ufe0f]+$/u;
-const SEGMENTER = new Intl.Segmenter("en", { granularity: "grapheme" });
+
+// Made when the first text needs it: loading the tables behind it takes longer than most commands do.
+let segmenter: Intl.Segmenter | undefined;
 
 /** What stands for the part that was cut out; one column wide. */
 export const ELLIPSIS = "…";
@@ -36,7 +38,8 @@ export const ELLIPSIS = "…";
 /** The clusters of a text, in order: what a reader sees as single characters. */
 export function graphemes(text: string): readonly string[] {
   if (PRINTABLE_ASCII.test(text)) return text.split("");
-  return Array.from(SEGMENTER.segment(text), ({ segment }) => segment);
+  segmenter ??= new Intl.Segmenter("en", { granularity: "grapheme" });
+  return Array.from(segmenter.segment(text), ({ segment }) => segment);
 }
 
 /** Columns that a text takes in a terminal. Control characters count as nothing: make the text safe first. */
