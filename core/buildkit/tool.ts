@@ -68,16 +68,14 @@ const ANSWER_BYTES = 8 * 1024 * 1024;
 
 /** Asks a tool a question: short-lived, without a shell, its output whole (8 MiB at most). */
 export function readTool(run: Omit<ToolRun, "onLine">): Promise<Answer> {
-  const options = {
-    env: { ...run.env },
-    signal: run.signal,
-    maxBuffer: ANSWER_BYTES,
-    windowsHide: true,
-    killSignal: "SIGKILL",
-  } as const;
+  const { signal } = run;
+  const options = { env: { ...run.env }, signal, maxBuffer: ANSWER_BYTES, windowsHide: true } as const;
   return new Promise((resolve) => {
     const child = execFile(run.tool, [...run.argv], options, (error, stdout, stderr) => {
-      resolve({ ended: howItEnded(error), stdout, stderr });
+      const ended = howItEnded(error);
+      // Node has only asked with SIGTERM, which buildctl puts off while it dials: our process would wait for it.
+      if (ended.kind === "cancelled") child.kill("SIGKILL");
+      resolve({ ended, stdout, stderr });
     });
     child.stdin?.end();
   });
