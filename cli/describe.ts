@@ -59,6 +59,7 @@ function explain(failure: Exclude<Failure, PlanInvalid>, context?: VariantContex
       return explainUnreadable(failure);
     case "route-refused":
       return explainRefusal(failure);
+    case "connect-cancelled":
     case "tool-missing":
     case "builder-unreachable":
     case "builder-not-found":

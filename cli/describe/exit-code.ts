@@ -49,6 +49,7 @@ export function exitCode(failure: Failure): ExitCode {
     case "install-failed":
     case "node-lost":
       return 5;
+    case "connect-cancelled":
     case "solve-cancelled":
     case "registry-cancelled":
     case "install-cancelled":

@@ -9,6 +9,8 @@ import type { RefusalReason, RouteRefused } from "../../core/route/route.ts";
 /** Why nothing can be built here, in words, and how to mend it. */
 export function explainTool(failure: ToolFailure): Explanation {
   switch (failure.kind) {
+    case "connect-cancelled":
+      return { headline: "interrupted; nothing was built", facts: [], advice: [] };
     case "tool-missing":
       return {
         headline: `${failure.tool} was not found`,

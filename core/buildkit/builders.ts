@@ -114,18 +114,17 @@ async function askWorker(
   daemon: DaemonAddress,
   reach: Reach,
 ): Promise<Result<Worker, ToolFailure>> {
-  const deadline = AbortSignal.timeout(DEADLINE_MS);
   const { ended, stdout, stderr } = await readTool({
     tool: reach.buildctl,
     argv: [...addressArguments(daemon), "debug", "workers", "--format", "{{json .}}"],
     env: reach.env,
-    signal: AbortSignal.any([reach.signal, deadline]),
+    signal: AbortSignal.any([reach.signal, AbortSignal.timeout(DEADLINE_MS)]),
   });
   const unreachable = (detail: string): Result<never, ToolFailure> =>
     fail({ kind: "builder-unreachable", builder, address: daemon.address, detail });
   if (ended.kind === "not-found") return fail(buildctlMissing(reach.buildctl));
   if (ended.kind === "cancelled") {
-    return unreachable(deadline.aborted ? `it gave no answer within ${DEADLINE_MS / 1000} s` : "interrupted");
+    return unreachable(`it gave no answer within ${DEADLINE_MS / 1000} s`);
   }
   if (ended.exitCode !== 0)
     return unreachable(stderr.replace(/^error: (failed to list workers: )?/m, "").trim());

@@ -103,8 +103,9 @@ export type SolveFailure =
   | SolveTimedOut
   | SolveCancelled;
 
-/** What is needed to build is not there. */
+/** What is needed to build is not there, or the run was interrupted before it was found. */
 export type ToolFailure =
+  | { readonly kind: "connect-cancelled" }
   | {
       readonly kind: "tool-missing";
       readonly tool: string;

@@ -75,6 +75,14 @@ async function listBuilders(reach: Reach): Promise<Result<BuildxBuilder[], ToolF
     env: reach.env,
     signal: AbortSignal.any([reach.signal, AbortSignal.timeout(DEADLINE_MS)]),
   });
+  if (ended.kind === "cancelled") {
+    return fail({
+      kind: "builder-unreachable",
+      builder: "docker buildx",
+      address: "docker buildx ls",
+      detail: `it gave no answer within ${DEADLINE_MS / 1000} s`,
+    });
+  }
   if (ended.kind === "not-found" || (ended.kind === "exited" && ended.exitCode !== 0)) {
     return fail({
       kind: "tool-missing",

@@ -27,14 +27,15 @@ type Target = Pick<Builder, "reach"> & BuilderSettings;
 export async function connectBuilders(
   options: ConnectOptions,
 ): Promise<Result<BuildKit, readonly ToolFailure[]>> {
+  const { signal } = options.reach;
   const targets = await chooseTargets(options);
-  if (!targets.ok) return fail([targets.error]);
+  if (!targets.ok) return fail([signal.aborted ? { kind: "connect-cancelled" } : targets.error]);
   const connected = await Promise.all(targets.value.map((target) => connectBuilder(target, options.reach)));
   const failures = connected.flatMap((result) => (result.ok ? [] : [result.error]));
   const connections = connected.flatMap((result) => (result.ok ? result.value : []));
   if (failures.length > 0) {
     await Promise.all(connections.map(({ close }: Connection) => close()));
-    return fail(failures);
+    return fail(signal.aborted ? [{ kind: "connect-cancelled" }] : failures);
   }
   const { buildctl, env } = options.reach;
   return ok(await openBuildKit({ connections, buildctl, env }));

@@ -117,6 +117,7 @@ export function failuresOfEachKind(quote: string): {
         { source: "archive", reason: quote },
       ],
     },
+    "connect-cancelled": { kind: "connect-cancelled" },
     "install-cancelled": { kind: "install-cancelled", tool: "BuildKit" },
     "solve-cancelled": { kind: "solve-cancelled" },
     "confirm-unreadable": {

@@ -185,7 +185,7 @@ group("the exit code", () => {
         "node-lost",
       ],
     ],
-    [130, ["solve-cancelled", "registry-cancelled", "install-cancelled"]],
+    [130, ["connect-cancelled", "solve-cancelled", "registry-cancelled", "install-cancelled"]],
   ])("%i", (code, kinds) => {
     const all = failuresOfEachKind("");
     expect(kinds.map((kind) => exitCode(all[kind]))).toEqual(kinds.map(() => code));
