@@ -22,9 +22,9 @@ export function planJson(
       matrix: release.cell,
       tags: release.tags.map(formatReference),
       indexAnnotations: release.indexAnnotations,
-      variants: release.variants.map((variant, position) => ({
+      variants: release.variants.map((variant) => ({
         id: variant.id,
-        ...rows.get(release.name)?.[position],
+        ...rows.get(release.name)?.find(({ platform }) => platform === formatPlatformFull(variant.platform)),
         platform: formatPlatformFull(variant.platform),
         emulation: variant.emulation,
         required: variant.required,
