@@ -24,12 +24,15 @@ export interface Running {
   readonly ended: Promise<Ran>;
 }
 
+/** The environment of a run, besides that of the tests; undefined takes a variable away. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** A project folder of a test, and the real program run in it. */
 export interface Rig {
   readonly directory: string;
   readonly write: (files: Readonly<Record<string, string>>) => Promise<void>;
-  readonly start: (argv: readonly string[], env?: Readonly<Record<string, string>>) => Running;
-  readonly run: (argv: readonly string[], env?: Readonly<Record<string, string>>) => Promise<Ran>;
+  readonly start: (argv: readonly string[], env?: Environment, stdin?: string) => Running;
+  readonly run: (argv: readonly string[], env?: Environment, stdin?: string) => Promise<Ran>;
   /** `build` on the test run's BuildKit. */
   readonly build: (...argv: string[]) => Promise<Ran>;
 }
@@ -45,23 +48,31 @@ export async function openRig(files: Readonly<Record<string, string>> = {}): Pro
     }
   };
   await write(files);
-  const start = (argv: readonly string[], env: Readonly<Record<string, string>> = {}): Running =>
-    startProgram(argv, directory, env);
+  const start: Rig["start"] = (argv, env = {}, stdin = "") =>
+    startProgram(argv, { cwd: directory, env, stdin });
   return {
     directory,
     write,
     start,
-    run: (argv, env) => start(argv, env).ended,
+    run: (argv, env, stdin) => start(argv, env, stdin).ended,
     build: (...argv) => start(["build", "--builder", inject("buildkit").address, ...argv]).ended,
   };
 }
 
-function startProgram(argv: readonly string[], cwd: string, env: Readonly<Record<string, string>>): Running {
+interface Start {
+  readonly cwd: string;
+  readonly env: Environment;
+  readonly stdin: string;
+}
+
+function startProgram(argv: readonly string[], { cwd, env, stdin }: Start): Running {
   const child = spawn(process.execPath, [BIN, ...argv], {
     cwd,
     env: { ...process.env, NO_COLOR: "1", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
   });
+  // A program that reads no standard input may be gone before all is written.
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(stdin);
   const output = { stdout: "", stderr: "" };
   child.stdout.on("data", (chunk: Buffer) => (output.stdout += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (output.stderr += chunk.toString()));
