@@ -1,6 +1,4 @@
-import { createHash } from "node:crypto";
-
-/** A content digest, `<algorithm>:<hex>`; only made by {@link digestOf} or {@link parseDigest}. */
+/** A content digest, `<algorithm>:<hex>`; only made by `digestOf` (digest-of.ts) or {@link parseDigest}. */
 export type Digest = `sha256:${string}` | `sha512:${string}`;
 
 const FORMS = { sha256: /^[0-9a-f]{64}$/, sha512: /^[0-9a-f]{128}$/ } as const;
@@ -15,11 +13,4 @@ export function parseDigest(text: string): Digest | undefined {
   if (algorithm === "sha256" && FORMS.sha256.test(hex)) return `sha256:${hex}`;
   if (algorithm === "sha512" && FORMS.sha512.test(hex)) return `sha512:${hex}`;
   return undefined;
-}
-
-/** The digest of these bytes; `like` picks the algorithm of another digest, so that both can be compared. */
-export function digestOf(bytes: Uint8Array, like: Digest = "sha256:"): Digest {
-  return like.startsWith("sha512:")
-    ? `sha512:${createHash("sha512").update(bytes).digest("hex")}`
-    : `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }

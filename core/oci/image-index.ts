@@ -9,7 +9,7 @@ import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
 import { attestedDigest, isAttestation } from "./attestation.ts";
 import type { Descriptor, Document } from "./descriptor.ts";
-import { digestOf } from "./digest.ts";
+import { digestOf } from "./digest-of.ts";
 import type { Digest } from "./digest.ts";
 import { goMap, writeGoJson } from "./go-json.ts";
 import type { GoJson, GoStruct } from "./go-json.ts";

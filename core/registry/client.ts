@@ -8,7 +8,8 @@ import { systemTiming } from "./timing.ts";
 import type { TokenTools } from "./token.ts";
 import type { TransportFault } from "./transport-fault.ts";
 import type { Descriptor, Document } from "../oci/descriptor.ts";
-import { digestOf, parseDigest, type Digest } from "../oci/digest.ts";
+import { digestOf } from "../oci/digest-of.ts";
+import { parseDigest, type Digest } from "../oci/digest.ts";
 import type { Repository } from "../oci/reference.ts";
 import { fail, ok, type Result } from "../result.ts";
 

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer } from "node:https";
 import { createFakeAuth, type AuthMode, type FakeAuth } from "./fake-registry-auth.ts";
 import { createFaults, writeAnswer, type Answer, type Fault, type RequestMatch } from "./faults.ts";
-import { digestOf } from "../../core/oci/digest.ts";
+import { digestOf } from "../../core/oci/digest-of.ts";
 
 /** A request as the server saw it. */
 export interface SeenRequest {

@@ -1,4 +1,5 @@
-import { digestOf, type Digest } from "../../core/oci/digest.ts";
+import { digestOf } from "../../core/oci/digest-of.ts";
+import type { Digest } from "../../core/oci/digest.ts";
 import type { Document } from "../../core/oci/descriptor.ts";
 import type { FakeRegistry } from "./fake-registry.ts";
 

@@ -1,4 +1,4 @@
-import { digestOf } from "../../core/oci/digest.ts";
+import { digestOf } from "../../core/oci/digest-of.ts";
 import type { RenderClock } from "../../cli/render/renderer.ts";
 import type { SolveFailure, StepFailed } from "../../core/buildkit/buildkit.ts";
 import type { Vertex } from "../../core/buildkit/status.ts";

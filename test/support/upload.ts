@@ -1,4 +1,5 @@
-import { digestOf, type Digest } from "../../core/oci/digest.ts";
+import { digestOf } from "../../core/oci/digest-of.ts";
+import type { Digest } from "../../core/oci/digest.ts";
 import type { Repository } from "../../core/oci/reference.ts";
 
 /** Uploads a blob over plain HTTP, in one piece: tests need blobs in real registries, the program never does. */

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Descriptor } from "../../../core/oci/descriptor.ts";
-import { digestOf } from "../../../core/oci/digest.ts";
+import { digestOf } from "../../../core/oci/digest-of.ts";
 import type { Digest } from "../../../core/oci/digest.ts";
 import { parseDocument } from "../../../core/oci/documents.ts";
 import { assembleIndex, indexFormatOf } from "../../../core/oci/image-index.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { digestOf } from "../../../core/oci/digest.ts";
+import { digestOf } from "../../../core/oci/digest-of.ts";
 import type { Document } from "../../../core/oci/descriptor.ts";
 import type { Repository } from "../../../core/oci/reference.ts";
 import type { FakeRegistry } from "../../support/fake-registry.ts";

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import { expect, test } from "vitest";
-import { digestOf } from "../../../core/oci/digest.ts";
+import { digestOf } from "../../../core/oci/digest-of.ts";
 import { listen, type FakeRegistry } from "../../support/fake-registry.ts";
 import type { Fault } from "../../support/faults.ts";
 import { fakeRegistry, testClient } from "../../support/registry-rig.ts";
