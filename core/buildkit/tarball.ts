@@ -26,7 +26,10 @@ export interface Extraction {
  */
 export async function extractPrograms(extraction: Extraction): Promise<readonly string[]> {
   const gunzip = createGunzip();
-  const reading = pipeline(createReadStream(extraction.archive), gunzip, { signal: extraction.signal });
+  // What goes wrong in reading, the one who takes from gunzip hears of.
+  const reading = pipeline(createReadStream(extraction.archive), gunzip, { signal: extraction.signal }).catch(
+    () => undefined,
+  );
   const taken: string[] = [];
   try {
     const bytes = blockReader(gunzip);
@@ -42,7 +45,7 @@ export async function extractPrograms(extraction: Extraction): Promise<readonly 
     }
   } finally {
     gunzip.destroy();
-    await reading.catch(() => undefined);
+    await reading;
   }
   return taken;
 }
