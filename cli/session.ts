@@ -6,7 +6,7 @@ import type { Plan, Variant } from "../core/plan/plan.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { routeVariants, type Route, type RouteRefused } from "../core/route/route.ts";
 import type { Shell } from "./shell.ts";
-import { BUILDX, findTools, managedAddress } from "./tools.ts";
+import { BUILDX, findTools } from "./tools.ts";
 
 /** Options of every command that reads a plan. */
 export interface PlanSelection {
@@ -92,6 +92,10 @@ async function openBuilders(
     builders: plan.builders,
     ...(selection.builder === undefined ? {} : { chosen: selection.builder }),
     reach: { buildctl: tools.value.buildctl, buildx: BUILDX, env: shell.env, signal: shell.signal },
-    startManaged: () => managedAddress(shell, tools.value),
+    startManaged: async () => {
+      // Imported late: all other builders are reached without it.
+      const { managedAddress } = await import("./managed.ts");
+      return await managedAddress(shell, tools.value);
+    },
   });
 }

@@ -12,7 +12,7 @@ import { printJson, reportFailures, widthOf } from "../report.ts";
 import { doctorReport } from "../render/doctor-report.ts";
 import { readPlan, variantsOf, type PlanSelection } from "../session.ts";
 import type { Shell } from "../shell.ts";
-import { daemonHost } from "../tools.ts";
+import { daemonHost } from "../managed.ts";
 
 export type DoctorOptions = PlanSelection;
 

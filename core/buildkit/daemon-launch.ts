@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { open, rename } from "node:fs/promises";
-import type { Environment } from "../host/paths.ts";
+import type { Environment } from "../host/folders.ts";
 import { identifyProcess, type ProcessIdentity } from "../host/process-identity.ts";
 
 /** What is started, and where its output goes. */

@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { installCommand, packageFamily, type PackageFamily } from "../host/distribution.ts";
-import type { CachePaths, Environment } from "../host/paths.ts";
+import type { Environment } from "../host/folders.ts";
+import type { CachePaths } from "../host/paths.ts";
 import { findTool } from "../host/tools.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { ToolFailure } from "./buildkit.ts";

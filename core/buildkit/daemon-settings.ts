@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
-import type { CachePaths, Environment } from "../host/paths.ts";
+import type { Environment } from "../host/folders.ts";
+import type { CachePaths } from "../host/paths.ts";
 import { isAtLeast, parseVersion, type Version } from "../host/tools.ts";
 
 /** The first BuildKit that knows the keys for disk limits and for how long platforms are remembered. */

@@ -1,6 +1,6 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Environment } from "../host/paths.ts";
+import type { Environment } from "../host/folders.ts";
 import { findTool, formatVersion, isAtLeast, toolVersion } from "../host/tools.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { OLDEST_GO } from "./pins.ts";

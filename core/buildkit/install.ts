@@ -1,6 +1,13 @@
 import { join } from "node:path";
 import { fail, ok, type Result } from "../result.ts";
-import { trySource, type Found, type InstallOptions, type InstallSource } from "./install-sources.ts";
+import {
+  inFolder,
+  onPath,
+  type Attempt,
+  type Found,
+  type InstallOptions,
+  type InstallSource,
+} from "./install-sources.ts";
 import { buildKit, buildx, type Installable } from "./installable.ts";
 
 /** Programs that can be used, and where they came from. `buildkitd` is there on Linux only. */
@@ -88,4 +95,22 @@ async function install(tool: Installable, options: InstallOptions): Promise<Resu
     attempts.push({ source, reason: found.error });
   }
   return fail({ kind: "install-failed", tool: tool.name, attempts });
+}
+
+/** Tries one source. May reject where the system refuses something: that too is a reason to go on to the next. */
+async function trySource(source: InstallSource, tool: Installable, options: InstallOptions): Attempt {
+  switch (source) {
+    case "path":
+      return await onPath(tool, options);
+    case "installed":
+      return await inFolder(tool, options);
+    case "archive":
+    case "go": {
+      // Imported late: tools are looked for at every start, and made once.
+      const { makeTool } = await import("./install-making.ts");
+      return await makeTool({ tool, source, options });
+    }
+    default:
+      return source satisfies never;
+  }
 }

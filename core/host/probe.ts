@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Platform } from "../../platforms/platform.ts";
-import type { Environment } from "./paths.ts";
+import type { Environment } from "./folders.ts";
 import { PROBE_EXIT_STATUS, probeProgram } from "./probe-program.ts";
 
 /** How a program of one platform fared when this host really ran it. */

@@ -2,7 +2,7 @@ import { constants } from "node:fs";
 import { access, statfs } from "node:fs/promises";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { readTool } from "../buildkit/tool.ts";
-import type { Environment } from "./paths.ts";
+import type { Environment } from "./folders.ts";
 
 /** Finds a program on the PATH of an environment: its absolute path, or undefined. Relative PATH entries do not count. */
 export async function findTool(name: string, env: Environment): Promise<string | undefined> {
