@@ -30,6 +30,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   undici: ["core/registry/"],
   yaml: ["core/plan/"],
   zod: ["core/"],
+  "zod/mini": ["core/"],
 };
 
 /** The edges: which files touch the world, and by what. Modules of Node that are not listed are for cli alone. */
@@ -84,6 +85,7 @@ describe("what the rules catch", () => {
       "platforms/x.ts imports core/run.ts, which is a later stage",
     ],
     ["platforms/x.ts", 'import { z } from "zod";', "platforms/x.ts imports zod, which only core/ may"],
+    ["cli/x.ts", 'import * as z from "zod/mini";', "cli/x.ts imports zod/mini, which only core/ may"],
     [
       "platforms/x.ts",
       'import "node:path";',
@@ -205,7 +207,7 @@ function importProblem(path: string, target: string, sources: Sources): string |
       ? undefined
       : `which only ${[...allowed, "cli/"].join(", ").replace(/, cli\/$/, " and cli/")} may`;
   }
-  if (!/^[^/]+\//.test(target) || target.startsWith("@")) {
+  if (!/^[^/]+\//.test(target) || target.startsWith("@") || Object.hasOwn(PACKAGES, target)) {
     const allowed = PACKAGES[target];
     if (allowed === undefined) return "which nobody may";
     return isUnder(path, allowed) ? undefined : `which only ${allowed.join(", ")} may`;
