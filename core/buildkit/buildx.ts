@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import { fail, ok, type Result } from "../result.ts";
 import type { Reach } from "./reach.ts";
 import type { ToolFailure } from "./buildkit.ts";
@@ -10,11 +10,11 @@ const DEADLINE_MS = 8_000;
 /** A builder as `docker buildx ls --format json` prints it, one object a line. */
 const builderSchema = z.looseObject({
   Name: z.string(),
-  Current: z.boolean().optional(),
-  Err: z.string().optional(),
-  Nodes: z
-    .array(z.looseObject({ Name: z.string().optional(), Platforms: z.array(z.string()).nullish() }))
-    .nullish(),
+  Current: z.optional(z.boolean()),
+  Err: z.optional(z.string()),
+  Nodes: z.nullish(
+    z.array(z.looseObject({ Name: z.optional(z.string()), Platforms: z.nullish(z.array(z.string())) })),
+  ),
 });
 
 type BuildxBuilder = z.infer<typeof builderSchema>;

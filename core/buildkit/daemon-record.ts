@@ -1,11 +1,11 @@
 import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod/mini";
 import { identifyProcess, isRunning, type ProcessIdentity } from "../host/process-identity.ts";
 import type { DaemonFiles } from "./daemon-settings.ts";
 
 const recordSchema = z.object({
   process: z.object({
-    pid: z.number().int().positive(),
+    pid: z.int().check(z.positive()),
     started: z.string(),
     boot: z.string(),
     namespace: z.string(),

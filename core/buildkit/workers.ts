@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import { normalizePlatform, type Platform } from "../../platforms/platform.ts";
 
 /** What a node's worker says of itself. */
@@ -15,19 +15,19 @@ export interface Worker {
 const LABEL = "org.mobyproject.buildkit.worker.";
 
 const workerSchema = z.looseObject({
-  labels: z.record(z.string(), z.string()).nullish(),
+  labels: z.nullish(z.record(z.string(), z.string())),
   platforms: z
     .array(
       z.looseObject({
         os: z.string(),
         architecture: z.string(),
-        variant: z.string().optional(),
-        "os.version": z.string().optional(),
-        "os.features": z.array(z.string()).optional(),
+        variant: z.optional(z.string()),
+        "os.version": z.optional(z.string()),
+        "os.features": z.optional(z.array(z.string())),
       }),
     )
-    .min(1),
-  buildkitVersion: z.looseObject({ version: z.string() }).nullish(),
+    .check(z.minLength(1)),
+  buildkitVersion: z.nullish(z.looseObject({ version: z.string() })),
 });
 
 /**
@@ -42,7 +42,7 @@ export function parseWorkers(json: string): Worker | undefined {
   } catch {
     return undefined;
   }
-  const workers = z.array(workerSchema).min(1).safeParse(parsed);
+  const workers = z.array(workerSchema).check(z.minLength(1)).safeParse(parsed);
   const worker = workers.data?.[0];
   if (worker === undefined) return undefined;
   const platforms = worker.platforms.map(platformOf);

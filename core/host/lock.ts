@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod/mini";
 import { identifyProcess, isRunning } from "./process-identity.ts";
 
 /** The holder touches its lock this often, and a lock untouched for `STALE_MS` has lost its holder. In milliseconds. */
@@ -12,9 +12,9 @@ const RETRY_MS = 50;
 
 const ownerSchema = z.object({
   token: z.string(),
-  process: z
-    .object({ pid: z.number(), started: z.string(), boot: z.string(), namespace: z.string() })
-    .optional(),
+  process: z.optional(
+    z.object({ pid: z.number(), started: z.string(), boot: z.string(), namespace: z.string() }),
+  ),
 });
 
 type Owner = z.infer<typeof ownerSchema>;
