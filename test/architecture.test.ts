@@ -43,6 +43,8 @@ const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
   "node:os": ["core/buildkit/"],
   "node:path": ["core/"],
   "node:process": ["core/host/processes.ts"],
+  "node:events": ["core/buildkit/tool.ts"],
+  "node:readline": ["core/buildkit/tool.ts"],
   "node:stream": ["core/"],
   "node:stream/promises": ["core/"],
   "node:string_decoder": ["core/"],

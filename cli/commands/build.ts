@@ -1,11 +1,11 @@
 import { run, type RunReport } from "../../core/run.ts";
 import { formatReference, formatRepository } from "../../core/oci/reference.ts";
-import { openRegistry } from "../../core/registry/client.ts";
 import type { Plan } from "../../core/plan/plan.ts";
 import type { Failure } from "../../core/failure.ts";
 import { exitCodeOf } from "../describe/exit-code.ts";
 import { diagnosticJson } from "../describe/json.ts";
 import { reportJson } from "../json.ts";
+import { lateRegistry } from "../late-registry.ts";
 import { createRenderer, type ProgressStyle } from "../render/create.ts";
 import { releaseTable } from "../render/release-table.ts";
 import { printJson, redactor, reportFailures, reportLeftOut, reportWarnings, widthOf } from "../report.ts";
@@ -34,8 +34,8 @@ async function carryOut(session: Session, options: BuildOptions, shell: Shell): 
   const redact = redactor(plan.secretValues);
   if (options.quiet !== true) await reportWarnings(plan.warnings, shell);
   await reportLeftOut(refused, shell);
-  const renderer = createRenderer(options.quiet === true ? "quiet" : options.progress, shell, redact);
-  const registry = openRegistry({
+  const renderer = await createRenderer(options.quiet === true ? "quiet" : options.progress, shell, redact);
+  const registry = lateRegistry({
     env: shell.env,
     home: shell.home,
     userAgent: `buildx-plan/${shell.version}`,

@@ -2,7 +2,6 @@ import type { Shell } from "../shell.ts";
 import { unreachable } from "../unreachable.ts";
 import { createJson } from "./json.ts";
 import { createLines } from "./lines.ts";
-import { createLive } from "./live.ts";
 import { createQuiet } from "./quiet.ts";
 import type { RenderClock, Renderer } from "./renderer.ts";
 
@@ -10,24 +9,27 @@ import type { RenderClock, Renderer } from "./renderer.ts";
 export type ProgressStyle = "auto" | "tty" | "plain" | "json" | "quiet";
 
 /** The renderer for a run. Progress goes to stderr; JSON events are an answer for programs, but not the command's, so they go there too. */
-export function createRenderer(
+export async function createRenderer(
   style: ProgressStyle,
   shell: Shell,
   redact: (text: string) => string,
-): Renderer {
+): Promise<Renderer> {
   const { stderr, env } = shell;
   const canDraw = stderr.isTerminal && env["TERM"] !== "dumb" && (env["CI"] ?? "") === "";
   const chosen = style === "auto" ? (canDraw ? "tty" : "plain") : style;
   const columns = (): number => (stderr.isTerminal ? stderr.columns() : Number.POSITIVE_INFINITY);
   const options = { stream: stderr, colour: stderr.colour, columns, redact };
   switch (chosen) {
-    case "tty":
+    case "tty": {
+      // Imported late: its task engine is a quarter of the program, and a pipe needs none.
+      const { createLive } = await import("./live.ts");
       return createLive({
         ...options,
         columns: stderr.columns,
         rows: stderr.rows,
         clock: systemClock(shell),
       });
+    }
     case "plain":
       return createLines(options);
     case "json":

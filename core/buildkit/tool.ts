@@ -1,4 +1,7 @@
 import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 
 /** How long a child may take to end by itself after it was asked to, in milliseconds. */
 const END_MS = 4_000;
@@ -37,24 +40,22 @@ export async function runTool(run: ToolRun): Promise<Ended> {
     killDescendants: true,
     windowsHide: true,
   });
-  const [stdout, stderr] = [child.iterable({ from: "stdout" }), child.iterable({ from: "stderr" })];
-  await Promise.all([
-    readLines(stdout, (line) => run.onLine(line, "stdout")),
-    readLines(stderr, (line) => run.onLine(line, "stderr")),
+  const [, , result] = await Promise.all([
+    readLines(child.stdout, (line) => run.onLine(line, "stdout")),
+    readLines(child.stderr, (line) => run.onLine(line, "stderr")),
+    child,
   ]);
-  const result = await child;
   if (result.isCanceled) return { kind: "cancelled", exitCode: -1 };
   if (result.code === "ENOENT") return { kind: "not-found", exitCode: -1 };
   return { kind: "exited", exitCode: result.exitCode ?? -1 };
 }
 
-/** A child that was killed breaks its streams; how it ended is the result's to say, not the stream's. */
-async function readLines(lines: AsyncIterable<unknown>, onLine: (line: string) => void): Promise<void> {
-  try {
-    for await (const line of lines) onLine(String(line));
-  } catch {
-    // The awaited result carries the reason.
-  }
+/** Until the stream ends, however it ends: how the child did is the result's to say. */
+async function readLines(stream: Readable, onLine: (line: string) => void): Promise<void> {
+  const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
+  lines.on("line", onLine);
+  stream.on("error", () => lines.close());
+  await once(lines, "close");
 }
 
 /** What a tool said, and how it ended. */
