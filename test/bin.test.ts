@@ -160,6 +160,18 @@ describe("on an old Node", () => {
     expect(status).toBe(5);
   });
 
+  test.each([
+    ["22.18.9", 5],
+    ["22.19.0", 0],
+    ["24.0.0", 0],
+    ["100.0.0", 0],
+  ])("%s ends with %i where there is no other", async (version, status) => {
+    const { start, folder } = await installed({});
+    const change = `Object.defineProperty(process.versions, 'node', { value: '${version}' });`;
+    await writeFile(join(folder, "old.cjs"), change);
+    await expect(ended(start(["plan"], "old"))).resolves.toMatchObject({ status });
+  });
+
   test("does not start one old Node after another", async () => {
     const { folder } = await installed({ node: "here" });
     await writeFile(

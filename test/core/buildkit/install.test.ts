@@ -271,6 +271,16 @@ describe("from the PATH", () => {
     expect(reasons(await findBuildKit(options))[0]).toContain(reason);
   });
 
+  test("does not mix programs of two installations", async () => {
+    const { options, programs } = await rig();
+    const other = join(programs, "other");
+    await mkdir(other);
+    await putProgram(programs, "buildctl", telling("0.33.1"));
+    await putProgram(other, "buildkitd", telling("0.33.1"));
+    const found = await findBuildKit({ ...options, env: { PATH: `${programs}:${other}` } });
+    expect(reasons(found)[0]).toContain("several folders");
+  });
+
   test("needs the client only where there is no daemon", async () => {
     const { options, programs } = await rig();
     await putProgram(programs, "buildctl", telling("0.33.1"));

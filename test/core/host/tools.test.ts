@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import { cwd } from "node:process";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { diskSpace, findTool, isAtLeast, parseVersion, toolVersion } from "../../../core/host/tools.ts";
 
@@ -26,6 +27,13 @@ describe("findTool", () => {
 
   test.each([undefined, "", ".:bin", "/nonexistent"])("finds nothing on PATH=%j", async (path) => {
     await expect(findTool("sh", { PATH: path })).resolves.toBeUndefined();
+  });
+});
+
+describe("a relative folder of the PATH", () => {
+  test("does not count, for it means another one in each working folder", async () => {
+    const folder = relative(cwd(), await folderWith("tool", ""));
+    await expect(findTool("tool", { PATH: folder })).resolves.toBeUndefined();
   });
 });
 
