@@ -114,6 +114,11 @@ const PUSH_RULES: readonly (readonly [RegExp, (registry: string) => string])[] =
     (registry) =>
       `The account may not push there: ask for write permission, or \`docker login ${registry}\` with another one.`,
   ],
+  [
+    /"http:[^"]*": (EOF|net\/http: HTTP\/1\.x transport connection broken|malformed HTTP)/i,
+    (registry) =>
+      `BuildKit speaks plain HTTP with loopback addresses, and got no answer in it: if ${registry} speaks TLS, push to it by a name that is not loopback.`,
+  ],
   [/x509|certificate|tls:|HTTP response to HTTPS/i, (registry) => tlsAdvice(registry)],
   [
     /\b429\b|too many requests|toomanyrequests/i,
