@@ -21,7 +21,7 @@ function expectWords(ran: Ran, ...parts: readonly (string | RegExp)[]): void {
   const missing = parts.filter((part) =>
     typeof part === "string" ? !ran.stderr.includes(part) : !part.test(ran.stderr),
   );
-  expect(missing, ran.stderr).toEqual([]);
+  expect({ missing, stderr: ran.stderr }).toMatchObject({ missing: [] });
 }
 
 /** What it takes to have no tool at all: neither on the PATH nor installed. */

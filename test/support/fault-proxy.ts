@@ -5,6 +5,8 @@ import {
   type IncomingMessage,
   type ServerResponse,
 } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import { TLSSocket } from "node:tls";
 import { listen, stop } from "./fake-registry.ts";
 import { createFaults, writeAnswer, type Answer, type Fault, type RequestMatch } from "./faults.ts";
 
@@ -21,10 +23,16 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
+export interface FaultProxyOptions {
+  readonly latencyMs?: number;
+  /** Speaks TLS itself; to the registry it is plain HTTP all the same. */
+  readonly tls?: { readonly key: string; readonly cert: string };
+}
+
 /** Starts a proxy on a free port of 127.0.0.1; `upstream` is the registry's host:port, plain HTTP. */
 export async function startFaultProxy(
   upstream: string,
-  options: { readonly latencyMs?: number } = {},
+  options: FaultProxyOptions = {},
 ): Promise<FaultProxy> {
   const faults = createFaults();
   const seen: string[] = [];
@@ -33,10 +41,14 @@ export async function startFaultProxy(
     const method = incoming.method ?? "GET";
     const path = new URL(incoming.url ?? "/", "http://registry").pathname;
     seen.push(`${method} ${path}`);
-    const fault = faults.take({ method, path });
+    const fault = faults.take({ method, path, headers: incoming.headers });
     setTimeout(() => void pass(incoming, response, { upstream, fault }), latencyMs);
   };
-  const server = createServer(handle);
+  // Node waits two minutes for a handshake, and whoever speaks plain HTTP with us waits with it.
+  const server =
+    options.tls === undefined
+      ? createServer(handle)
+      : createTlsServer({ ...options.tls, handshakeTimeout: 500 }, handle);
   const port = await listen(server);
   return {
     host: `127.0.0.1:${port}`,
@@ -69,10 +81,14 @@ async function pass(
   }
 }
 
-// The Host header stays as it came, so that the registry's Location headers lead back here.
+// The Host header stays as it came and the scheme is told, so that the registry's Location headers lead back here.
 function ask(incoming: IncomingMessage, upstream: string): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const { method, url, headers } = incoming;
+    const { method, url } = incoming;
+    const headers =
+      incoming.socket instanceof TLSSocket
+        ? { ...incoming.headers, "x-forwarded-proto": "https" }
+        : incoming.headers;
     const request: ClientRequest = forward(`http://${upstream}${url ?? "/"}`, { method, headers }, resolve);
     request.on("error", reject);
     incoming.pipe(request);

@@ -1,9 +1,18 @@
-import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerResponse } from "node:http";
 
 /** Which requests a fault is for: all that are left open match. */
 export interface RequestMatch {
   readonly method?: string;
   readonly path?: RegExp;
+  /** Who asks: BuildKit's own requests and ours come to the same server. */
+  readonly userAgent?: RegExp;
+}
+
+/** A request as far as faults look at it. */
+interface Asked {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingHttpHeaders;
 }
 
 /**
@@ -26,7 +35,7 @@ export type Fault =
 /** The faults that wait for a matching request. */
 export interface Faults {
   readonly add: (match: RequestMatch, fault: Fault, times?: number) => void;
-  readonly take: (request: { readonly method: string; readonly path: string }) => Fault | undefined;
+  readonly take: (request: Asked) => Fault | undefined;
 }
 
 /** An answer before it is written. */
@@ -52,9 +61,10 @@ export function createFaults(): Faults {
   };
 }
 
-function matches(match: RequestMatch, request: { readonly method: string; readonly path: string }): boolean {
-  const sameMethod = match.method === undefined || match.method === request.method;
-  return sameMethod && (match.path === undefined || match.path.test(request.path));
+function matches({ method, path, userAgent }: RequestMatch, request: Asked): boolean {
+  if (method !== undefined && method !== request.method) return false;
+  if (path !== undefined && !path.test(request.path)) return false;
+  return userAgent === undefined || userAgent.test(request.headers["user-agent"] ?? "");
 }
 
 /** Writes an answer, or what a fault makes of it; `answer` is only made where the fault needs it. */
