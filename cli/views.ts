@@ -5,8 +5,8 @@ import { formatReference } from "../core/oci/reference.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import type { Route } from "../core/route/route.ts";
 import type { RunReport, VariantReport } from "../core/run.ts";
-import { emulatedPlatforms } from "../platforms/emulation.ts";
-import { formatPlatformFull, samePlatform, type Platform } from "../platforms/platform.ts";
+import { emulates, type BinfmtEntry } from "../platforms/emulation.ts";
+import { formatPlatformFull } from "../platforms/platform.ts";
 import type { PlanRow, PlanView } from "./render/plan-table.ts";
 import type { ReleaseRow, ReleaseView } from "./render/release-table.ts";
 
@@ -21,13 +21,11 @@ export async function planView(plan: Plan, routes: readonly Route[]): Promise<Pl
   }));
 }
 
-function planRow(
-  { variant, node, execution }: Route,
-  emulators: (platform: Platform) => string | undefined,
-): PlanRow {
-  const emulator = execution === "emulated" && node.local ? emulators(variant.platform) : undefined;
+function planRow({ variant, node, execution }: Route, emulators: ReadonlyMap<string, string>): PlanRow {
+  const platform = formatPlatformFull(variant.platform);
+  const emulator = execution === "emulated" && node.local ? emulators.get(platform) : undefined;
   return {
-    platform: formatPlatformFull(variant.platform),
+    platform,
     node: node.name,
     execution,
     ...(emulator === undefined ? {} : { emulator }),
@@ -35,21 +33,24 @@ function planRow(
   };
 }
 
-/** Names of the interpreters that this kernel would use; another machine's cannot be seen from here. */
-async function emulatorNames(routes: readonly Route[]): Promise<(platform: Platform) => string | undefined> {
-  if (!routes.some(({ execution, node }) => execution === "emulated" && node.local)) return () => undefined;
-  const { entries } = await readBinfmt(BINFMT_FOLDER);
-  const named = await Promise.all(
-    entries
-      .filter(({ enabled }) => enabled)
-      .map(async (entry) => ({
-        platforms: emulatedPlatforms(entry),
-        // Debian registers a link such as `aarch64-binfmt-P`; what it leads to is what people know.
-        name: basename(await realpath(entry.interpreter).catch(() => entry.interpreter)),
-      })),
+/** Names of the interpreters that this kernel would use, by platform; another machine's cannot be seen from here. */
+async function emulatorNames(routes: readonly Route[]): Promise<ReadonlyMap<string, string>> {
+  const here = routes.filter(({ execution, node }) => execution === "emulated" && node.local);
+  if (here.length === 0) return new Map();
+  const entries = readBinfmt(BINFMT_FOLDER).entries.filter(({ enabled }) => enabled);
+  const platforms = new Map(
+    here.map(({ variant: { platform } }) => [formatPlatformFull(platform), platform]),
   );
-  return (platform) =>
-    named.find(({ platforms }) => platforms.some((each) => samePlatform(each, platform)))?.name;
+  const found = [...platforms].map(async ([name, platform]) => {
+    const entry = entries.find((each) => emulates(each, platform));
+    return entry === undefined ? [] : [[name, await emulatorName(entry)] as const];
+  });
+  return new Map((await Promise.all(found)).flat());
+}
+
+/** Debian registers a link such as `aarch64-binfmt-P`; what it leads to is what people know. */
+async function emulatorName({ interpreter }: BinfmtEntry): Promise<string> {
+  return basename(await realpath(interpreter).catch(() => interpreter));
 }
 
 /** What `build` shows at its end: every variant as it came out, and what was released. */

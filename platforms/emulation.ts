@@ -48,15 +48,18 @@ export function parseBinfmtEntry(name: string, text: string): BinfmtEntry | unde
   return { name, enabled: state === "enabled", interpreter, flags, recognition };
 }
 
-/**
- * Known platforms whose programs this entry takes, enabled or not. Decided by the magic, not by the name, which anyone
- * may choose. Which level of amd64 an emulator really offers depends on its version: only a probe tells.
- */
+/** Known platforms whose programs this entry takes, enabled or not. See {@link emulates}. */
 export function emulatedPlatforms(entry: BinfmtEntry): readonly Platform[] {
-  return knownPlatforms.filter((platform) => {
-    const rule = platform.os === "linux" ? elfRule(platform) : undefined;
-    return rule !== undefined && recognizes(entry.recognition, exampleElf(rule));
-  });
+  return knownPlatforms.filter((platform) => emulates(entry, platform));
+}
+
+/**
+ * Does this entry, once enabled, take programs for this platform? Decided by the magic, not by the name, which anyone may
+ * choose. Which level of amd64 an emulator really offers depends on its version: only a probe tells.
+ */
+export function emulates(entry: BinfmtEntry, platform: Platform): boolean {
+  const rule = platform.os === "linux" ? elfRule(platform) : undefined;
+  return rule !== undefined && recognizes(entry.recognition, exampleElf(rule));
 }
 
 /** Would the kernel take this program for the entry's format? By its bytes only. */

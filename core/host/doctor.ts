@@ -157,9 +157,9 @@ async function checkPlatforms(options: DoctorOptions): Promise<readonly Finding[
   const { platforms, host, env, user, paths } = options;
   if (options.os !== "linux" || platforms.length === 0) return [];
   const folder = join(paths.root, "probe");
-  const [outcomes, binfmt, install] = await Promise.all([
+  const binfmt = readBinfmt(options.binfmtFolder ?? BINFMT_FOLDER);
+  const [outcomes, install] = await Promise.all([
     probePlatforms(platforms, { folder, isRoot: user.uid === 0, env }),
-    readBinfmt(options.binfmtFolder ?? BINFMT_FOLDER),
     emulationCommand(options),
   ]);
   const mount = installCommand("mount-binfmt", packageFamily(options.osRelease));

@@ -1,7 +1,13 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { elfRule, exampleElf } from "../../platforms/elf.ts";
-import { emulatedPlatforms, explainEntry, parseBinfmtEntry, recognizes } from "../../platforms/emulation.ts";
+import {
+  emulatedPlatforms,
+  emulates,
+  explainEntry,
+  parseBinfmtEntry,
+  recognizes,
+} from "../../platforms/emulation.ts";
 import type { BinfmtEntry } from "../../platforms/emulation.ts";
 import { formatPlatform } from "../../platforms/platform.ts";
 
@@ -117,6 +123,12 @@ describe("emulatedPlatforms", () => {
     ],
   ])("%s", (_, magic, mask, expected) => {
     expect(emulatedPlatforms(entryOf({ magic, mask })).map(formatPlatform).join(" ")).toBe(expected);
+  });
+
+  test("a platform that is not among the known ones is looked up by its programs too", () => {
+    const takes = (architecture: string) =>
+      emulates(entryOf({}), { os: "linux", architecture, variant: "v9" });
+    expect([takes("arm64"), takes("s390x")]).toEqual([true, false]);
   });
 
   test("the offset counts, and a program that ends early does not match", () => {
