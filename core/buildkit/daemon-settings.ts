@@ -15,6 +15,8 @@ export interface DaemonFiles {
   readonly root: string;
   readonly configuration: string;
   readonly log: string;
+  /** Where runc keeps its state without root. Not the session's runtime folder, which goes when the user logs out. */
+  readonly runtime: string;
   readonly record: string;
   readonly lock: string;
 }
@@ -28,6 +30,7 @@ export function daemonFiles(paths: CachePaths, socket: string): DaemonFiles {
     root: file("root"),
     configuration: file("buildkitd.toml"),
     log: file("buildkitd.log"),
+    runtime: file("run"),
     record: file("daemon.json"),
     lock: file("daemon.lock"),
   };
@@ -105,4 +108,12 @@ export function settingsDigest(configuration: string, command: readonly string[]
   return createHash("sha256")
     .update(JSON.stringify([configuration, command]))
     .digest("hex");
+}
+
+/**
+ * What runc needs besides, in a user namespace: it keeps its state in XDG_RUNTIME_DIR only for somebody who is not
+ * called root (https://github.com/opencontainers/runc/blob/main/rootless_linux.go).
+ */
+export function rootlessEnvironment(files: DaemonFiles, user: string): Environment {
+  return { USER: user, XDG_RUNTIME_DIR: files.runtime };
 }

@@ -17,6 +17,7 @@ import {
   daemonConfiguration,
   daemonEnvironment,
   daemonFiles,
+  rootlessEnvironment,
   settingsDigest,
   type DaemonFiles,
 } from "./daemon-settings.ts";
@@ -151,13 +152,16 @@ function isAsWanted(start: Start, found: DaemonRecord): boolean {
 
 async function launch(start: Start): Promise<Result<ManagedDaemon, ToolFailure>> {
   const { files, options } = start;
-  for (const folder of [options.paths.buildkit, dirname(files.socket)])
+  for (const folder of [options.paths.buildkit, dirname(files.socket), files.runtime])
     await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeFile(files.configuration, start.configuration, { mode: 0o600 });
   const child = await launchDaemon({
     command: start.command,
     folder: options.paths.buildkit,
-    env: daemonEnvironment(options.env, dirname(options.buildkitd), options.filesFrom),
+    env: {
+      ...daemonEnvironment(options.env, dirname(options.buildkitd), options.filesFrom),
+      ...(options.user.uid === 0 ? {} : rootlessEnvironment(files, options.user.name)),
+    },
     log: files.log,
   });
   const { process } = child;

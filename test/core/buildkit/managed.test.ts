@@ -218,7 +218,10 @@ describe("what the host lacks", () => {
     for (const name of ["rootlesskit", "newuidmap", "newgidmap"]) await addProgram(rig, name, 'exec "$@"');
     const started = await startManaged({ ...rig.options, user: { uid: 1000, name: "ann" } });
     expect(started).toMatchObject({ ok: true, value: { isNew: true } });
-    expect((await rig.seen()).argv).toContain("--rootless");
+    const { argv, env } = await rig.seen();
+    expect(argv).toContain("--rootless");
+    // runc would otherwise look for its state in a folder of root's.
+    expect(env).toMatchObject({ USER: "ann", XDG_RUNTIME_DIR: join(rig.options.paths.buildkit, "run") });
   });
 
   test("Linux", async () => {
