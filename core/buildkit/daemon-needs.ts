@@ -54,7 +54,7 @@ export async function daemonNeeds(
     );
   const env = daemonEnvironment(host.env, programs, host.filesFrom);
   const family = packageFamily(host.osRelease);
-  if ((await firstTool(["buildkit-runc", "runc"], env)) === undefined)
+  if (firstTool(["buildkit-runc", "runc"], env) === undefined)
     return refuse("runc is not installed, which runs the steps of a build", installCommand("runc", family));
   if (host.user.uid !== 0) return await rootlessNeeds(host, socket, family);
   return (await maySysAdmin(host.filesFrom ?? "/"))
@@ -71,7 +71,7 @@ async function rootlessNeeds(
   family: PackageFamily,
 ): Promise<Result<DaemonNeeds, ToolFailure>> {
   const tools = ["rootlesskit", "newuidmap", "newgidmap"];
-  const found = await Promise.all(tools.map((tool) => findTool(tool, host.env)));
+  const found = tools.map((tool) => findTool(tool, host.env));
   const missing = tools.filter((_, index) => found[index] === undefined);
   if (missing.length > 0)
     return refuse(
@@ -100,9 +100,8 @@ async function maySysAdmin(filesFrom: string): Promise<boolean> {
   return effective === undefined || ((BigInt(`0x${effective}`) >> CAP_SYS_ADMIN) & 1n) === 1n;
 }
 
-async function firstTool(names: readonly string[], env: Environment): Promise<string | undefined> {
-  const found = await Promise.all(names.map((name) => findTool(name, env)));
-  return found.find((path) => path !== undefined);
+function firstTool(names: readonly string[], env: Environment): string | undefined {
+  return names.map((name) => findTool(name, env)).find((path) => path !== undefined);
 }
 
 function refuse(detail: string, mend: string): Result<never, ToolFailure> {

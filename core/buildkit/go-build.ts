@@ -30,7 +30,7 @@ const PROGRESS_MS = 5_000;
  * The sums in go.sum and Go's checksum database vouch for what is fetched.
  */
 export async function goBuild(build: GoBuild): Promise<Result<string, string>> {
-  const go = await findTool("go", build.env);
+  const go = findTool("go", build.env);
   if (go === undefined) return fail("there is no go on the PATH");
   const environment = goEnvironment(build);
   const version = await toolVersion({

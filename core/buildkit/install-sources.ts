@@ -38,7 +38,7 @@ export interface Found {
 
 /** Looks for a tool of the user's own: all its programs in one folder of the PATH, and new enough. */
 export async function onPath(tool: Installable, options: InstallOptions): Attempt {
-  const paths = await Promise.all(tool.programs.map((program) => findTool(program, options.env)));
+  const paths = tool.programs.map((program) => findTool(program, options.env));
   const missing = tool.programs.filter((_, index) => paths[index] === undefined);
   if (missing.length > 0) return fail(`not on the PATH: ${missing.join(", ")}`);
   const folders = new Set(paths.map((path) => dirname(path ?? "")));
@@ -72,8 +72,7 @@ export function installFolder(tool: Installable, { paths, os, architecture }: In
 /** Looks for a tool that was installed before. */
 export async function inFolder(tool: Installable, options: InstallOptions): Attempt {
   const folder = installFolder(tool, options);
-  const complete = await Promise.all(tool.programs.map((program) => isExecutable(join(folder, program))));
-  return complete.every(Boolean)
+  return tool.programs.every((program) => isExecutable(join(folder, program)))
     ? ok(pinned(tool, folder, "installed"))
     : fail(`not installed yet in ${folder}`);
 }

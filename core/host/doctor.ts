@@ -115,7 +115,7 @@ async function checkManaged(options: DoctorOptions, programs: string): Promise<r
 async function checkRunc(options: DoctorOptions, programs: string): Promise<readonly Finding[]> {
   if (options.os !== "linux") return [];
   const env = daemonEnvironment(options.env, programs, options.filesFrom);
-  const path = (await findTool("buildkit-runc", env)) ?? (await findTool("runc", env));
+  const path = findTool("buildkit-runc", env) ?? findTool("runc", env);
   const query = { argv: ["--version"], env, signal: options.signal };
   const version = path === undefined ? undefined : await toolVersion({ path, ...query });
   if (version !== undefined)
@@ -135,8 +135,8 @@ async function checkBuildx(options: DoctorOptions): Promise<readonly Finding[]> 
   const { env, signal } = options;
   const check = "buildx";
   const mend = "buildx-plan setup --buildx";
-  const docker = await findTool("docker", env);
-  const alone = await findTool("buildx", env);
+  const docker = findTool("docker", env);
+  const alone = findTool("buildx", env);
   const candidates = [
     ...(docker === undefined ? [] : [{ path: docker, argv: ["buildx", "version"] }]),
     ...(alone === undefined ? [] : [{ path: alone, argv: ["version"] }]),
@@ -173,7 +173,7 @@ async function checkPlatforms(options: DoctorOptions): Promise<readonly Finding[
 
 /** A Docker Engine that answers registers emulators with one command, whatever the distribution. */
 async function emulationCommand({ env, signal, osRelease }: DoctorOptions): Promise<string> {
-  const docker = await findTool("docker", env);
+  const docker = findTool("docker", env);
   const argv = ["version", "--format", "{{.Server.Version}}"];
   const engine = docker === undefined ? undefined : await toolVersion({ path: docker, argv, env, signal });
   return engine === undefined

@@ -1,24 +1,26 @@
-import { constants } from "node:fs";
-import { access, statfs } from "node:fs/promises";
+import { accessSync, constants } from "node:fs";
+import { statfs } from "node:fs/promises";
 import { delimiter, dirname, isAbsolute, join } from "node:path";
 import { readTool } from "../buildkit/tool.ts";
 import type { Environment } from "./folders.ts";
 
 /** Finds a program on the PATH of an environment: its absolute path, or undefined. Relative PATH entries do not count. */
-export async function findTool(name: string, env: Environment): Promise<string | undefined> {
-  for (const folder of (env["PATH"] ?? "").split(delimiter)) {
-    const path = join(folder, name);
-    if (isAbsolute(folder) && (await isExecutable(path))) return path;
-  }
-  return undefined;
+export function findTool(name: string, env: Environment): string | undefined {
+  return (env["PATH"] ?? "")
+    .split(delimiter)
+    .filter((folder) => isAbsolute(folder))
+    .map((folder) => join(folder, name))
+    .find((path) => isExecutable(path));
 }
 
 /** May this file be executed by us? */
-export async function isExecutable(path: string): Promise<boolean> {
-  return await access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
+export function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A version, major first. */

@@ -25,8 +25,8 @@ export interface PlanSource {
   readonly file: SourceFile;
   readonly directory: string;
   readonly options: Pick<LoadOptions, "env" | "set" | "images" | "only" | "run">;
-  /** Called only where the plan uses git; `dirty` where it asks for the state of the work tree. */
-  readonly readGit: (dirty: boolean) => Promise<GitFacts>;
+  /** What git says, as far as the plan uses it. */
+  readonly git: Promise<GitFacts>;
   /** Looks for the files that a plan names, and reports what is wrong with them. */
   readonly checkPaths: (paths: Paths) => Promise<void>;
 }
@@ -77,7 +77,7 @@ async function makePlan(
 ): Promise<Omit<Plan, "warnings">> {
   const { file, directory, options, problems } = making;
   const { env, run } = options;
-  const outer = runScope(await gitOf(making), run);
+  const outer = runScope(await making.git, run);
   const sources = { variables: written.variables, overrides, env, outer, placeless: PLACELESS, problems };
   const variables = resolveVariables(sources);
   const paths: Paths = { directory, uses: new Map(), problems };
@@ -100,12 +100,6 @@ const PLACELESS = within(
   refusing("matrix", "it belongs to one image", "Use it within that image"),
   refusing("platform", "it belongs to what is built", "Use it within an image"),
 );
-
-/** Every use begins so. One in a comment makes git be asked in vain, which nobody notices. */
-async function gitOf({ file, readGit }: Making): Promise<GitFacts> {
-  if (!file.text.includes("${git.")) return { values: new Map() };
-  return await readGit(file.text.includes("${git.dirty"));
-}
 
 function environmentSecrets(releases: readonly PlannedRelease[], env: LoadOptions["env"]): readonly string[] {
   const secrets = releases.flatMap(({ variants }) => variants.flatMap(({ build }) => build.secrets));

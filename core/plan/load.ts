@@ -2,8 +2,8 @@ import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
-import { assemblePlan } from "./assemble.ts";
 import { readGit } from "./git.ts";
+import type { GitFacts } from "./git-facts.ts";
 import { nearest } from "./nearest.ts";
 import { isInside, leaves } from "./paths.ts";
 import type { Paths, PathUse } from "./paths.ts";
@@ -22,13 +22,16 @@ export async function loadPlan(options: LoadOptions): Promise<Result<Plan, PlanF
   const read = options.path === "-" ? await readStdin(options) : await readPlanFile(options);
   if (!read.ok) return read;
   const directory = options.path === "-" ? options.cwd : dirname(resolve(options.cwd, options.path));
-  return await assemblePlan({
-    file: read.value,
-    directory,
-    options,
-    readGit: (dirty) => readGit({ directory, env: options.env, dirty }),
-    checkPaths,
-  });
+  const git = gitOf(read.value, directory, options);
+  // Imported late: git, and whatever else was asked before, answers while the parser is loaded.
+  const { assemblePlan } = await import("./assemble.ts");
+  return await assemblePlan({ file: read.value, directory, options, git, checkPaths });
+}
+
+/** Every use of git begins so. One in a comment makes git be asked in vain, which nobody notices. */
+async function gitOf({ text }: SourceFile, directory: string, { env }: LoadOptions): Promise<GitFacts> {
+  if (!text.includes("${git.")) return { values: new Map() };
+  return await readGit({ directory, env, dirty: text.includes("${git.dirty") });
 }
 
 async function readStdin({ stdin }: LoadOptions): Promise<Result<SourceFile, PlanFailure>> {

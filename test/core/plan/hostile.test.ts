@@ -14,7 +14,7 @@ async function assemble(text: string): Promise<Result<Plan, PlanFailure>> {
     file: { path: "plan.yaml", text },
     directory: "/plan",
     options: { env: {}, set: [], images: [], only: [], run: {} },
-    readGit: () => Promise.resolve({ values: new Map(), why: "there is no git" }),
+    git: Promise.resolve({ values: new Map(), why: "there is no git" }),
     checkPaths: () => Promise.resolve(),
   });
 }
