@@ -28,8 +28,9 @@ export interface ClientOptions {
 }
 
 /** The BuildKit port over `buildctl`: one child process for each solve. */
-export async function openBuildKit(options: ClientOptions): Promise<BuildKit> {
-  const directory = await mkdtemp(join(tmpdir(), "buildx-plan-"));
+export function openBuildKit(options: ClientOptions): BuildKit {
+  // Made for the first build: whoever only wants to see the nodes needs none.
+  let directory: Promise<string> | undefined;
   const daemons = new Map(options.connections.map(({ node, daemon }) => [node.name, daemon]));
   let solves = 0;
   return {
@@ -37,12 +38,13 @@ export async function openBuildKit(options: ClientOptions): Promise<BuildKit> {
     solve: async (request, onStatus, signal) => {
       const daemon = daemons.get(request.node.name);
       if (daemon === undefined) throw new Error(`Internal error: no connection to node ${request.node.name}`);
-      const metadataFile = join(directory, `${(solves += 1)}.json`);
+      directory ??= mkdtemp(join(tmpdir(), "buildx-plan-"));
+      const metadataFile = join(await directory, `${(solves += 1)}.json`);
       return await solve({ request, daemon, metadataFile, options, onStatus, signal });
     },
     close: async () => {
       await Promise.all(options.connections.map(({ close }) => close()));
-      await rm(directory, { recursive: true, force: true });
+      if (directory !== undefined) await rm(await directory, { recursive: true, force: true });
     },
   };
 }

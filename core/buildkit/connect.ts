@@ -1,9 +1,9 @@
 import type { Builder } from "../plan/plan.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { BuildKit, ToolFailure } from "./buildkit.ts";
-import { connectBuilder, type BuilderSettings } from "./builders.ts";
-import { currentBuildxBuilder } from "./buildx.ts";
+import { connectBuilder } from "./builders.ts";
 import { openBuildKit, type Connection } from "./client.ts";
+import type { BuilderSettings } from "./node.ts";
 import type { Reach } from "./reach.ts";
 
 /** Which builders a run uses, and the world to reach them in. */
@@ -38,7 +38,7 @@ export async function connectBuilders(
     return fail(signal.aborted ? [{ kind: "connect-cancelled" }] : failures);
   }
   const { buildctl, env } = options.reach;
-  return ok(await openBuildKit({ connections, buildctl, env }));
+  return ok(openBuildKit({ connections, buildctl, env }));
 }
 
 async function chooseTargets(options: ConnectOptions): Promise<Result<readonly Target[], ToolFailure>> {
@@ -48,6 +48,8 @@ async function chooseTargets(options: ConnectOptions): Promise<Result<readonly T
   if (builders.length > 0) return ok(builders);
   const host = reach.env["BUILDKIT_HOST"];
   if (host !== undefined && host !== "") return ok([addressTarget("BUILDKIT_HOST", host)]);
+  // Imported late, as it is asked last.
+  const { currentBuildxBuilder } = await import("./buildx.ts");
   const buildx = await currentBuildxBuilder(reach);
   return buildx === undefined ? await managed(options) : ok([buildxTarget(buildx)]);
 }

@@ -15,7 +15,7 @@ async function open(
 ): Promise<{ buildkit: BuildKit; program: StandIn; request: SolveRequest }> {
   const program = standIn(script);
   const here = node("one", ["linux/amd64"]);
-  const buildkit = await openBuildKit({
+  const buildkit = openBuildKit({
     connections: [{ node: here, daemon: { address: "unix:///run/bk.sock" }, close: async () => {} }],
     buildctl: program.path,
     env: process.env,
@@ -85,7 +85,7 @@ test("a solve that fails is explained from its last words", async () => {
 
 test("buildctl that is gone loses the node, not the program", async () => {
   const { program, request } = await open({});
-  const buildkit = await openBuildKit({
+  const buildkit = openBuildKit({
     connections: [{ node: request.node, daemon: { address: "unix:///run/bk.sock" }, close: async () => {} }],
     buildctl: `${program.path}-gone`,
     env: {},
