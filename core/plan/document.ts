@@ -210,8 +210,19 @@ function resolveAlias(name: string, range: Range, state: Conversion): Value {
   return nothing(range);
 }
 
-const TOO_DEEP = "The plan is nested too deeply";
-const TOO_MANY = "The plan becomes too large once its aliases are written out";
+interface Excess {
+  readonly message: string;
+  readonly hint: string;
+}
+
+const TOO_DEEP: Excess = {
+  message: "The plan is nested too deeply",
+  hint: "A plan needs less than ten levels of lists and maps",
+};
+const TOO_MANY: Excess = {
+  message: "The plan becomes too large once its aliases are written out",
+  hint: "Repeat less: each `*name` counts as all that stands behind `&name`",
+};
 
 function weigh(value: Value, state: Conversion): void {
   const parts =
@@ -232,8 +243,8 @@ function weigh(value: Value, state: Conversion): void {
   if (depth > MAX_DEPTH) refuse(state, value.range, TOO_DEEP);
 }
 
-function refuse(state: Conversion, range: Range, message: string): Value {
-  if (!state.refused) state.problems.error(firstLine(range), message);
+function refuse(state: Conversion, range: Range, { message, hint }: Excess): Value {
+  if (!state.refused) state.problems.error(firstLine(range), message, { hint });
   state.refused = true;
   return nothing(range);
 }

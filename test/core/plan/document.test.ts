@@ -95,7 +95,9 @@ describe("what is refused", () => {
     const lines = Array.from({ length: 12 }, (_, n) => `b${n + 1}: &b${n + 1} [${`*b${n}, `.repeat(10)}]`);
     const { value, text } = read(`b0: &b0 x\n${lines.join("\n")}\n`);
     expect(value).toBeUndefined();
-    expect(text).toBe("7:9 The plan becomes too large once its aliases are written out\n");
+    expect(text).toBe(
+      "7:9 The plan becomes too large once its aliases are written out | Repeat less: each `*name` counts as all that stands behind `&name`\n",
+    );
   });
 
   test("as many values as a plan may have are read, one more is not", () => {
