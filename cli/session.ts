@@ -1,8 +1,8 @@
 import type { BuildKit, Node } from "../core/buildkit/buildkit.ts";
-import { connectBuilders } from "../core/buildkit/connect.ts";
+import { connectBuilders, isAddress } from "../core/buildkit/connect.ts";
 import type { Failure } from "../core/failure.ts";
 import { loadPlan } from "../core/plan/load.ts";
-import type { Plan, Variant } from "../core/plan/plan.ts";
+import type { Builder, Plan, Variant } from "../core/plan/plan.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { routeVariants, type Route, type RouteRefused } from "../core/route/route.ts";
 import type { Shell } from "./shell.ts";
@@ -32,9 +32,13 @@ export async function openSession(
   selection: PlanSelection,
   shell: Shell,
 ): Promise<Result<Session, readonly Failure[]>> {
+  const asked = askEarly(selection, shell);
   const plan = await readPlan(selection, shell);
-  if (!plan.ok) return plan;
-  const buildkit = await openBuilders(plan.value, selection, shell);
+  if (!plan.ok) {
+    await asked?.drop();
+    return plan;
+  }
+  const buildkit = await (asked?.buildkit ?? openBuilders(plan.value.builders, selection, shell));
   if (!buildkit.ok) return buildkit;
   const routed = routeWhatMustBe(variantsOf(plan.value), buildkit.value.nodes);
   if (routed.ok) return ok({ plan: plan.value, ...routed.value, buildkit: buildkit.value });
@@ -81,15 +85,32 @@ export function variantsOf(plan: Plan): readonly Variant[] {
   return plan.releases.flatMap(({ variants }) => variants);
 }
 
-async function openBuilders(
-  plan: Plan,
+type Opened = Promise<Result<BuildKit, readonly Failure[]>>;
+
+/** Asks a BuildKit that the command line gives the address of, while the plan is read; all other choices may need the plan. */
+function askEarly(
   selection: PlanSelection,
   shell: Shell,
-): Promise<Result<BuildKit, readonly Failure[]>> {
+): { readonly buildkit: Opened; readonly drop: () => Promise<void> } | undefined {
+  if (selection.builder === undefined || !isAddress(selection.builder)) return undefined;
+  const unwanted = new AbortController();
+  const signal = AbortSignal.any([shell.signal, unwanted.signal]);
+  const buildkit = openBuilders([], selection, { ...shell, signal });
+  return {
+    buildkit,
+    drop: async () => {
+      unwanted.abort();
+      const opened = await buildkit;
+      if (opened.ok) await opened.value.close();
+    },
+  };
+}
+
+async function openBuilders(builders: readonly Builder[], selection: PlanSelection, shell: Shell): Opened {
   const tools = await findTools(shell);
   if (!tools.ok) return fail([tools.error]);
   return await connectBuilders({
-    builders: plan.builders,
+    builders,
     ...(selection.builder === undefined ? {} : { chosen: selection.builder }),
     reach: { buildctl: tools.value.buildctl, buildx: BUILDX, env: shell.env, signal: shell.signal },
     startManaged: async () => {

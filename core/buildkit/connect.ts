@@ -57,7 +57,12 @@ async function chooseTargets(options: ConnectOptions): Promise<Result<readonly T
 function chosenTarget(chosen: string, builders: readonly Builder[]): Target {
   const planned = builders.find(({ name }) => name === chosen);
   if (planned !== undefined) return planned;
-  return chosen.includes("://") ? addressTarget(chosen, chosen) : buildxTarget(chosen);
+  return isAddress(chosen) ? addressTarget(chosen, chosen) : buildxTarget(chosen);
+}
+
+/** Is this choice the address of a BuildKit? No builder of a plan has such a name. */
+export function isAddress(chosen: string): boolean {
+  return chosen.includes("://");
 }
 
 async function managed(options: ConnectOptions): Promise<Result<readonly Target[], ToolFailure>> {
