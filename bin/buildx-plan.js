@@ -50,9 +50,19 @@ function enableCompileCache() {
     module.enableCompileCache();
     return;
   }
+  const cache = cacheFolder();
+  if (cache !== undefined) module.enableCompileCache(join(cache, "buildx-plan", "compile-cache"));
+}
+
+/** Undefined for an account without a home: `homedir` throws where neither HOME nor the list of accounts has one. */
+function cacheFolder() {
   const xdg = process.env.XDG_CACHE_HOME;
-  const cache = xdg && isAbsolute(xdg) ? xdg : join(homedir(), ".cache");
-  module.enableCompileCache(join(cache, "buildx-plan", "compile-cache"));
+  if (xdg && isAbsolute(xdg)) return xdg;
+  try {
+    return join(homedir(), ".cache");
+  } catch (error) {
+    return undefined;
+  }
 }
 
 /** Starts the Node that was installed as the `node` package, in our own folder or in one that we are installed in. */

@@ -13,7 +13,7 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     stdin: () => text(process.stdin),
     env: process.env,
     cwd: process.cwd(),
-    home: homedir(),
+    home: homeFolder(),
     signal: interruption,
     now: Date.now,
     packageDirectory: fileURLToPath(new URL("..", import.meta.url)),
@@ -22,6 +22,15 @@ export async function main(argv: readonly string[], version: string): Promise<vo
   // A reader that has seen enough (`| head`) closes the pipe; that is no failure of ours.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
   process.exitCode = await runProgram(argv, shell);
+}
+
+// Without HOME, an account that is in no list (a container's `--user 12345`) makes `homedir` throw; Docker takes / for it.
+function homeFolder(): string {
+  try {
+    return homedir();
+  } catch {
+    return "/";
+  }
 }
 
 /** The first signal asks everything to end in order; a second one ends the process at once. */

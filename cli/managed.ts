@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { userInfo } from "node:os";
+import { getuid } from "node:process";
 import type { ToolFailure } from "../core/buildkit/buildkit.ts";
-import type { DaemonHost } from "../core/buildkit/daemon-needs.ts";
+import type { DaemonHost, HostUser } from "../core/buildkit/daemon-needs.ts";
 import type { InstalledBuildKit } from "../core/buildkit/install.ts";
 import { startManaged } from "../core/buildkit/managed.ts";
 import { cachePaths } from "../core/host/paths.ts";
@@ -11,14 +12,24 @@ import type { Shell } from "./shell.ts";
 
 /** What the managed BuildKit needs to know of this host. */
 export async function daemonHost(shell: Shell): Promise<DaemonHost> {
-  const { uid, username } = userInfo();
   return {
     os: hostPlatform().os,
-    user: { uid, name: username },
+    user: hostUser(),
     env: shell.env,
     paths: cachePaths(shell.env, shell.home),
     osRelease: await readFile("/etc/os-release", "utf8").catch(() => ""),
   };
+}
+
+// A container's `--user 12345` is in no list of accounts, and `userInfo` throws: its number is all that it has.
+function hostUser(): HostUser {
+  try {
+    const { uid, username } = userInfo();
+    return { uid, name: username };
+  } catch {
+    const uid = getuid?.() ?? -1;
+    return { uid, name: String(uid) };
+  }
 }
 
 /** Starts the managed BuildKit where it is not running, and answers its address. */

@@ -159,9 +159,10 @@ async function checkPlatforms(options: DoctorOptions): Promise<readonly Finding[
   const folder = join(paths.root, "probe");
   const binfmt = readBinfmt(options.binfmtFolder ?? BINFMT_FOLDER);
   const [outcomes, install] = await Promise.all([
-    probePlatforms(platforms, { folder, isRoot: user.uid === 0, env }),
+    probePlatforms(platforms, { folder, isRoot: user.uid === 0, env }).catch(String),
     emulationCommand(options),
   ]);
+  if (typeof outcomes === "string") return [unwritable(paths.root, outcomes)];
   const mount = installCommand("mount-binfmt", packageFamily(options.osRelease));
   return platforms.flatMap((platform, index) => {
     const outcome = outcomes[index];
@@ -169,6 +170,15 @@ async function checkPlatforms(options: DoctorOptions): Promise<readonly Finding[
       ? []
       : [emulationFinding({ platform, host, outcome, binfmt, exists: existsSync, install, mount })];
   });
+}
+
+function unwritable(folder: string, error: string): Finding {
+  return {
+    check: "cache",
+    state: "problem",
+    detail: `nothing can be written below ${folder}, so no platform was tried (${error})`,
+    mend: "export XDG_CACHE_HOME=/a/folder/of/this/user",
+  };
 }
 
 /** A Docker Engine that answers registers emulators with one command, whatever the distribution. */
