@@ -11,6 +11,10 @@ export interface BuildBench {
   readonly root: string;
   readonly buildctl: string;
   readonly buildx: string;
+  /** How people call it, `docker buildx`; the program alone where there is no docker CLI. */
+  readonly buildxCommand: readonly [string, ...string[]];
+  /** A folder with a `cli-plugins` that holds this buildx. */
+  readonly dockerConfig: string;
   readonly daemon: string;
   /** The counting proxy in front of the registry: its host and port, latency in ms per request, requests so far. */
   readonly proxy: { readonly host: string; setLatency(ms: number): void; requests(): number };
@@ -29,7 +33,7 @@ const CASES = [
 /** The demo's six platforms, start of the process to tags moved, against one `docker buildx build --push` on the same BuildKit. */
 export async function benchBuild(bench: BuildBench): Promise<Row[]> {
   const directory = await mkdtemp(join(tmpdir(), "bench-build-"));
-  const config = { BUILDX_CONFIG: join(directory, "buildx") };
+  const config = { BUILDX_CONFIG: join(directory, "buildx"), DOCKER_CONFIG: bench.dockerConfig };
   try {
     await cp(join(bench.root, "fixtures/demo"), join(directory, "context"), { recursive: true });
     await cp(join(bench.root, ".demo/busybox"), join(directory, "busybox"), { recursive: true });
@@ -71,7 +75,7 @@ async function oneCase(
   return {
     what: `six platforms, ${cold ? "cold" : "cached"}, ${latency} ms per request`,
     ours: show(ours),
-    against: `\`docker buildx build --push\`: ${show(theirs)}`,
+    against: `\`${bench.buildxCommand.length === 1 ? "buildx" : "docker buildx"} build --push\`: ${show(theirs)}`,
     ratio: ratio.toFixed(2),
     limit: `<= ${limit.toFixed(2)}`,
     holds: ratio <= limit,
@@ -116,7 +120,7 @@ function planCommand(bench: BuildBench, directory: string): CommandFor {
 function buildxCommand(bench: BuildBench, directory: string): CommandFor {
   return (repository) =>
     Promise.resolve([
-      bench.buildx,
+      ...bench.buildxCommand,
       "build",
       "--builder=bench",
       `--platform=${PLATFORMS}`,

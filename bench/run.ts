@@ -1,6 +1,8 @@
-import { cpus, totalmem } from "node:os";
+import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
+import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findTool } from "../core/host/tools.ts";
 import { startFaultProxy } from "../test/support/fault-proxy.ts";
 import { startDaemon } from "../test/support/daemon.ts";
 import { startRealRegistry } from "../test/support/real-registry.ts";
@@ -17,11 +19,15 @@ async function main(only: readonly string[]): Promise<void> {
   const daemon = await startDaemon();
   const registry = await startRealRegistry();
   const proxy = await startFaultProxy(registry.host);
+  const buildx = await testTool("buildx");
+  const dockerConfig = await dockerWithPlugin(buildx);
   const bench: BuildBench = {
     bin: join(ROOT, "bin/buildx-plan.js"),
     root: ROOT,
     buildctl: daemon.buildctl,
-    buildx: await testTool("buildx"),
+    buildx,
+    buildxCommand: findTool("docker", process.env) === undefined ? [buildx] : ["docker", "buildx"],
+    dockerConfig,
     daemon: daemon.address,
     proxy: { host: proxy.host, setLatency: (ms) => proxy.setLatency(ms), requests: () => proxy.log().length },
   };
@@ -45,7 +51,16 @@ async function main(only: readonly string[]): Promise<void> {
     await proxy.close();
     await registry.close();
     await daemon.stop();
+    await rm(dockerConfig, { recursive: true });
   }
+}
+
+/** The pinned buildx as the docker CLI's plugin, beside whatever the user has. */
+async function dockerWithPlugin(buildx: string): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "bench-docker-"));
+  await mkdir(join(folder, "cli-plugins"));
+  await symlink(buildx, join(folder, "cli-plugins", "docker-buildx"));
+  return folder;
 }
 
 await main(process.argv.slice(2));

@@ -1,12 +1,12 @@
-import { argv, env, exit } from "node:process";
 import { homedir } from "node:os";
+import { argv, env, exit } from "node:process";
 import { parseDigest } from "../core/oci/digest.ts";
 import { parseReference } from "../core/oci/reference.ts";
-import type { PlannedRelease, Variant } from "../core/plan/plan.ts";
 import { confirmVariant } from "../core/publish/confirm.ts";
 import { moveTags, putIndexes, stitchRelease } from "../core/publish/release.ts";
 import { openRegistry } from "../core/registry/client.ts";
-import { parsePlatform, type Platform } from "../platforms/platform.ts";
+import { variant } from "../test/support/make.ts";
+import { plannedRelease } from "../test/support/release.ts";
 
 /**
  * The product's own confirm, stitch and release, as a process of their own: `TAG PLATFORM=DIGEST...`. There is no command
@@ -15,70 +15,32 @@ import { parsePlatform, type Platform } from "../platforms/platform.ts";
 async function main(tag: string, children: readonly string[]): Promise<boolean> {
   const reference = parseReference(tag);
   if (!reference.ok || reference.value.tag === undefined) return false;
-  const { registry: host, path } = reference.value;
-  const repository = { registry: host, path };
+  const repository = { registry: reference.value.registry, path: reference.value.path };
+  const variants = children.map((child) => variant(child.split("=")[0] ?? ""));
+  const release = plannedRelease({
+    variants,
+    tags: [{ ...repository, tag: reference.value.tag }],
+    repositories: [repository],
+  });
   const registry = openRegistry({ env, home: homedir(), userAgent: "buildx-plan-bench", access: "write" });
   const confirmed = await Promise.all(
-    children.map(async (child) => {
-      const [text = "", digestText = ""] = child.split("=");
-      const platform = parsePlatform(text);
-      const digest = parseDigest(digestText);
-      if (!platform.ok || digest === undefined) return undefined;
-      const variant = { variant: text, platform: platform.value, repository, digest, annotations: {} };
-      const read = await confirmVariant(registry, variant);
+    variants.map(async ({ id, platform }, position) => {
+      const digest = parseDigest(children[position]?.split("=")[1] ?? "");
+      if (digest === undefined) return undefined;
+      const wanted = { variant: id, platform, repository, digest, annotations: {} };
+      const read = await confirmVariant(registry, wanted);
       return read.ok ? read.value : undefined;
     }),
   );
   const manifests = confirmed.filter((each) => each !== undefined);
-  const release: PlannedRelease = {
-    name: "app",
-    image: "app",
-    cell: {},
-    variants: manifests.map(({ variant, platform }) => plannedVariant(variant, platform)),
-    omitted: [],
-    tags: [{ ...repository, tag: reference.value.tag }],
-    repositories: [repository],
-    indexAnnotations: {},
-    location: { file: { path: "", text: "" }, range: { start: 0, end: 0 } },
-  };
   const index = stitchRelease(release, manifests);
   if (!index.ok) return false;
-  const released = [{ release, index: index.value, manifests }];
+  const stitched = [{ release, index: index.value }];
   const publishing = { registry, onEvent: () => {}, signal: new AbortController().signal, now: Date.now };
-  const put = await putIndexes(released, publishing);
-  const moved = put.ok && (await moveTags(released, publishing)).ok;
+  const put = await putIndexes(stitched, publishing);
+  const moved = put.ok && (await moveTags(stitched, publishing)).ok;
   await registry.close();
-  return moved && manifests.length === children.length;
-}
-
-/** What the gate looks at; nothing is built here. */
-function plannedVariant(id: string, platform: Platform): Variant {
-  return {
-    id,
-    release: "app",
-    platform,
-    emulation: "allow",
-    required: true,
-    location: { file: { path: "", text: "" }, range: { start: 0, end: 0 } },
-    build: {
-      context: { kind: "local", path: "" },
-      dockerfile: "",
-      args: {},
-      contexts: {},
-      labels: {},
-      annotations: { manifest: {}, manifestDescriptor: {} },
-      secrets: [],
-      ssh: [],
-      cacheFrom: [],
-      cacheTo: [],
-      attest: {},
-      noCache: false,
-      pull: false,
-      repositories: [],
-      image: {},
-      outputs: [],
-    },
-  };
+  return moved;
 }
 
 const [tag = "", ...children] = argv.slice(2);

@@ -63,7 +63,7 @@ async function oneCase(
   bench.proxy.setLatency(latency);
   const sample = async (argv: readonly [string, ...string[]]): Promise<Sample> => {
     const before = bench.proxy.requests();
-    const seconds = await time({ argv });
+    const seconds = await time({ argv, env: { DOCKER_CONFIG: bench.dockerConfig } });
     return { seconds, requests: bench.proxy.requests() - before };
   };
   const ours = children.map(({ platform, digest }) => `${platform}=${digest}`);
@@ -72,7 +72,7 @@ async function oneCase(
   const result = await duel(
     ROUNDS,
     () => sample([process.execPath, program, tag(), ...ours]),
-    () => sample([bench.buildx, "imagetools", "create", "--tag", tag(), ...theirs]),
+    () => sample([...bench.buildxCommand, "imagetools", "create", "--tag", tag(), ...theirs]),
   );
   return {
     what: `stitch six, one tag, ${latency} ms per request`,
