@@ -1,4 +1,4 @@
-/** Lets so many holders in at a time, first come first served; waiting ends early when the signal aborts. */
+/** Lets so many holders in at a time, first come first served. */
 export class Slots {
   readonly #waiting: (() => void)[] = [];
   #free: number;
