@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod/mini";
 import { parseDigest } from "../oci/digest.ts";
 import type { Build, BuildContext } from "../plan/plan.ts";
 import { fail, ok, type Result } from "../result.ts";
@@ -10,7 +10,7 @@ const REF_NAME = "org.opencontainers.image.ref.name";
 
 const indexSchema = z.looseObject({
   manifests: z.array(
-    z.looseObject({ digest: z.string(), annotations: z.record(z.string(), z.string()).nullish() }),
+    z.looseObject({ digest: z.string(), annotations: z.nullish(z.record(z.string(), z.string())) }),
   ),
 });
 

@@ -5,7 +5,7 @@
  * characters that it cannot have, a document that could be read as two kinds.
  * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/spec.md
  */
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { Platform } from "../../platforms/platform.ts";
 import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
@@ -57,66 +57,77 @@ export interface DocumentMalformed {
   readonly detail: string;
 }
 
-const digest = z.string().transform((text, context) => {
-  const parsed = parseDigest(text);
-  if (parsed !== undefined) return parsed;
-  context.issues.push({ code: "custom", message: "not a sha256 or sha512 digest", input: text });
-  return z.NEVER;
-});
+// What is wrong with a field is told in the words of the library.
+z.config(z.locales.en());
+
+const digest = z.pipe(
+  z.string(),
+  z.transform((text, context) => {
+    const parsed = parseDigest(text);
+    if (parsed !== undefined) return parsed;
+    context.issues.push({ code: "custom", message: "not a sha256 or sha512 digest", input: text });
+    return z.NEVER;
+  }),
+);
 
 // RFC 6838, section 4.2.
 const mediaType = z
   .string()
-  .regex(
-    /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/,
-    "not a media type",
+  .check(
+    z.regex(
+      /^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}\/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}$/,
+      "not a media type",
+    ),
   );
 
-const optionalText = z.string().nullish();
-const text = z
-  .record(z.string(), z.string())
-  .nullish()
-  .transform((record): Text => record ?? {});
+const maybeMediaType = z.nullish(z.union([mediaType, z.literal("")]));
+const maybeText = z.nullish(z.string());
+const annotations = z.nullish(z.record(z.string(), z.string()));
+const text = z.pipe(
+  annotations,
+  z.transform((record): Text => record ?? {}),
+);
 
 const platformFields = {
-  os: z.string().min(1),
-  architecture: z.string().min(1),
-  variant: optionalText,
-  "os.version": optionalText,
-  "os.features": z.array(z.string()).nullish(),
+  os: z.string().check(z.minLength(1)),
+  architecture: z.string().check(z.minLength(1)),
+  variant: maybeText,
+  "os.version": maybeText,
+  "os.features": z.nullish(z.array(z.string())),
 };
 
-const platform = z.looseObject(platformFields).transform(toPlatform);
+const platform = z.pipe(z.looseObject(platformFields), z.transform(toPlatform));
 
-const descriptor = z
-  .looseObject({
+const descriptor = z.pipe(
+  z.looseObject({
     mediaType,
     digest,
-    size: z.int().min(0),
-    platform: platform.nullish(),
-    annotations: z.record(z.string(), z.string()).nullish(),
-    artifactType: mediaType.or(z.literal("")).nullish(),
-  })
-  .transform((given): Descriptor => ({
+    size: z.int().check(z.minimum(0)),
+    platform: z.nullish(platform),
+    annotations,
+    artifactType: maybeMediaType,
+  }),
+  z.transform((given): Descriptor => ({
     mediaType: given.mediaType,
     digest: given.digest,
     size: given.size,
     ...(given.platform && { platform: given.platform }),
     ...(given.annotations && { annotations: given.annotations }),
     ...(given.artifactType && { artifactType: given.artifactType }),
-  }));
+  })),
+);
 
-const descriptors = z
-  .array(descriptor)
-  .nullish()
-  .transform((list): readonly Descriptor[] => list ?? []);
+const descriptors = z.pipe(
+  z.nullish(z.array(descriptor)),
+  z.transform((list): readonly Descriptor[] => list ?? []),
+);
 
 const common = {
   schemaVersion: z.literal(2),
-  mediaType: mediaType.or(z.literal("")).nullish(),
+  mediaType: maybeMediaType,
   annotations: text,
-  artifactType: mediaType.or(z.literal("")).nullish(),
-  subject: descriptor.nullish(),
+  artifactType: maybeMediaType,
+  subject: z.nullish(descriptor),
 };
 
 const manifest = z.looseObject({ ...common, config: descriptor, layers: descriptors });
@@ -124,13 +135,13 @@ const index = z.looseObject({ ...common, manifests: descriptors });
 
 const imageConfig = z.looseObject({
   ...platformFields,
-  created: optionalText,
-  config: z.looseObject({ Labels: text }).nullish(),
-  rootfs: z.looseObject({ diff_ids: z.array(digest).nullish() }).nullish(),
+  created: maybeText,
+  config: z.nullish(z.looseObject({ Labels: text })),
+  rootfs: z.nullish(z.looseObject({ diff_ids: z.nullish(z.array(digest)) })),
 });
 
 // Read before the rest, to tell which document it is. Presence matters, `null` or not.
-const outline = z.looseObject({ schemaVersion: z.unknown().optional(), mediaType: z.unknown().optional() });
+const outline = z.looseObject({ schemaVersion: z.optional(z.unknown()), mediaType: z.optional(z.unknown()) });
 
 /** Reads a manifest or an index; a missing media type is inferred from the fields that are there. */
 export function parseDocument(bytes: Uint8Array): Result<Manifest | Index, DocumentMalformed> {
@@ -192,7 +203,7 @@ function toCommon(
   };
 }
 
-function toPlatform(given: z.output<z.ZodObject<typeof platformFields>>): Platform {
+function toPlatform(given: z.output<z.ZodMiniObject<typeof platformFields>>): Platform {
   const { os, architecture, variant, "os.version": osVersion, "os.features": osFeatures } = given;
   return {
     os,
@@ -211,7 +222,7 @@ function parseJson(bytes: Uint8Array): Result<unknown, DocumentMalformed> {
   }
 }
 
-function fieldInvalid(error: z.ZodError): Result<never, DocumentMalformed> {
+function fieldInvalid(error: z.core.$ZodError): Result<never, DocumentMalformed> {
   const issue = error.issues[0];
   const path = z.core.toDotPath(issue?.path ?? []);
   return fail({

@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type * as z from "zod/mini";
 import { capital, describeIssue, inPlace, missingHint, placeName, wrongType } from "./issue-words.ts";
 import { nearest } from "./nearest.ts";
 import type { Problems } from "./problems.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import { registryKeys, serverAddress } from "./credential-keys.ts";
 import { parseAuthEntry, type Credential, type CredentialProblem } from "./credential-entry.ts";
 import { fail, ok, type Result } from "../result.ts";
@@ -12,13 +12,13 @@ export interface DockerConfig {
 }
 
 const configFile = z.object({
-  auths: z.record(z.string(), z.unknown()).nullish(),
-  credsStore: z.string().nullish(),
-  credHelpers: z.record(z.string(), z.string()).nullish(),
+  auths: z.nullish(z.record(z.string(), z.unknown())),
+  credsStore: z.nullish(z.string()),
+  credHelpers: z.nullish(z.record(z.string(), z.string())),
 });
 
 const environmentConfig = z.strictObject({
-  auths: z.record(z.string(), z.strictObject({ auth: z.string() })).optional(),
+  auths: z.optional(z.record(z.string(), z.strictObject({ auth: z.string() }))),
 });
 
 /** Reads the text of a Docker config file (or a containers auth.json, which is the same in what matters here). */

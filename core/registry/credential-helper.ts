@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import { credentialOf, type Credential, type CredentialProblem } from "./credential-entry.ts";
 import { fail, ok, type Result } from "../result.ts";
 

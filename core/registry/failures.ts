@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import type { AuthorizationFault } from "./authorizer.ts";
 import type { CredentialAnswer } from "./credentials.ts";
 import type { HttpAnswer } from "./http.ts";
@@ -111,7 +111,7 @@ export function redact(text: string, secrets: readonly string[]): string {
 }
 
 const errorBody = z.object({
-  errors: z.array(z.object({ code: z.string(), message: z.string().nullish() })),
+  errors: z.array(z.object({ code: z.string(), message: z.nullish(z.string()) })),
 });
 
 // A token server that refuses, with whatever status, refuses the login.

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod/mini";
 import { sendPatiently, type Attempted } from "./attempts.ts";
 import type { Credential } from "./credential-entry.ts";
 import type { Http, HttpAnswer, HttpRequest } from "./http.ts";
@@ -76,11 +76,11 @@ export async function fetchToken(
 }
 
 const tokenAnswer = z.object({
-  token: z.string().optional(),
-  access_token: z.string().optional(),
-  refresh_token: z.string().optional(),
-  expires_in: z.number().optional(),
-  issued_at: z.string().optional(),
+  token: z.optional(z.string()),
+  access_token: z.optional(z.string()),
+  refresh_token: z.optional(z.string()),
+  expires_in: z.optional(z.number()),
+  issued_at: z.optional(z.string()),
 });
 
 /** Reads a token server's answer, or undefined where it holds no token that could stand in a header. */
