@@ -75,8 +75,13 @@ async function confirm(
   world.onEvent({ kind: "variant-pushed", atMs: world.now(), variant: id, digest });
   const { registry, signal } = world;
   const annotations = build.annotations.manifestDescriptor;
+  const exported = built.exported ?? {};
   const [published, ...present] = await Promise.all([
-    confirmVariant(registry, { variant: id, platform, repository: first, digest, annotations }, signal),
+    confirmVariant(
+      registry,
+      { variant: id, platform, repository: first, digest, annotations, exported },
+      signal,
+    ),
     ...others.map((repository) => confirmPresent(registry, { repository, digest }, signal)),
   ]);
   return present.find((each) => !each.ok) ?? published;

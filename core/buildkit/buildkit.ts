@@ -45,8 +45,16 @@ export interface SolveRequest {
 /** What a solve reported. `digest` is undefined where nothing was pushed. It may name an index: image and attestations. */
 export interface BuildResult {
   readonly digest?: Digest;
+  /** What the export named on its way: good for asking early, never to be trusted. */
+  readonly exported?: ExportedDigests;
   readonly size?: number;
   readonly mediaType?: string;
+}
+
+/** The image below what was pushed, as BuildKit announced it. */
+export interface ExportedDigests {
+  readonly manifest?: Digest;
+  readonly config?: Digest;
 }
 
 /** A step of the Dockerfile failed. */

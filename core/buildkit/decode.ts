@@ -6,6 +6,14 @@ export interface WireStatus {
   readonly vertexes: readonly Vertex[];
   readonly chunks: readonly LogChunk[];
   readonly warnings: readonly VertexWarning[];
+  /** Digests of the documents that an export names as it makes them. */
+  readonly exported: readonly Exported[];
+}
+
+/** A document that is being exported. */
+export interface Exported {
+  readonly kind: "manifest" | "config";
+  readonly digest: Digest;
 }
 
 /** Output of a running step; `stream` is 1 for stdout, 2 for stderr. It may end in the middle of a line or a character. */
@@ -30,6 +38,7 @@ export function decodeStatus(line: string): WireStatus | undefined {
     vertexes: list(message["vertexes"]).flatMap(vertex),
     chunks: list(message["logs"]).flatMap(chunk),
     warnings: list(message["warnings"]).flatMap(warning),
+    exported: list(message["statuses"]).flatMap(exported),
   };
 }
 
@@ -61,6 +70,13 @@ function chunk(value: Json): LogChunk[] {
       data: Buffer.from(text(value["data"]), "base64"),
     },
   ];
+}
+
+/** `exporting manifest sha256:...` is the id of a status (exporter/containerimage/writer.go). */
+function exported(value: Json): Exported[] {
+  const [, kind, digestText] = /^exporting (manifest|config) (\S+)$/.exec(text(value["id"])) ?? [];
+  const digest = parseDigest(digestText ?? "");
+  return digest === undefined || (kind !== "manifest" && kind !== "config") ? [] : [{ kind, digest }];
 }
 
 function warning(value: Json): VertexWarning[] {

@@ -1,7 +1,7 @@
 import type { Digest } from "../oci/digest.ts";
-import type { SolveRequest } from "./buildkit.ts";
+import type { ExportedDigests, SolveRequest } from "./buildkit.ts";
 import { failedItself, type FailedSolve } from "./failure.ts";
-import type { WireStatus } from "./decode.ts";
+import type { Exported, WireStatus } from "./decode.ts";
 import { LogLines } from "./log-lines.ts";
 import type { SolveStatus, Vertex } from "./status.ts";
 
@@ -15,11 +15,13 @@ export class SolveWatch {
   readonly #vertexes = new Map<Digest, Vertex>();
   readonly #tails = new Map<Digest, string[]>();
   readonly #lines = new LogLines();
+  readonly #exported = new Map<Exported["kind"], Digest>();
   #messages: string[] = [];
 
   /** Takes in a progress message and answers it with whole lines; what a step left unfinished comes as it completes. */
   status(wire: WireStatus): SolveStatus {
     for (const vertex of wire.vertexes) this.#vertexes.set(vertex.digest, vertex);
+    for (const { kind, digest } of wire.exported) this.#exported.set(kind, digest);
     const completed = wire.vertexes.filter(({ completedMs }) => completedMs !== undefined);
     const logs = [
       ...wire.chunks.flatMap((chunk) => this.#lines.push(chunk)),
@@ -32,6 +34,13 @@ export class SolveWatch {
   /** Takes in a line that is no progress. */
   message(line: string): void {
     this.#messages = [...this.#messages.slice(1 - MESSAGES), line];
+  }
+
+  /** Manifest and config that the export named. */
+  exported(): ExportedDigests {
+    const manifest = this.#exported.get("manifest");
+    const config = this.#exported.get("config");
+    return { ...(manifest === undefined ? {} : { manifest }), ...(config === undefined ? {} : { config }) };
   }
 
   /** The step that is being worked at, or was when the solve was cancelled: BuildKit ends it with an error of its own then. */

@@ -8,7 +8,7 @@ import type { Repository } from "../oci/reference.ts";
 import type { Registry, RegistryFailure } from "../registry/registry.ts";
 import type { Timing } from "../registry/retry.ts";
 import { systemTiming } from "../registry/timing.ts";
-import { fail, ok, type Result } from "../result.ts";
+import { fail, ok, type Ok, type Result } from "../result.ts";
 
 /** What the registry really holds for a variant: read back, and its platform verified against the image config. */
 export interface PublishedManifest {
@@ -53,6 +53,8 @@ export interface Confirmation {
   readonly digest: Digest;
   /** Annotations that the plan gives its entry in the index. */
   readonly annotations: Readonly<Record<string, string>>;
+  /** What was announced below it: read at the same time, and used only where the chain of digests leads there. */
+  readonly exported?: { readonly manifest?: Digest; readonly config?: Digest };
   /** For waits; the real clock unless a test has its own. */
   readonly timing?: Pick<Timing, "sleep">;
 }
@@ -106,6 +108,8 @@ interface Reader {
   blob(descriptor: Descriptor): Promise<Result<Uint8Array, ConfirmFailure>>;
 }
 
+type Place = Pick<Confirmation, "repository" | "digest" | "timing" | "exported">;
+
 interface FoundImage {
   readonly descriptor: Descriptor;
   readonly manifest: Manifest;
@@ -115,12 +119,12 @@ interface FoundImage {
 // Some registries need a moment until what they took can be read: 404 right after a push is not yet an answer.
 const READ_WAITS_MS = [250, 500, 1_000, 2_000];
 
-function createReader(
-  registry: Registry,
-  wanted: Pick<Confirmation, "repository" | "digest" | "timing">,
-  signal: AbortSignal | undefined,
-): Reader {
+function createReader(registry: Registry, wanted: Place, signal: AbortSignal | undefined): Reader {
   const { sleep } = wanted.timing ?? systemTiming;
+  const { repository, exported } = wanted;
+  const limits = signal === undefined ? {} : { signal };
+  const manifest = early(exported?.manifest, (digest) => registry.manifest(repository, digest, signal));
+  const config = early(exported?.config, (digest) => registry.blob(repository, { digest }, limits));
   const patiently = async <T>(
     read: () => Promise<Result<T, RegistryFailure>>,
   ): Promise<Result<T, ConfirmFailure>> => {
@@ -133,9 +137,23 @@ function createReader(
     return result.ok ? result : fail({ kind: "confirm-unreadable", ...placeOf(wanted), cause: result.error });
   };
   return {
-    manifest: (digest) => patiently(() => registry.manifest(wanted.repository, digest, signal)),
-    blob: (descriptor) =>
-      patiently(() => registry.blob(wanted.repository, descriptor, signal === undefined ? {} : { signal })),
+    manifest: async (digest) =>
+      (await manifest(digest)) ?? (await patiently(() => registry.manifest(repository, digest, signal))),
+    blob: async (descriptor) =>
+      (await config(descriptor.digest)) ??
+      (await patiently(() => registry.blob(repository, descriptor, limits))),
+  };
+}
+
+/** Begins to read at once; answers that, should it be asked for this very digest, unless it came to nothing. */
+function early<T>(
+  announced: Digest | undefined,
+  read: (digest: Digest) => Promise<Result<T, RegistryFailure>>,
+): (digest: Digest) => Promise<Ok<T> | undefined> {
+  const reading = announced === undefined ? undefined : read(announced);
+  return async (digest) => {
+    const result = digest === announced ? await reading : undefined;
+    return result?.ok === true ? result : undefined;
   };
 }
 
@@ -186,6 +204,8 @@ async function readConfig(
     return invalid(wanted, `the config's media type ${config.mediaType} is not that of an image`);
   const bytes = await reader.blob(config);
   if (!bytes.ok) return bytes;
+  if (bytes.value.length !== config.size)
+    return invalid(wanted, `config ${config.digest} has ${bytes.value.length} bytes, not ${config.size}`);
   const parsed = parseImageConfig(bytes.value);
   return parsed.ok
     ? ok(parsed.value.platform)

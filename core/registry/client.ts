@@ -151,7 +151,7 @@ async function readBlob(
   requester: Requester,
   wanted: {
     readonly repository: Repository;
-    readonly descriptor: Pick<Descriptor, "digest" | "size">;
+    readonly descriptor: Pick<Descriptor, "digest"> & Partial<Pick<Descriptor, "size">>;
     readonly writes: boolean;
     readonly maxBytes: number;
     readonly signal: AbortSignal | undefined;
@@ -164,11 +164,11 @@ async function readBlob(
     method: "GET",
     scope: scopeOf(repository, writes),
     headers: {},
-    maxBytes: size,
+    maxBytes: size ?? maxBytes,
     signal,
-    check: ({ body }) => truncation(body, size),
+    ...(size === undefined ? {} : { check: ({ body }) => truncation(body, size) }),
   };
-  if (size > maxBytes) {
+  if (size !== undefined && size > maxBytes) {
     const detail = `a blob of ${size} bytes, where ${maxBytes} are taken at most`;
     return fail({ kind: "registry-answer-invalid", ...factsOf(requester.facts(call)), detail });
   }

@@ -16,10 +16,10 @@ export interface Registry {
     reference: string,
     signal?: AbortSignal,
   ): Promise<Result<Document, RegistryFailure>>;
-  /** Reads a small blob (an image config, an attestation) whole; refused where the descriptor says more than `maxBytes`. */
+  /** Reads a small blob (an image config, an attestation) whole; refused where it has, or should have, more than `maxBytes`. */
   blob(
     repository: Repository,
-    descriptor: Pick<Descriptor, "digest" | "size" | "mediaType">,
+    descriptor: Pick<Descriptor, "digest"> & Partial<Pick<Descriptor, "size">>,
     options?: { readonly maxBytes?: number; readonly signal?: AbortSignal },
   ): Promise<Result<Uint8Array, RegistryFailure>>;
   /** Writes a manifest or index under a tag, or under its own digest. The registry's digest must equal ours. */

@@ -72,6 +72,13 @@ test("warnings come with rule, place and page", () => {
   });
 });
 
+test("the documents that an export names are remembered", () => {
+  expect(replay("v0.33.1-built-with-warnings.ndjson").watch.exported()).toEqual({
+    manifest: "sha256:651f748c20e9f2008b84166feef321dc72ee3a8a0e91048e35598574bc49ffa4",
+    config: "sha256:cddeea3d748b5aaad08047714536dcf8823aee7cf86abeae0694cdefe5bb03a2",
+  });
+});
+
 test("a daemon that went away is not the build's fault", () => {
   const message = "error: Unavailable: error reading from server: EOF";
   expect(solveFailure({ node: "arm", messages: [message], log: [], dockerfile: "Dockerfile" })).toEqual({

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { digestOf } from "../../../core/oci/digest-of.ts";
 import type { Digest } from "../../../core/oci/digest.ts";
 import { confirmPresent, confirmVariant } from "../../../core/publish/confirm.ts";
 import type { FakeRegistry } from "../../support/fake-registry.ts";
@@ -23,10 +24,12 @@ async function confirm(
   digest: Digest,
   declared = "linux/arm64",
   annotations: Readonly<Record<string, string>> = {},
+  exported: { readonly manifest?: Digest; readonly config?: Digest } = {},
 ) {
   const { registry } = await testClient();
   const repository = { registry: fake.host, path: REPOSITORY };
-  const wanted = { variant: "app", platform: platform(declared), repository, digest, annotations, timing };
+  const about = { variant: "app", platform: platform(declared), repository, digest };
+  const wanted = { ...about, annotations, exported, timing };
   return confirmVariant(registry, wanted);
 }
 
@@ -220,4 +223,28 @@ test("confirms a copy in another repository with one request", async () => {
   expect(await present("team/copy")).toEqual({ ok: true, value: undefined });
   expect(fake.requests).toHaveLength(1);
   expect(await present("team/none")).toMatchObject({ ok: false, error: { kind: "confirm-unreadable" } });
+});
+
+test("what the export announced is read at the same time, with no request more", async () => {
+  const image = makeImage({ os: "linux", architecture: "arm64" }, ["one"]);
+  const { fake, digest } = await withIndex(image);
+  const plain = await confirm(fake, digest);
+  const requests = fake.requests.length;
+  const exported = { manifest: image.manifest.descriptor.digest, config: digestOf(image.config) };
+  expect(await confirm(fake, digest, "linux/arm64", {}, exported)).toEqual(plain);
+  expect(plain.ok).toBe(true);
+  expect(fake.requests).toHaveLength(2 * requests);
+});
+
+test("an announcement that is wrong, or cannot be read, changes nothing but the number of requests", async () => {
+  const image = makeImage({ os: "linux", architecture: "arm64" }, ["one"]);
+  const { fake, digest } = await withIndex(image);
+  const other = makeImage({ os: "linux", architecture: "s390x" }, ["other"]);
+  addImage(fake, REPOSITORY, other);
+  const plain = await confirm(fake, digest);
+  const wrong = { manifest: other.manifest.descriptor.digest, config: digestOf(other.config) };
+  expect(await confirm(fake, digest, "linux/arm64", {}, wrong)).toEqual(plain);
+  const absent = { manifest: digestOf(Buffer.from("nothing")), config: digestOf(Buffer.from("no more")) };
+  expect(await confirm(fake, digest, "linux/arm64", {}, absent)).toEqual(plain);
+  expect(plain.ok).toBe(true);
 });
