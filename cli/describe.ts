@@ -13,6 +13,7 @@ import type { TextOptions } from "./describe/diagnostics.ts";
 import type { Explanation, VariantContext } from "./describe/explanation.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Diagnostic } from "../core/plan/source.ts";
+import type { RegistryFailure } from "../core/registry/registry.ts";
 
 /** How a failure is put into words. */
 export interface DescribeOptions extends TextOptions {
@@ -38,6 +39,16 @@ export function summarise(failure: Failure): string {
   return isPlanInvalid(failure)
     ? count(failure.diagnostics.length, "problem")
     : visible(explain(failure).headline);
+}
+
+/** What a registry has against us, and what to do about it, in a sentence each: for the report of many things. */
+export function advise(failure: RegistryFailure): { readonly detail: string; readonly mend?: string } {
+  // The first fact is the request, which is the same for all registries; the next one is what was said.
+  const { headline, facts, advice } = explainRegistry(failure);
+  const [, said] = facts;
+  const [mend] = advice;
+  const detail = visible(said === undefined ? headline : `${headline} (${said})`);
+  return mend === undefined ? { detail } : { detail, mend: visible(mend) };
 }
 
 /** The text of a plan's warnings; empty without any. */

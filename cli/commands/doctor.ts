@@ -6,7 +6,7 @@ import type { Finding } from "../../core/host/finding.ts";
 import type { Plan } from "../../core/plan/plan.ts";
 import { openRegistry } from "../../core/registry/client.ts";
 import { formatPlatform, type Platform } from "../../platforms/platform.ts";
-import { summarise } from "../describe.ts";
+import { advise } from "../describe.ts";
 import { hostPlatform } from "../host-platform.ts";
 import { printJson, reportFailures, widthOf } from "../report.ts";
 import { doctorReport } from "../render/doctor-report.ts";
@@ -54,7 +54,7 @@ async function look(
       registries: plan === undefined ? [] : registriesOf(plan),
       ping: async (host, pingSignal) => {
         const answered = await registry.ping(host, pingSignal);
-        return answered.ok ? undefined : summarise(answered.error);
+        return answered.ok ? undefined : advise(answered.error);
       },
       usesManaged:
         options.builder === undefined ? (plan?.builders.length ?? 0) === 0 : options.builder === "managed",

@@ -31,8 +31,11 @@ export interface DoctorOptions extends DaemonHost {
   readonly platforms: readonly Platform[];
   /** Registries that the plan pushes to. */
   readonly registries: readonly string[];
-  /** Answers what is wrong with a registry, in words, or undefined where it and our credentials are fine. */
-  readonly ping: (registry: string, signal: AbortSignal) => Promise<string | undefined>;
+  /** Answers what is wrong with a registry and what mends it, in words, or undefined where it and our credentials are fine. */
+  readonly ping: (
+    registry: string,
+    signal: AbortSignal,
+  ) => Promise<Pick<Finding, "detail" | "mend"> | undefined>;
   /** Does the plan build on the managed BuildKit? If not, what it lacks is no problem. */
   readonly usesManaged: boolean;
   readonly signal: AbortSignal;
@@ -196,7 +199,7 @@ async function checkRegistry(registry: string, { ping, signal }: DoctorOptions):
   const check = `registry ${registry}`;
   return problem === undefined
     ? { check, state: "ok", detail: "it answers, and takes our credentials" }
-    : { check, state: "problem", detail: problem };
+    : { check, state: "problem", ...problem };
 }
 
 async function checkDisk({ paths }: DoctorOptions): Promise<readonly Finding[]> {

@@ -117,12 +117,13 @@ describe("examine", () => {
     });
   });
 
-  test("says what is wrong with a registry", async () => {
+  test("says what is wrong with a registry, and what mends it", async () => {
+    const refusal = { detail: "it refuses connections", mend: "docker login b.example" };
     const found = await findings(await healthyHost(), {
       registries: ["a.example", "b.example"],
-      ping: (registry) => Promise.resolve(registry === "b.example" ? "it refuses connections" : undefined),
+      ping: (registry) => Promise.resolve(registry === "b.example" ? refusal : undefined),
     });
     expect(found["registry a.example"]).toMatchObject({ state: "ok" });
-    expect(found["registry b.example"]).toMatchObject({ state: "problem", detail: "it refuses connections" });
+    expect(found["registry b.example"]).toMatchObject({ state: "problem", ...refusal });
   });
 });
