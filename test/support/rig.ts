@@ -7,7 +7,8 @@ import { inject, onTestFinished } from "vitest";
 
 /** The checkout. */
 export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const BIN = join(ROOT, "bin/buildx-plan.js");
+/** The launcher. */
+export const BIN = join(ROOT, "bin/buildx-plan.js");
 
 /** How a run of the program ended. */
 export interface Ran {
