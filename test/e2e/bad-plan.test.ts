@@ -190,7 +190,9 @@ test.each(BAD)(
     });
     expect(problem?.hint ?? "").toContain(hint ?? "");
     expect(ran.stderr).toMatch(/^1 error in buildx-plan\.yaml$/m);
-    expect(await buildkit.calls()).toEqual([]);
+    // While the plan is read BuildKit is looked for, but not spoken to.
+    const calls = await buildkit.calls();
+    expect(calls.filter((call) => !call.endsWith(" --version"))).toEqual([]);
 
     const forMachines = await rig.run([...argv, "--json"], { PATH: buildkit.folder });
     expectOrderlyRefusal(forMachines);
