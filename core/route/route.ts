@@ -36,9 +36,14 @@ export function routeVariants(
   return refused.length > 0 ? fail(refused) : ok(outcomes.filter((outcome) => "node" in outcome));
 }
 
-/** How well a node suits a variant: 0 is its very own platform, higher is further, `EMULATED` beyond all native ones. */
+/**
+ * How well a node suits a variant: 0 is its very own platform, higher is further; then emulation; last a CPU that could
+ * run it though the daemon does not list it, as buildx has it (daemons miss linux/386 now and then). There the build itself
+ * tells: a CPU without 32-bit mode ends it with `exec format error`.
+ */
 type Rank = number;
-const EMULATED: Rank = Infinity;
+const EMULATED: Rank = 1_000;
+const UNLISTED: Rank = 2_000;
 
 function routeVariant(variant: Variant, nodes: readonly Node[]): Route | RouteRefused {
   let best: { readonly node: Node; readonly rank: Rank } | undefined;
@@ -60,11 +65,12 @@ function refuse(variant: Variant, nodes: readonly Node[]): RouteRefused {
   return { kind: "route-refused", variant, considered };
 }
 
-/** Undefined where the node does not take the platform, even if its CPU could run it: the daemon has the last word. */
+/** Undefined where the daemon does not list the platform and no CPU of the node runs it either. */
 function rankNode(node: Node, { platform }: Variant): Rank | undefined {
-  if (!node.platforms.some((taken) => matchesExactly(taken, platform))) return undefined;
-  const ranks = node.native.map((cpu) => nativeRank(cpu, platform) ?? EMULATED);
-  return Math.min(EMULATED, ...ranks);
+  const ranks = node.native.map((cpu) => nativeRank(cpu, platform)).filter((rank) => rank !== undefined);
+  const isListed = node.platforms.some((taken) => matchesExactly(taken, platform));
+  if (ranks.length === 0) return isListed ? EMULATED : undefined;
+  return isListed ? Math.min(...ranks) : UNLISTED + Math.min(...ranks);
 }
 
 function refusal(emulation: Emulation, rank: Rank): RefusalReason | undefined {

@@ -38,10 +38,16 @@ describe("routeVariants", () => {
       "beta native",
     ],
     [
-      "no CPU whose daemon does not take the platform",
+      "an emulator before a CPU whose daemon does not list the platform",
       "linux/arm/v5",
       [arm, node("qemu", ["linux/s390x"], ["linux/arm/v5"])],
       "qemu emulated",
+    ],
+    [
+      "a CPU that runs it though its daemon does not list it, where nothing else does",
+      "linux/386",
+      [arm, node("engine", ["linux/amd64"])],
+      "engine native",
     ],
     [
       "a Windows image on a server that is new enough",
@@ -107,7 +113,7 @@ describe("whatever the variants and nodes", () => {
         const routes = routed.ok ? routed.value : [];
         const refusals = routed.ok ? [] : routed.error;
         expect(routes.map((route) => route.variant)).toEqual(routed.ok ? variants : []);
-        expect(routes.every((route) => takes(route.node, route.variant))).toBe(true);
+        expect(routes.every((route) => offer(route.node, route.variant) !== "none")).toBe(true);
         expect(refusals.length > 0).toBe(!routed.ok);
         const names = nodes.map(({ name }) => name);
         const considered = refusals.map((refusal) => refusal.considered.map(({ node: name }) => name));
@@ -121,15 +127,13 @@ describe("whatever the variants and nodes", () => {
       fc.property(anyVariant(), anyNodes(), (wanted, nodes) => {
         const routed = routeVariants([wanted], nodes);
         const execution = routed.ok ? routed.value[0]?.execution : "refused";
-        const hasNative = nodes.some((candidate) => isNative(candidate, wanted));
-        const hasEmulator = nodes.some(
-          (candidate) => takes(candidate, wanted) && !isNative(candidate, wanted),
-        );
-        const emulated = hasEmulator ? "emulated" : "refused";
+        const has = (kind: string): boolean => nodes.some((candidate) => offer(candidate, wanted) === kind);
+        const unlisted = has("unlisted") ? "native" : "refused";
+        const emulated = has("emulated") ? "emulated" : unlisted;
         const expected: Record<Emulation, string> = {
-          never: hasNative ? "native" : "refused",
-          allow: hasNative ? "native" : emulated,
-          only: emulated,
+          never: has("native") ? "native" : unlisted,
+          allow: has("native") ? "native" : emulated,
+          only: has("emulated") ? "emulated" : "refused",
         };
         expect(execution).toBe(expected[wanted.emulation]);
       }),
@@ -137,12 +141,15 @@ describe("whatever the variants and nodes", () => {
   });
 });
 
-function takes({ platforms }: Node, { platform }: Variant): boolean {
-  return platforms.some((taken) => samePlatform(taken, platform));
-}
-
-function isNative(candidate: Node, wanted: Variant): boolean {
-  return takes(candidate, wanted) && candidate.native.some((cpu) => runsNatively(cpu, wanted.platform));
+/** What a node has for a variant. */
+function offer(
+  { platforms, native }: Node,
+  { platform }: Variant,
+): "native" | "emulated" | "unlisted" | "none" {
+  const isListed = platforms.some((taken) => samePlatform(taken, platform));
+  const runs = native.some((cpu) => runsNatively(cpu, platform));
+  if (isListed) return runs ? "native" : "emulated";
+  return runs ? "unlisted" : "none";
 }
 
 const PLATFORMS = [
