@@ -20,13 +20,13 @@ function stepsOf(mode, withDocker) {
     test: [...emulation, "skopeo", "git", "openssl"],
     bench: [...emulation],
   }[mode];
-  const ownBuildKit = mode !== "demo" || !withDocker || isRoot;
   return [
     packages,
     debianPackages(["ca-certificates", ...system], withDocker),
     emulators,
     distribution,
-    ...(ownBuildKit ? [buildkit] : []),
+    // With Docker, too: its BuildKit is spoken to through `buildctl`.
+    buildkit,
     registry,
     demoBase,
     ...(mode === "demo" ? [] : [go, buildx, testPrograms]),
