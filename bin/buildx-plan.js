@@ -60,7 +60,7 @@ function cacheFolder() {
   if (xdg && isAbsolute(xdg)) return xdg;
   try {
     return join(homedir(), ".cache");
-  } catch (error) {
+  } catch {
     return undefined;
   }
 }

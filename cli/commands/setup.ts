@@ -1,6 +1,7 @@
 import { installBuildKit, installBuildx } from "../../core/buildkit/install.ts";
 import { stopManaged } from "../../core/buildkit/managed.ts";
 import { cachePaths } from "../../core/host/paths.ts";
+import { proxiedFetch } from "../../core/registry/proxied-fetch.ts";
 import { printJson, reportFailures } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { installOptions } from "../tools.ts";
@@ -18,7 +19,8 @@ export async function runSetup(options: SetupOptions, shell: Shell): Promise<num
 
 async function install(options: SetupOptions, shell: Shell): Promise<number> {
   const json = options.json === true;
-  const world = installOptions(shell, (line) => shell.stderr.write(`${line}\n`));
+  const tell = (line: string): void => shell.stderr.write(`${line}\n`);
+  const world = { ...installOptions(shell, tell), fetch: proxiedFetch(shell.env) };
   const buildkit = await installBuildKit(world);
   if (!buildkit.ok) return await reportFailures([buildkit.error], shell, { json });
   const buildx = options.buildx === true ? await installBuildx(world) : undefined;

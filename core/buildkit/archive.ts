@@ -4,6 +4,14 @@ import { rm, stat } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { fail, ok, type Result } from "../result.ts";
 
+/** As much of `fetch` as a download needs. */
+export type Fetch = (
+  url: string,
+  options: { headers: Record<string, string>; signal: AbortSignal },
+) => Promise<FetchAnswer>;
+
+type FetchAnswer = Pick<Response, "ok" | "status" | "headers" | "body">;
+
 /** A file to fetch, and what it must turn out to be. */
 export interface Download {
   readonly url: string;
@@ -11,7 +19,7 @@ export interface Download {
   /** Where it is kept. A part of an earlier, interrupted download is continued. */
   readonly file: string;
   readonly maxBytes: number;
-  readonly fetch: typeof fetch;
+  readonly fetch: Fetch;
   readonly signal: AbortSignal;
   readonly onBytes: (received: number, total: number | undefined) => void;
 }
@@ -56,7 +64,7 @@ async function receive(download: Download): Promise<Result<Hash, string>> {
   return ok(hash);
 }
 
-async function answer(download: Download, have: number, silence: AbortSignal): Promise<Response> {
+async function answer(download: Download, have: number, silence: AbortSignal): Promise<FetchAnswer> {
   const late = new AbortController();
   const timer = setTimeout(
     () => late.abort(new Error(`no answer within ${ANSWER_TIMEOUT_MS / 1000} s`)),

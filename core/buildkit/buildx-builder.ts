@@ -1,5 +1,5 @@
 import { fail, ok, type Result } from "../result.ts";
-import { openBridge } from "./bridge.ts";
+import { openBridge, type Bridge, type BridgeOptions } from "./bridge.ts";
 import type { ToolFailure } from "./buildkit.ts";
 import { findBuildxNodes } from "./buildx.ts";
 import type { Connection } from "./client.ts";
@@ -35,12 +35,11 @@ async function connectBridged(options: {
   readonly reach: Reach;
 }): Promise<Result<Connection, ToolFailure>> {
   const { builder, shown, name, platform, reach } = options;
-  const bridge = await openBridge({
-    buildx: reach.buildx,
-    builder: name,
-    env: reach.env,
-    ...(platform === undefined ? {} : { platform }),
-  });
+  const node = platform === undefined ? {} : { platform };
+  const opened = await tryBridge({ buildx: reach.buildx, builder: name, env: reach.env, ...node });
+  if (!opened.ok)
+    return fail({ kind: "builder-unreachable", builder: shown, address: name, detail: opened.error });
+  const bridge = opened.value;
   const daemon = { address: bridge.address };
   const worker = await askWorker(shown, daemon, reach);
   if (worker.ok && worker.value.exportsImages) {
@@ -57,6 +56,15 @@ async function connectBridged(options: {
         }
       : worker.error,
   );
+}
+
+/** Where TMPDIR cannot be written to, there is no place for the socket. */
+async function tryBridge(options: BridgeOptions): Promise<Result<Bridge, string>> {
+  try {
+    return ok(await openBridge(options));
+  } catch (error) {
+    return fail(`no socket can be made in TMPDIR: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 /** The Docker Engine's older image store can neither push by digest nor export. */

@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fail, ok, type Result } from "../result.ts";
 import type { DaemonAddress } from "./arguments.ts";
-import type { BuildKit, Node } from "./buildkit.ts";
+import type { BuildKit, Node, SolveRefused } from "./buildkit.ts";
 
 /** A node, how `buildctl` reaches it, and what must be ended with the run (a bridge). */
 export interface Connection {
@@ -22,7 +23,7 @@ export interface ClientOptions {
 /** The BuildKit port over `buildctl`: one child process for each solve. */
 export function openBuildKit(options: ClientOptions): BuildKit {
   // Made for the first build: whoever only wants to see the nodes needs none.
-  let directory: Promise<string> | undefined;
+  let directory: Promise<Result<string, SolveRefused>> | undefined;
   const daemons = new Map(options.connections.map(({ node, daemon }) => [node.name, daemon]));
   let solves = 0;
   return {
@@ -32,14 +33,26 @@ export function openBuildKit(options: ClientOptions): BuildKit {
       if (daemon === undefined) throw new Error(`Internal error: no connection to node ${request.node.name}`);
       // Imported late, for the same reason.
       const { runSolve } = await import("./solve.ts");
-      directory ??= mkdtemp(join(tmpdir(), "buildx-plan-"));
-      const metadataFile = join(await directory, `${(solves += 1)}.json`);
+      const folder = await (directory ??= privateFolder());
+      if (!folder.ok) return folder;
+      const metadataFile = join(folder.value, `${(solves += 1)}.json`);
       const { buildctl, env } = options;
       return await runSolve({ request, daemon, buildctl, env, metadataFile, onStatus, signal });
     },
     close: async () => {
       await Promise.all(options.connections.map(({ close }) => close()));
-      if (directory !== undefined) await rm(await directory, { recursive: true, force: true });
+      const folder = await directory;
+      if (folder?.ok === true) await rm(folder.value, { recursive: true, force: true });
     },
   };
+}
+
+/** A folder of this run alone; where TMPDIR cannot be written to, no solve can be started. */
+async function privateFolder(): Promise<Result<string, SolveRefused>> {
+  try {
+    return ok(await mkdtemp(join(tmpdir(), "buildx-plan-")));
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return fail({ kind: "solve-refused", message: `no temporary folder can be made (TMPDIR): ${detail}` });
+  }
 }

@@ -8,6 +8,8 @@ import { runTool } from "./tool.ts";
 
 /** Programs to build with the Go toolchain, from pinned modules. */
 export interface GoBuild {
+  /** What is built, for people. */
+  readonly title: string;
   /** Folder with the go.mod and go.sum that pin everything; it is only read. */
   readonly module: string;
   /** Import paths of the programs. */
@@ -43,6 +45,7 @@ export async function goBuild(build: GoBuild): Promise<Result<string, string>> {
   if (version === undefined) return fail(`${go} does not tell its version`);
   if (!isAtLeast(version, OLDEST_GO))
     return fail(`Go ${formatVersion(version)} is older than ${formatVersion(OLDEST_GO)}`);
+  build.onProgress(`building ${build.title} with Go: this takes minutes, once`);
   const [source, out] = [join(build.folder, "source"), join(build.folder, "out")];
   await Promise.all([mkdir(source, { recursive: true }), mkdir(out, { recursive: true })]);
   for (const file of ["go.mod", "go.sum"]) await copyFile(join(build.module, file), join(source, file));

@@ -124,8 +124,8 @@ async function fromGo(
   options: InstallOptions,
   folder: string,
 ): Promise<Result<string, string>> {
-  options.onProgress(`building ${tool.name} v${formatVersion(tool.pin)} with Go: this takes minutes, once`);
   return await goBuild({
+    title: `${tool.name} v${formatVersion(tool.pin)}`,
     module: options.toolsModule,
     packages: tool.goPackages,
     variables: tool.goVariables,

@@ -2,6 +2,7 @@ import { dirname, join } from "node:path";
 import type { CacheFolders, Environment } from "../host/folders.ts";
 import { findTool, formatVersion, isAtLeast, isExecutable, toolVersion } from "../host/tools.ts";
 import { fail, ok, type Result } from "../result.ts";
+import type { Fetch } from "./archive.ts";
 import type { Installable } from "./installable.ts";
 
 /** Where a tool can come from, in the order in which it is tried. */
@@ -21,7 +22,7 @@ export interface InstallOptions {
   /** All sources where it is left out. */
   readonly sources?: readonly InstallSource[];
   /** The client for the release archive, one that knows the user's proxies; Node's own where it is left out. */
-  readonly fetch?: typeof fetch;
+  readonly fetch?: Fetch;
   /** Another place for release archives, with their sums by architecture. */
   readonly releases?: { readonly url: string; readonly sha256: Readonly<Record<string, string>> };
 }

@@ -45,7 +45,7 @@ export async function runSolve(solve: Solve): Promise<Result<BuildResult, SolveF
   if (ended.kind === "cancelled") return fail(cancelled(solve, deadline, watch));
   if (ended.kind === "not-found") return fail(lost(request.node, `${buildctl} is not there any more`));
   if (ended.exitCode !== 0) return fail(solveFailure(watch.failed(request)));
-  return await readResult(solve.metadataFile, request);
+  return await readResult(solve.metadataFile, request, watch);
 }
 
 function cancelled(solve: Solve, deadline: AbortSignal | undefined, watch: SolveWatch): SolveFailure {
@@ -64,6 +64,7 @@ function lost(node: Node, detail: string): SolveFailure {
 async function readResult(
   metadataFile: string,
   request: SolveRequest,
+  watch: SolveWatch,
 ): Promise<Result<BuildResult, SolveFailure>> {
   if (request.build.repositories.length === 0) return ok({});
   try {
@@ -71,7 +72,7 @@ async function readResult(
     const digest = parseDigest(String(Object(metadata)["containerimage.digest"]));
     return digest === undefined
       ? fail({ kind: "result-missing", detail: "the metadata of the build holds no containerimage.digest" })
-      : ok({ digest });
+      : ok({ digest, exported: watch.exported() });
   } catch (error) {
     return fail({ kind: "result-missing", detail: error instanceof Error ? error.message : String(error) });
   }

@@ -35,10 +35,21 @@ test("a solve answers the digest that buildctl wrote, and hands its progress on"
   const seen: SolveStatus[] = [];
   expect(await buildkit.solve(request, (status) => seen.push(status), never)).toEqual({
     ok: true,
-    value: { digest: DIGEST },
+    value: { digest: DIGEST, exported: {} },
   });
   expect(seen.flatMap(({ vertexes }) => vertexes.map(({ name }) => name))).toEqual(["[1/2] RUN make"]);
   expect(program.calls()[0]).toContain("--opt=platform=linux/amd64");
+});
+
+test("a solve hands on what its export announced", async () => {
+  const config = `sha256:${"d".repeat(64)}`;
+  const stderr = `${JSON.stringify({ statuses: [{ id: `exporting config ${config}`, vertex: VERTEX }] })}\n`;
+  const metadata = JSON.stringify({ "containerimage.digest": DIGEST });
+  const { buildkit, request } = await open({ stderr, files: { "--metadata-file=": metadata } });
+  expect(await buildkit.solve(request, () => {}, never)).toEqual({
+    ok: true,
+    value: { digest: DIGEST, exported: { config } },
+  });
 });
 
 test("two solves at once do not share a metadata file", async () => {
