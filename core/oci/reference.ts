@@ -88,7 +88,12 @@ export function parseReference(text: string): Result<Reference, ReferenceInvalid
   const { registry, rest } = splitRegistry(text);
   const name = rest.split(/[:@]/, 1)[0] ?? "";
   const strict = parseStrictReference(text === "" ? "" : `${registry}/${rest}`);
-  if (strict.ok) return ok({ ...strict.value, registry });
+  if (strict.ok) {
+    // `my_host.example/app`: Docker's rule takes the first part for a registry, whose name may not be so.
+    return strict.value.registry === registry
+      ? ok({ ...strict.value, registry })
+      : invalid("malformed", text);
+  }
   const hasCapitals = name !== name.toLowerCase() && strict.error.problem === "malformed";
   return invalid(hasCapitals ? "uppercase" : problemOf(text, strict.error.problem), text);
 }

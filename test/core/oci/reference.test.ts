@@ -109,6 +109,14 @@ describe("parseReference", () => {
     expect(parseReference("a/".repeat(1_000_000))).toMatchObject({ error: { problem: "name-too-long" } });
   });
 
+  test("a first part that is meant for a registry and cannot be one is refused, not taken for a path", () => {
+    expect(parseReference("my__host.example/app")).toMatchObject({
+      ok: false,
+      error: { problem: "malformed" },
+    });
+    expect(parseReference("my__host/app")).toMatchObject({ ok: true, value: { path: "my__host/app" } });
+  });
+
   test("what it reads is stable: formatted, in full or short, and read again, it is the same", () => {
     fc.assert(
       fc.property(referenceLike(), (text) => {
