@@ -3,10 +3,9 @@
 // answer instead of a syntax error: plain JavaScript of Node 12, no `??` or `?.`, no top-level await, no `node:` imports.
 import { spawn } from "child_process";
 import { existsSync, readFileSync } from "fs";
-import module from "module";
 import { homedir } from "os";
 import { dirname, isAbsolute, join } from "path";
-import { fileURLToPath, pathToFileURL } from "url";
+import { fileURLToPath } from "url";
 
 const NEEDED = [22, 19];
 const EXIT_TOOL_MISSING = 5;
@@ -27,15 +26,14 @@ function isNewEnough(text) {
 }
 
 function run() {
-  const bundle = join(root, "dist", "main.js");
-  if (!existsSync(bundle)) {
+  const bundle = join(root, "dist");
+  if (!existsSync(join(bundle, "main.cjs"))) {
     fail("this checkout has no dist/ folder yet", "run `npm run build` in " + root + " once");
     return;
   }
   delete process.env[STARTED];
-  enableCompileCache();
-  import(pathToFileURL(bundle).href)
-    .then((program) => program.main(argv, version))
+  import("./load.js")
+    .then((loader) => loader.load(bundle, "main.cjs", compileCache()).main(argv, version))
     .catch((error) => {
       // Thrown in a later turn, it is an uncaught exception with its stack.
       setImmediate(() => {
@@ -44,14 +42,12 @@ function run() {
     });
 }
 
-/** In this user's own folder: compiled code in a shared folder such as /tmp could be another user's. */
-function enableCompileCache() {
-  if (process.env.NODE_COMPILE_CACHE || process.env.NODE_DISABLE_COMPILE_CACHE) {
-    module.enableCompileCache();
-    return;
-  }
+/** Where compiled code is kept: in this user's own folder, and for each command apart, since each calls other functions. */
+function compileCache() {
   const cache = cacheFolder();
-  if (cache !== undefined) module.enableCompileCache(join(cache, "buildx-plan", "compile-cache"));
+  if (cache === undefined || process.env.NODE_DISABLE_COMPILE_CACHE) return undefined;
+  const command = /^[a-z]+$/.test(argv[0]) ? argv[0] : "help";
+  return join(cache, "buildx-plan", "compile-cache", version + "-node-" + process.versions.node, command);
 }
 
 /** Undefined for an account without a home: `homedir` throws where neither HOME nor the list of accounts has one. */

@@ -56,7 +56,7 @@ async function sources() {
 async function isBundled() {
   return (
     existsSync(stamp) &&
-    existsSync(join(root, "dist", "main.js")) &&
+    existsSync(join(root, "dist", "main.cjs")) &&
     readFileSync(stamp, "utf8") === (await sources())
   );
 }
