@@ -12,9 +12,12 @@ export function doctorReport(findings: readonly Finding[], options: TableOptions
   const colours = palette(options.colour);
   const style = { ok: colours.success, warning: colours.warning, problem: colours.error };
   const width = Math.max(...findings.map(({ check }) => check.length));
-  const lines = findings.flatMap(({ check, state, detail, mend }) => [
+  const margin = `${" ".repeat(9)}${pad("", width)}  `;
+  const lines = findings.flatMap(({ check, state, detail, mend, notes = [] }) => [
     `${style[state](pad(WORDS[state], 7))}  ${pad(check, width)}  ${visible(detail)}`,
-    ...(mend === undefined ? [] : [`${" ".repeat(9)}${pad("", width)}  ${colours.strong(mend)}`]),
+    // Where all is well, nobody has asked; `--json` has them all the same.
+    ...(state === "ok" ? [] : notes).map((note) => `${margin}${colours.faint(visible(note))}`),
+    ...(mend === undefined ? [] : [`${margin}${colours.strong(mend)}`]),
   ]);
   const problems = findings.filter(({ state }) => state === "problem").length;
   return [

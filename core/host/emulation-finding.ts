@@ -1,4 +1,4 @@
-import { emulatedPlatforms, type BinfmtEntry } from "../../platforms/emulation.ts";
+import { emulatedPlatforms, explainEntry, type BinfmtEntry } from "../../platforms/emulation.ts";
 import { runsNatively } from "../../platforms/compatibility.ts";
 import { formatPlatform, samePlatform, type Platform } from "../../platforms/platform.ts";
 import { BINFMT_FOLDER, type BinfmtState } from "./binfmt.ts";
@@ -20,9 +20,14 @@ export interface PlatformEvidence {
 
 /** Says whether programs of a platform run here, by what happened when one was run, and by binfmt_misc why. */
 export function emulationFinding(evidence: PlatformEvidence): Finding {
+  const entry = entryFor(evidence);
+  const finding = findingOf(evidence, entry);
+  return entry === undefined ? finding : { ...finding, notes: explainEntry(entry) };
+}
+
+function findingOf(evidence: PlatformEvidence, entry: BinfmtEntry | undefined): Finding {
   const { platform, outcome } = evidence;
   const check = `platform ${formatPlatform(platform)}`;
-  const entry = entryFor(evidence);
   const problem = (detail: string, mend: string): Finding => ({ check, state: "problem", detail, mend });
   switch (outcome.kind) {
     case "runs":

@@ -6,4 +6,6 @@ export interface Finding {
   /** One sentence without a full stop. */
   readonly detail: string;
   readonly mend?: string;
+  /** Whole sentences of background, for who wants to know why. */
+  readonly notes?: readonly string[];
 }

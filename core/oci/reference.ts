@@ -80,11 +80,13 @@ const TAG = "[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}";
 const DIGEST = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9A-Fa-f]{32,}";
 
 const REFERENCE = new RegExp(`^(?:(${DOMAIN})/)?(${PATH})(?::(${TAG}))?(?:@(${DIGEST}))?$`);
+/** What Docker takes for the ID of a local image. */
+const IDENTIFIER = /^[a-f0-9]{64}$/;
 const WHOLE_TAG = new RegExp(`^${TAG}$`);
 
 /** Reads a reference as Docker does, its defaults for the registry filled in. */
 export function parseReference(text: string): Result<Reference, ReferenceInvalid> {
-  if (/^[a-f0-9]{64}$/.test(text)) return invalid("identifier", text);
+  if (IDENTIFIER.test(text)) return invalid("identifier", text);
   const { registry, rest } = splitRegistry(text);
   const name = rest.split(/[:@]/, 1)[0] ?? "";
   const strict = parseStrictReference(text === "" ? "" : `${registry}/${rest}`);
@@ -157,7 +159,7 @@ export function formatRepository({ registry, path }: Repository): string {
 export function familiarReference(reference: Reference): string {
   const short = reference.path.replace(/^library\/([^/]+)$/, "$1");
   const { registry, rest } = splitRegistry(short);
-  const isSame = registry === reference.registry && rest === reference.path;
+  const isSame = registry === reference.registry && rest === reference.path && !IDENTIFIER.test(short);
   return (isSame ? short : formatRepository(reference)) + suffix(reference);
 }
 

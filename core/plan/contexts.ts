@@ -1,5 +1,5 @@
-import { parseDigest } from "../oci/digest.ts";
-import { isValidTag, parseReference } from "../oci/reference.ts";
+import { parseLayoutReference } from "../oci/layout-reference.ts";
+import { parseReference } from "../oci/reference.ts";
 import { usePath } from "./paths.ts";
 import { complain, resolveText } from "./place.ts";
 import type { Place, Resolved } from "./place.ts";
@@ -94,21 +94,16 @@ function imageContext({ value, text }: Resolved, place: Place): BuildContext | u
   );
 }
 
-/** `oci-layout://folder[:tag][@digest]`; buildx takes `latest` where there is neither. */
 function layoutContext({ value, text }: Resolved, place: Place): BuildContext | undefined {
-  const [, folder = "", tag, digest] =
-    /^oci-layout:\/\/(.*?)(?::([^/:@]+))?(?:@([^@]+))?$/s.exec(value) ?? [];
-  const reference = layoutReference(tag, digest);
-  if (reference === undefined || folder === "") {
+  const layout = parseLayoutReference(value);
+  if (!layout.ok) {
     const hint = "Write oci-layout://folder:tag or oci-layout://folder@sha256:...";
     return complain(text, `\`${value.slice(0, 200)}\` names no image of an OCI layout`, hint, place);
   }
+  const { path: folder, digest, tag = "latest" } = layout.value;
   const path = usePath(folder, text, { kind: "folder", role: "OCI layout" }, place.paths);
-  return path === undefined ? undefined : { kind: "oci-layout", path, reference };
-}
-
-function layoutReference(tag = "latest", digestText?: string): OciLayoutReference | undefined {
-  if (digestText === undefined) return isValidTag(tag) ? { kind: "tag", tag } : undefined;
-  const digest = parseDigest(digestText);
-  return digest && { kind: "digest", digest };
+  if (path === undefined) return undefined;
+  const reference: OciLayoutReference =
+    digest === undefined ? { kind: "tag", tag } : { kind: "digest", digest };
+  return { kind: "oci-layout", path, reference };
 }

@@ -23,7 +23,17 @@ async function binfmt(files: Readonly<Record<string, string>>): Promise<BinfmtSt
 const MOUNTED = { register: "", status: "enabled\n" };
 const GOOD = { ...MOUNTED, "qemu-aarch64": entry("enabled", "/usr/bin/qemu-aarch64-static", "F") };
 
+/** A finding without its notes, which have a test of their own. */
 async function finding(
+  outcome: ProbeOutcome,
+  files: Readonly<Record<string, string>>,
+  change?: Partial<PlatformEvidence>,
+) {
+  const { notes: _, ...found } = await findingWithNotes(outcome, files, change);
+  return found;
+}
+
+async function findingWithNotes(
   outcome: ProbeOutcome,
   files: Readonly<Record<string, string>>,
   change?: Partial<PlatformEvidence>,
@@ -66,6 +76,13 @@ describe("readBinfmt", () => {
 });
 
 describe("emulationFinding", () => {
+  test("explains the entry and its flags, and has nothing to explain without one", async () => {
+    const { notes = [] } = await findingWithNotes(RUNS, GOOD);
+    expect(notes[0]).toContain("qemu-aarch64 hands programs for linux/arm64");
+    expect(notes.join(" ")).toMatch(/Flag F: .* Flag C is missing: /);
+    expect((await findingWithNotes(RUNS, MOUNTED)).notes).toBeUndefined();
+  });
+
   test("is well where a program ran, and says what emulates", async () => {
     await expect(finding(RUNS, GOOD)).resolves.toEqual({
       check: "platform linux/arm64",
