@@ -226,7 +226,9 @@ function text(assembled: ReturnType<typeof assembleIndex>): string {
 
 function annotations(): fc.Arbitrary<Readonly<Record<string, string>>> {
   const value = fc.string({ unit: "grapheme" });
-  return fc.dictionary(fc.oneof(value, fc.nat().map(String)), value, { noNullPrototype: true, maxKeys: 5 });
+  // `__proto__` is written as any other key, but zod leaves it out of what is read, against prototype pollution.
+  const key = fc.oneof(value, fc.nat().map(String)).filter((text) => text !== "__proto__");
+  return fc.dictionary(key, value, { noNullPrototype: true, maxKeys: 5 });
 }
 
 /** Images for different known platforms, each with some annotations and perhaps an attestation after it. */
