@@ -46,7 +46,7 @@ function run() {
 function compileCache() {
   const cache = cacheFolder();
   if (cache === undefined || process.env.NODE_DISABLE_COMPILE_CACHE) return undefined;
-  const command = /^[a-z]+$/.test(argv[0]) ? argv[0] : "help";
+  const command = /^[a-z]+$/.test(argv[0] || "") ? argv[0] : "help";
   return join(cache, "buildx-plan", "compile-cache", version + "-node-" + process.versions.node, command);
 }
 

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { copyFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execPath } from "node:process";
@@ -30,7 +30,7 @@ exports.main = async function main(argv, version) {
 };`;
 
 /** The package as it is installed, in a folder of its own. */
-async function installed(files: { readonly program?: boolean; readonly node?: "here" | "above" }) {
+async function installed(files: { readonly program?: string | false; readonly node?: "here" | "above" }) {
   const folder = await mkdtemp(join(tmpdir(), "bin-test-"));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const root = join(folder, "node_modules", "buildx-plan");
@@ -43,7 +43,8 @@ async function installed(files: { readonly program?: boolean; readonly node?: "h
   );
   if (files.program !== false) {
     await mkdir(join(root, "dist"));
-    await writeFile(join(root, "dist", "main.cjs"), PROGRAM);
+    await writeFile(join(root, "dist", "main.cjs"), files.program ?? PROGRAM);
+    await writeFile(join(root, "dist", "part-1a2b.cjs"), "");
   }
   if (files.node !== undefined) {
     const bin = join(files.node === "here" ? root : folder, "node_modules", "node", "bin");
@@ -97,6 +98,19 @@ describe("on a new Node", () => {
       version: await packageVersion(),
     });
     expect(status).toBe(0);
+  });
+
+  test.each([
+    [[], "help"],
+    [["--help"], "help"],
+    [["../up"], "help"],
+    [["plan", "--json"], "plan"],
+  ])("keeps the compiled code of %j in this user's own cache", async (argv, command) => {
+    const { start, folder } = await installed({ program: `require("./part-1a2b.cjs");${PROGRAM}` });
+    await expect(ended(start(argv))).resolves.toMatchObject({ status: 0 });
+    const version = `${await packageVersion()}-node-${process.versions.node}`;
+    const kept = join(folder, ".cache", "buildx-plan", "compile-cache", version, command);
+    await expect(readdir(kept)).resolves.toEqual(["part-1a2b.cjs"]);
   });
 
   test("says that a checkout has to be built", async () => {
