@@ -12,7 +12,7 @@ import type { Shell } from "./shell.ts";
  */
 export async function runProgram(argv: readonly string[], shell: Shell): Promise<number> {
   let exitCode = 0;
-  const program = commandLine(shell, (code) => (exitCode = code));
+  const program = commandLine(argv, shell, (code) => (exitCode = code));
   try {
     await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
@@ -24,7 +24,7 @@ export async function runProgram(argv: readonly string[], shell: Shell): Promise
   return exitCode;
 }
 
-function commandLine(shell: Shell, end: (exitCode: number) => void): Command {
+function commandLine(argv: readonly string[], shell: Shell, end: End): Command {
   const program = new Command("buildx-plan")
     .description("Release container images for several architectures from one plan file.")
     .version(shell.version)
@@ -32,12 +32,9 @@ function commandLine(shell: Shell, end: (exitCode: number) => void): Command {
     .showHelpAfterError("(run with --help for the options)")
     .configureOutput({ writeOut: shell.stdout.write, writeErr: shell.stderr.write })
     .configureHelp({ sortOptions: false, showGlobalOptions: false });
-  addBuild(program, shell, end);
-  addPlan(program, shell, end);
-  addInspect(program, shell, end);
-  addDoctor(program, shell, end);
-  addSetup(program, shell, end);
-  addSchema(program, shell);
+  const named = COMMANDS.get(argv[0] ?? "");
+  // A line that begins with a command needs none of the others.
+  for (const add of named === undefined ? COMMANDS.values() : [named]) add(program, shell, end);
   program.addHelpText("after", EXAMPLES);
   return program;
 }
@@ -54,6 +51,15 @@ Exit codes: 0 done, 1 a build failed, 2 plan or usage invalid, 3 publishing fail
 `;
 
 type End = (exitCode: number) => void;
+
+const COMMANDS: ReadonlyMap<string, (program: Command, shell: Shell, end: End) => void> = new Map([
+  ["build", addBuild],
+  ["plan", addPlan],
+  ["inspect", addInspect],
+  ["doctor", addDoctor],
+  ["setup", addSetup],
+  ["schema", addSchema],
+]);
 
 function addBuild(program: Command, shell: Shell, end: End): void {
   planOptions(program.command("build").summary("build every variant, push, verify, stitch, move the tags"))
