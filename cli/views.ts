@@ -1,4 +1,4 @@
-import { realpath } from "node:fs/promises";
+import { realpathSync } from "node:fs";
 import { basename } from "node:path";
 import { BINFMT_FOLDER, readBinfmt } from "../core/host/binfmt.ts";
 import { formatReference } from "../core/oci/reference.ts";
@@ -11,8 +11,8 @@ import type { PlanRow, PlanView } from "./render/plan-table.ts";
 import type { ReleaseRow, ReleaseView } from "./render/release-table.ts";
 
 /** What `plan` shows: every release with its routed variants. Reads binfmt_misc to name the emulators of this kernel. */
-export async function planView(plan: Plan, routes: readonly Route[]): Promise<PlanView[]> {
-  const emulators = await emulatorNames(routes);
+export function planView(plan: Plan, routes: readonly Route[]): PlanView[] {
+  const emulators = emulatorNames(routes);
   const rows = new Map(routes.map((route) => [route.variant.id, planRow(route, emulators)]));
   return plan.releases.map(({ name, tags, variants }) => ({
     name,
@@ -34,23 +34,28 @@ function planRow({ variant, node, execution }: Route, emulators: ReadonlyMap<str
 }
 
 /** Names of the interpreters that this kernel would use, by platform; another machine's cannot be seen from here. */
-async function emulatorNames(routes: readonly Route[]): Promise<ReadonlyMap<string, string>> {
+function emulatorNames(routes: readonly Route[]): ReadonlyMap<string, string> {
   const here = routes.filter(({ execution, node }) => execution === "emulated" && node.local);
   if (here.length === 0) return new Map();
   const entries = readBinfmt(BINFMT_FOLDER).entries.filter(({ enabled }) => enabled);
   const platforms = new Map(
     here.map(({ variant: { platform } }) => [formatPlatformFull(platform), platform]),
   );
-  const found = [...platforms].map(async ([name, platform]) => {
-    const entry = entries.find((each) => emulates(each, platform));
-    return entry === undefined ? [] : [[name, await emulatorName(entry)] as const];
-  });
-  return new Map((await Promise.all(found)).flat());
+  return new Map(
+    [...platforms].flatMap(([name, platform]) => {
+      const entry = entries.find((each) => emulates(each, platform));
+      return entry === undefined ? [] : [[name, emulatorName(entry)] as const];
+    }),
+  );
 }
 
 /** Debian registers a link such as `aarch64-binfmt-P`; what it leads to is what people know. */
-async function emulatorName({ interpreter }: BinfmtEntry): Promise<string> {
-  return basename(await realpath(interpreter).catch(() => interpreter));
+function emulatorName({ interpreter }: BinfmtEntry): string {
+  try {
+    return basename(realpathSync(interpreter));
+  } catch {
+    return basename(interpreter);
+  }
 }
 
 /** What `build` shows at its end: every variant as it came out, and what was released. */

@@ -12,7 +12,7 @@ export async function runPlan(options: PlanOptions, shell: Shell): Promise<numbe
   if (!session.ok) return await reportFailures(session.error, shell, { json: options.json === true });
   const { plan, routes, refused, buildkit } = session.value;
   await buildkit.close();
-  const views = await planView(plan, routes);
+  const views = planView(plan, routes);
   if (options.json === true) return await printAnswer(session.value, views, shell);
   const { stdout } = shell;
   stdout.write(`${planTable(views, { width: widthOf(stdout), colour: stdout.colour })}\n`);
