@@ -12,7 +12,7 @@ export default defineConfig({
   output: {
     dir: "dist",
     cleanDir: true,
-    // What bin/load.js reads. It keeps compiled code by these names, so that all but the entry's come from the content.
+    // What bin/load.cjs reads. It keeps compiled code by these names, so that all but the entry's come from the content.
     format: "cjs",
     entryFileNames: "[name].cjs",
     chunkFileNames: "[name]-[hash].cjs",

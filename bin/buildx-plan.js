@@ -1,11 +1,14 @@
 #!/usr/bin/env node
 // The launcher: finds a Node that can run the program. It is written for old versions of Node, so that these get an
 // answer instead of a syntax error: plain JavaScript of Node 12, no `??` or `?.`, no top-level await, no `node:` imports.
-import { spawn } from "child_process";
-import { existsSync, readFileSync } from "fs";
-import { homedir } from "os";
-import { dirname, isAbsolute, join } from "path";
-import { fileURLToPath } from "url";
+import { createRequire } from "module";
+
+// Of a module of Node's own, `import` makes a namespace, for which all its parts are loaded that it would load late.
+const require = createRequire(import.meta.url);
+const { existsSync, readFileSync } = require("fs");
+const { homedir } = require("os");
+const { dirname, isAbsolute, join } = require("path");
+const { fileURLToPath } = require("url");
 
 const NEEDED = [22, 19];
 const EXIT_TOOL_MISSING = 5;
@@ -32,8 +35,8 @@ function run() {
     return;
   }
   delete process.env[STARTED];
-  import("./load.js")
-    .then((loader) => loader.load(bundle, "main.cjs", compileCache()).main(argv, version))
+  Promise.resolve()
+    .then(() => require("./load.cjs").load(bundle, "main.cjs", compileCache()).main(argv, version))
     .catch((error) => {
       // Thrown in a later turn, it is an uncaught exception with its stack.
       setImmediate(() => {
@@ -73,7 +76,10 @@ function runWithOwnNode() {
   }
   const environment = Object.assign({}, process.env);
   environment[STARTED] = "1";
-  const child = spawn(node, process.argv.slice(1), { stdio: "inherit", env: environment });
+  const child = require("child_process").spawn(node, process.argv.slice(1), {
+    stdio: "inherit",
+    env: environment,
+  });
   forwardSignals(child);
   child.on("error", (error) => fail("cannot start " + node + ": " + error.message, "run `npm ci` again"));
 }

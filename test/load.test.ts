@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { execPath } from "node:process";
 import { describe, expect, onTestFinished, test } from "vitest";
 
-const LOADER = new URL("../bin/load.js", import.meta.url).href;
+const LOADER = new URL("../bin/load.cjs", import.meta.url).href;
 const PART = "part-1a2b.cjs";
 const PART_TEXT = "exports.double = (value) => twice(value); function twice(value) { return 2 * value; }";
 

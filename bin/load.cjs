@@ -1,8 +1,8 @@
 // Loads the program with the code that V8 made of it in an earlier run. Node's own compile cache keeps only what is
 // compiled at once; nearly all functions are compiled when they are first called, which is a quarter of a start.
-import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { Script } from "node:vm";
+const { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { Script } = require("node:vm");
 
 const BEFORE = "(function (exports, require, module, __filename, __dirname) {";
 const AFTER = "\n})";
@@ -12,20 +12,20 @@ const AFTER = "\n})";
  * Compiled code is kept in `cache` by the names of these files, which rolldown makes of their content; so the entry's,
  * whose name is always the same, is not. Without `cache` nothing is kept.
  */
-export function load(folder, entry, cache) {
+exports.load = function load(folder, entry, cache) {
   const modules = new Map();
   const compiled = new Map();
   const isTrusted = cache !== undefined && isOurs(cache);
 
-  function require(id) {
-    if (!id.startsWith("./")) return process.getBuiltinModule(id);
+  function requireHere(id) {
+    if (!id.startsWith("./")) return require(id);
     const name = id.slice(2);
     const known = modules.get(name);
     if (known !== undefined) return known.exports;
     const module = { exports: {} };
     modules.set(name, module);
     const path = join(folder, name);
-    compile(name, path)(module.exports, require, module, path, folder);
+    compile(name, path)(module.exports, requireHere, module, path, folder);
     return module.exports;
   }
 
@@ -38,8 +38,8 @@ export function load(folder, entry, cache) {
   }
 
   if (cache !== undefined) process.on("exit", (status) => status === 0 && save(compiled, cache));
-  return require("./" + entry);
-}
+  return requireHere("./" + entry);
+};
 
 /** Code that another user may have written is not run: with `sudo`, HOME may be somebody else's. */
 function isOurs(folder) {
