@@ -48,10 +48,16 @@ async function chooseTargets(options: ConnectOptions): Promise<Result<readonly T
   if (builders.length > 0) return ok(builders);
   const host = reach.env["BUILDKIT_HOST"];
   if (host !== undefined && host !== "") return ok([addressTarget("BUILDKIT_HOST", host)]);
-  // Imported late, as it is asked last.
-  const { currentBuildxBuilder } = await import("./buildx.ts");
-  const buildx = await currentBuildxBuilder(reach);
+  const buildx = await currentBuilder(reach);
   return buildx === undefined ? await managed(options) : ok([buildxTarget(buildx)]);
+}
+
+async function currentBuilder(reach: Reach): Promise<string | undefined> {
+  // Imported late, as docker is asked last.
+  const { mayDockerBuild } = await import("./docker-presence.ts");
+  if (!mayDockerBuild(reach)) return undefined;
+  const { currentBuildxBuilder } = await import("./buildx.ts");
+  return await currentBuildxBuilder(reach);
 }
 
 function chosenTarget(chosen: string, builders: readonly Builder[]): Target {
