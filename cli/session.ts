@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { BuildKit, Node } from "../core/buildkit/buildkit.ts";
 import { connectBuilders, isAddress } from "../core/buildkit/connect.ts";
 import type { Failure } from "../core/failure.ts";
@@ -33,6 +34,8 @@ export async function openSession(
   shell: Shell,
 ): Promise<Result<Session, readonly Failure[]>> {
   const asked = askEarly(selection, shell);
+  // The question leaves in this turn; what follows keeps the processor busy for a while.
+  if (asked !== undefined) await setImmediate();
   const plan = await readPlan(selection, shell);
   if (!plan.ok) {
     await asked?.drop();

@@ -36,8 +36,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
   "node:child_process": ["core/buildkit/", "core/host/", "core/plan/git.ts"],
   "node:crypto": ["core/"],
-  "node:fs": ["core/buildkit/", "core/host/"],
-  "node:fs/promises": ["core/buildkit/", "core/host/", "core/plan/load.ts", "core/registry/credential"],
+  "node:fs": ["core/buildkit/", "core/host/", "core/plan/load.ts"],
+  "node:fs/promises": ["core/buildkit/", "core/host/", "core/registry/credential"],
   "node:net": ["core/buildkit/", "core/registry/"],
   "node:os": ["core/buildkit/"],
   "node:path": ["core/"],
@@ -120,7 +120,7 @@ describe("what the rules catch", () => {
     [
       "core/plan/x.ts",
       'import "node:fs/promises";',
-      "core/plan/x.ts imports node:fs/promises, which only core/buildkit/, core/host/, core/plan/load.ts, core/registry/credential and cli/ may",
+      "core/plan/x.ts imports node:fs/promises, which only core/buildkit/, core/host/, core/registry/credential and cli/ may",
     ],
     ["core/plan/x.ts", 'import "node:module";', "core/plan/x.ts imports node:module, which only cli/ may"],
     [

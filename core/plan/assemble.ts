@@ -28,7 +28,7 @@ export interface PlanSource {
   /** What git says, as far as the plan uses it. */
   readonly git: Promise<GitFacts>;
   /** Looks for the files that a plan names, and reports what is wrong with them. */
-  readonly checkPaths: (paths: Paths) => Promise<void>;
+  readonly checkPaths: (paths: Paths) => void;
 }
 
 /** From text to plan: read, check the form, resolve, expand, check the rules, look at the files, select. */
@@ -89,7 +89,7 @@ async function makePlan(
   const releases = written.images.flatMap((image) => expandImage(image, place));
   checkRules({ images: written.images, releases, problems });
   checkVariables(sources, variables);
-  await making.checkPaths(paths);
+  making.checkPaths(paths);
   const planned = releases.map(({ release }) => release);
   const secretValues = [...new Set([...variables.secretValues(), ...environmentSecrets(planned, env)])];
   return { file, directory, builders, releases: planned, secretValues };

@@ -1,4 +1,4 @@
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
@@ -16,10 +16,10 @@ export const MAX_PLAN_BYTES = 1024 * 1024;
 /**
  * Reads a plan and makes of it what all later stages work from. All problems are found in one go: of the text, the
  * names, the rules, and of the files that it names. The only function of this folder, with {@link readGit}, that
- * looks at the world.
+ * looks at the world; a few files, for which it does not wake Node's thread pool.
  */
 export async function loadPlan(options: LoadOptions): Promise<Result<Plan, PlanFailure>> {
-  const read = options.path === "-" ? await readStdin(options) : await readPlanFile(options);
+  const read = options.path === "-" ? await readStdin(options) : readPlanFile(options);
   if (!read.ok) return read;
   const directory = options.path === "-" ? options.cwd : dirname(resolve(options.cwd, options.path));
   const git = gitOf(read.value, directory, options);
@@ -41,17 +41,17 @@ async function readStdin({ stdin }: LoadOptions): Promise<Result<SourceFile, Pla
   return bytes > MAX_PLAN_BYTES ? tooLarge(path, bytes) : ok({ path, text: withoutMark(text) });
 }
 
-async function readPlanFile({ path, cwd }: LoadOptions): Promise<Result<SourceFile, PlanFailure>> {
+function readPlanFile({ path, cwd }: LoadOptions): Result<SourceFile, PlanFailure> {
   const absolute = resolve(cwd, path);
   try {
-    const { size } = await stat(absolute);
+    const { size } = statSync(absolute);
     if (size > MAX_PLAN_BYTES) return tooLarge(path, size);
-    const bytes = await readFile(absolute);
+    const bytes = readFileSync(absolute);
     if (bytes.length > MAX_PLAN_BYTES) return tooLarge(path, bytes.length);
     return decode(path, bytes);
   } catch (error) {
     const detail = describeFileError(error);
-    return fail({ kind: "plan-not-found", path, detail, nearby: await plansNear(absolute, path) });
+    return fail({ kind: "plan-not-found", path, detail, nearby: plansNear(absolute, path) });
   }
 }
 
@@ -97,29 +97,44 @@ function errorCode(error: unknown): string | undefined {
 }
 
 /** YAML files where the plan was looked for, as one would name them. */
-async function plansNear(absolute: string, written: string): Promise<readonly string[]> {
-  const isFolder = await stat(absolute).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
+function plansNear(absolute: string, written: string): readonly string[] {
+  const isFolder = isDirectory(absolute);
   const folder = isFolder ? absolute : dirname(absolute);
   const shown = isFolder ? written : dirname(written);
-  const names = (await listFolder(folder)).filter((name) => /\.ya?ml$/.test(name) && !name.startsWith("."));
+  const names = listFolder(folder).filter((name) => /\.ya?ml$/.test(name) && !name.startsWith("."));
   const best = nearest(basename(absolute), names);
   const planLike = names.filter((name) => name !== best && /plan/.test(name));
   return [...(best === undefined ? [] : [best]), ...planLike].slice(0, 3).map((name) => join(shown, name));
 }
 
-async function listFolder(folder: string): Promise<readonly string[]> {
-  return await readdir(folder).catch(() => []);
+function isDirectory(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+function listFolder(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function followLinks(path: string): string | undefined {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Looks at the paths of a plan: is there what should be, and does it stay within the plan's folder, links followed? */
-async function checkPaths({ uses, directory, problems }: Paths): Promise<void> {
-  const root = await realpath(directory).catch(() => directory);
-  const looked = await Promise.all(
-    [...uses.values()].map(async (use) => ({ use, found: await lookAt(use, root) })),
-  );
+function checkPaths({ uses, directory, problems }: Paths): void {
+  const root = followLinks(directory) ?? directory;
+  const looked = [...uses.values()].map((use) => ({ use, found: lookAt(use, root) }));
   const wrong = looked.filter(({ found }) => found !== undefined);
   for (const { use, found } of wrong) {
     if (found === undefined || wrong.some((other) => holds(other.use, use))) continue;
@@ -139,23 +154,23 @@ interface Finding {
   readonly hint?: string;
 }
 
-async function lookAt(use: PathUse, root: string): Promise<Finding | undefined> {
-  if (use.kind === "place") return await lookAtPlace(use, root);
+function lookAt(use: PathUse, root: string): Finding | undefined {
+  if (use.kind === "place") return lookAtPlace(use, root);
   try {
-    const real = await realpath(use.path);
+    const real = realpathSync.native(use.path);
     if (use.anywhere !== true && !isInside(real, root)) return linkLeaves(use);
-    return wrongKind(use, await stat(real));
+    return wrongKind(use, statSync(real));
   } catch (error) {
     if (errorCode(error) !== "ENOENT")
       return { message: `The ${use.role} \`${use.written}\`: ${describeFileError(error)}` };
-    return await missing(use);
+    return missing(use);
   }
 }
 
 /** A result may go where nothing is yet, but not through a link to somewhere else. */
-async function lookAtPlace(use: PathUse, root: string): Promise<Finding | undefined> {
+function lookAtPlace(use: PathUse, root: string): Finding | undefined {
   for (let path = use.path; ; path = dirname(path)) {
-    const real = await realpath(path).catch(() => undefined);
+    const real = followLinks(path);
     if (real !== undefined) return isInside(real, root) ? undefined : linkLeaves(use);
     if (path === dirname(path)) return undefined;
   }
@@ -176,8 +191,8 @@ function wrongKind(
   return undefined;
 }
 
-async function missing({ path, written, role }: PathUse): Promise<Finding> {
-  const siblings = await listFolder(dirname(path));
+function missing({ path, written, role }: PathUse): Finding {
+  const siblings = listFolder(dirname(path));
   const message = `There is no ${role} \`${written}\``;
   const meant = nearest(basename(path), siblings);
   if (written.startsWith("~")) return { message, hint: "`~` is not resolved in a plan" };
