@@ -41,7 +41,8 @@ const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 async function optionsFor(state, architectures, suites) {
   const own = (await run("dpkg", ["--print-architecture"])).trim();
   const signed = existsSync(KEYRING) ? `[signed-by=${KEYRING}] ` : "";
-  const sources = suites?.map((suite) => `deb ${signed}http://deb.debian.org/debian ${suite} main\n`);
+  const mirror = suites === undefined ? undefined : await ownMirror();
+  const sources = suites?.map((suite) => `deb ${signed}${mirror} ${suite} main\n`);
   writeFileSync(join(state, "status"), "");
   if (sources !== undefined) writeFileSync(join(state, "sources.list"), sources.join(""));
   const settings = {
@@ -59,4 +60,12 @@ async function optionsFor(state, architectures, suites) {
     "Acquire::Retries": "3",
   };
   return ["-q", ...Object.entries(settings).flatMap(([name, value]) => ["-o", `${name}=${value}`])];
+}
+
+/** Where this machine gets Debian from: its own sources say so, in whatever form they are written. */
+async function ownMirror() {
+  const printed = await run("apt-get", ["update", "--print-uris"]);
+  const found = /'(\S+?)\/dists\/[^/']+\/InRelease'/.exec(printed);
+  if (found === null) throw new SetupError("apt has no Debian archive in its sources");
+  return found[1];
 }
