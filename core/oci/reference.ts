@@ -86,34 +86,42 @@ const WHOLE_TAG = new RegExp(`^${TAG}$`);
 
 /** Reads a reference as Docker does, its defaults for the registry filled in. */
 export function parseReference(text: string): Result<Reference, ReferenceInvalid> {
-  if (IDENTIFIER.test(text)) return invalid("identifier", text);
-  const { registry, rest } = splitRegistry(text);
-  const name = rest.split(/[:@]/, 1)[0] ?? "";
-  const strict = parseStrictReference(text === "" ? "" : `${registry}/${rest}`);
-  if (strict.ok) {
-    // `my_host.example/app`: Docker's rule takes the first part for a registry, whose name may not be so.
-    return strict.value.registry === registry
-      ? ok({ ...strict.value, registry })
-      : invalid("malformed", text);
-  }
-  const hasCapitals = name !== name.toLowerCase() && strict.error.problem === "malformed";
-  return invalid(hasCapitals ? "uppercase" : problemOf(text, strict.error.problem), text);
+  const read = readReference(text);
+  return typeof read === "string" ? invalid(read, text) : ok(read);
 }
 
 /** Reads a reference after the grammar alone, with nothing added. */
 export function parseStrictReference(text: string): Result<StrictReference, ReferenceInvalid> {
+  const read = readStrict(text);
+  return typeof read === "string" ? invalid(read, text) : ok(read);
+}
+
+function readReference(text: string): Reference | ReferenceProblem {
+  if (IDENTIFIER.test(text)) return "identifier";
+  const { registry, rest } = splitRegistry(text);
+  const name = rest.split(/[:@]/, 1)[0] ?? "";
+  const strict = readStrict(text === "" ? "" : `${registry}/${rest}`);
+  if (typeof strict !== "string") {
+    // `my_host.example/app`: Docker's rule takes the first part for a registry, whose name may not be so.
+    return strict.registry === registry ? { ...strict, registry } : "malformed";
+  }
+  const hasCapitals = name !== name.toLowerCase() && strict === "malformed";
+  return hasCapitals ? "uppercase" : problemOf(text, strict);
+}
+
+function readStrict(text: string): StrictReference | ReferenceProblem {
   const match = text.length > MAX_TEXT ? null : REFERENCE.exec(text);
-  if (match === null) return invalid(problemOf(text, "malformed"), text);
+  if (match === null) return problemOf(text, "malformed");
   const [, registry, path = "", tag, digestText] = match;
-  if (path.length > MAX_PATH) return invalid("name-too-long", text);
+  if (path.length > MAX_PATH) return "name-too-long";
   const digest = digestText === undefined ? undefined : parseDigest(digestText);
-  if (digestText !== undefined && digest === undefined) return invalid(digestProblem(digestText), text);
-  return ok({
+  if (digestText !== undefined && digest === undefined) return digestProblem(digestText);
+  return {
     ...(registry !== undefined && { registry }),
     path,
     ...(tag !== undefined && { tag }),
     ...(digest !== undefined && { digest }),
-  });
+  };
 }
 
 /** Reads the name of a repository, with Docker's defaults; a tag or digest is refused. */
@@ -203,7 +211,8 @@ function invalid(
   text: string,
 ): { readonly ok: false; readonly error: ReferenceInvalid } {
   const meant = suggest(problem, text);
-  const suggestion = meant !== undefined && meant !== text && isReference(meant) ? meant : undefined;
+  const suggestion =
+    meant !== undefined && meant !== text && typeof readReference(meant) !== "string" ? meant : undefined;
   return fail({ kind: "reference-invalid", problem, text, ...(suggestion !== undefined && { suggestion }) });
 }
 
@@ -221,8 +230,4 @@ function lowercaseName(text: string): string {
   const colon = name.indexOf(":", name.lastIndexOf("/"));
   const lowered = colon === -1 ? name.toLowerCase() : name.slice(0, colon).toLowerCase() + name.slice(colon);
   return digest === undefined ? lowered : `${lowered}@${digest.toLowerCase()}`;
-}
-
-function isReference(text: string): boolean {
-  return text.length <= MAX_TEXT && REFERENCE.test(text);
 }
