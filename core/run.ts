@@ -53,8 +53,10 @@ export async function run(options: RunOptions): Promise<RunReport> {
   const complete = variants.every(
     ({ route, outcome }) => outcome.kind === "built" || !route.variant.required,
   );
-  const released = complete && !signal.aborted ? await releaseAll(options, variants) : ok([]);
-  const isDone = complete && released.ok && !signal.aborted;
+  const goesOn = complete && !signal.aborted;
+  const released = goesOn ? await releaseAll(options, variants) : ok([]);
+  // An interruption that comes when all tags have moved has interrupted nothing.
+  const isDone = goesOn && released.ok;
   options.onEvent({ kind: "run-ended", atMs: now(), ok: isDone });
   return {
     variants,

@@ -149,6 +149,17 @@ test("cancelled between two tags: says which one has moved, and moves no more", 
   expect(world.registry.find("two.example/app:1")).toBeUndefined();
 });
 
+test("cancelled when the last tag has moved: the release is out, and is not called interrupted", async () => {
+  const world = start({
+    releases: [releaseOf("app", ["linux/amd64"])],
+    onEvent: ({ kind }, cancel) => {
+      if (kind === "tag-moved") cancel();
+    },
+  });
+  await world.finish("app linux/amd64");
+  expect(await world.ended).toMatchObject({ interrupted: false, released: [{ release: { name: "app" } }] });
+});
+
 test("events come in the order in which things happen", async () => {
   const world = start({
     releases: [releaseOf("app", PLATFORMS.slice(0, 2), ["one.example", "two.example"])],
