@@ -42,13 +42,20 @@ function explainHalfMoved(
   failure: Extract<ReleaseFailure, { readonly kind: "release-failed" }>,
 ): Explanation {
   const cause = explainRegistry(failure.cause);
+  const tag = formatReference(failure.failedTag);
+  // Without an answer the registry may have carried the request out all the same.
+  const isUnknown =
+    failure.cause.kind === "registry-cancelled" || failure.cause.kind === "registry-unreachable";
   return {
-    headline: `the tag ${formatReference(failure.failedTag)} could not be moved`,
+    headline: isUnknown
+      ? `it is not known whether the tag ${tag} was moved`
+      : `the tag ${tag} could not be moved`,
     facts: [
       cause.headline,
       ...cause.facts,
-      ...failure.moved.map((tag) => `moved: ${formatReference(tag)}`),
-      ...[failure.failedTag, ...failure.notTried].map((tag) => `not moved: ${formatReference(tag)}`),
+      ...failure.moved.map((each) => `moved: ${formatReference(each)}`),
+      `${isUnknown ? "not known" : "not moved"}: ${tag}`,
+      ...failure.notTried.map((each) => `not moved: ${formatReference(each)}`),
     ],
     advice: [...cause.advice, "Build again once that is mended: it moves the tags that are left."],
   };

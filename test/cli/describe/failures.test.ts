@@ -27,6 +27,17 @@ function step(changes: Partial<StepFailed>): Failure {
 }
 
 group("the text of a failure", () => {
+  test("a tag whose request got no answer may have moved; one that was refused has not", () => {
+    const failed = failuresOfEachKind("QUOTE")["release-failed"];
+    const cancelled: Failure = { ...failed, cause: { ...failed.cause, kind: "registry-cancelled" } };
+    expect(describe(cancelled, PLAIN)).toContain("not known: registry.example/team/app:2");
+    const denied: Failure = {
+      ...failed,
+      cause: { ...failed.cause, kind: "registry-denied", status: 403, codes: [] },
+    };
+    expect(describe(denied, PLAIN)).toContain("not moved: registry.example/team/app:2");
+  });
+
   test.each(KINDS)("$kind", (failure) => {
     expect(describe(failure, { ...PLAIN, context: EMULATED })).toMatchSnapshot();
   });
