@@ -1,5 +1,6 @@
 import { describeDiagnostics } from "./describe/diagnostics.ts";
 import { layOut } from "./describe/explanation.ts";
+import { explainLayout } from "./describe/layout.ts";
 import { describePlan, explainUnreadable } from "./describe/plan.ts";
 import { explainConfirm, explainRegistry } from "./describe/registry.ts";
 import { explainReference } from "./describe/reference.ts";
@@ -13,7 +14,7 @@ import type { TextOptions } from "./describe/diagnostics.ts";
 import type { Explanation, VariantContext } from "./describe/explanation.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Diagnostic } from "../core/plan/source.ts";
-import type { RegistryFailure } from "../core/registry/registry.ts";
+import type { RegistryFailure } from "../core/registry/registry-failure.ts";
 
 /** How a failure is put into words. */
 export interface DescribeOptions extends TextOptions {
@@ -97,6 +98,12 @@ function explain(failure: Exclude<Failure, PlanInvalid>, context?: VariantContex
     case "index-not-stored":
     case "release-failed":
       return explainRelease(failure);
+    case "layout-missing":
+    case "layout-invalid":
+    case "layout-content-missing":
+    case "layout-content-damaged":
+    case "layout-inaccessible":
+      return explainLayout(failure);
     case "reference-invalid":
       return explainReference(failure);
     case "not-an-image":

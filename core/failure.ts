@@ -2,10 +2,11 @@ import type { SolveFailure, ToolFailure } from "./buildkit/buildkit.ts";
 import type { InstallFailure } from "./buildkit/install.ts";
 import type { InspectFailure } from "./inspected-image.ts";
 import type { ReferenceInvalid } from "./oci/reference.ts";
+import type { LayoutFailure } from "./oci/layout-failure.ts";
 import type { PlanFailure } from "./plan/plan.ts";
 import type { ConfirmFailure } from "./publish/confirm.ts";
 import type { ReleaseFailure } from "./publish/release.ts";
-import type { RegistryFailure } from "./registry/registry.ts";
+import type { RegistryFailure } from "./registry/registry-failure.ts";
 import type { RouteRefused } from "./route/route.ts";
 
 /** Every expected failure of every stage: what cli/describe.ts must have words for. */
@@ -18,5 +19,6 @@ export type Failure =
   | ConfirmFailure
   | ReleaseFailure
   | RegistryFailure
+  | LayoutFailure
   | InspectFailure
   | ReferenceInvalid;

@@ -14,7 +14,8 @@ import type {
 } from "./inspected-image.ts";
 import { isImageConfig, isIndex, isManifest } from "./oci/media-type.ts";
 import { formatReference, toResolvable, type Reference, type Repository } from "./oci/reference.ts";
-import type { Registry, RegistryFailure } from "./registry/registry.ts";
+import type { RegistryFailure } from "./registry/registry-failure.ts";
+import type { Registry } from "./registry/registry.ts";
 import { fail, ok, type Result } from "./result.ts";
 
 /** Requests under way at the same time. */
@@ -71,9 +72,9 @@ interface Reader {
 function createReader(registry: Registry, repository: Repository, signal: AbortSignal | undefined): Reader {
   const slots = new Slots(CONCURRENCY);
   return {
-    manifest: (reference) => slots.hold(() => registry.manifest(repository, reference, signal)),
+    manifest: (reference) => slots.hold(() => registry.store(repository).manifest(reference, signal)),
     blob: (descriptor) =>
-      slots.hold(() => registry.blob(repository, descriptor, signal === undefined ? {} : { signal })),
+      slots.hold(() => registry.store(repository).blob(descriptor, signal === undefined ? {} : { signal })),
   };
 }
 

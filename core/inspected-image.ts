@@ -1,7 +1,7 @@
 import type { Platform } from "../platforms/platform.ts";
 import type { Descriptor } from "./oci/descriptor.ts";
 import type { Digest } from "./oci/digest.ts";
-import type { RegistryFailure } from "./registry/registry.ts";
+import type { RegistryFailure } from "./registry/registry-failure.ts";
 
 /** What a reference holds, of whatever origin: OCI or Docker, an index or one image. */
 export interface InspectedImage {

@@ -15,10 +15,11 @@ const LAYERS: readonly (readonly string[])[] = [
   ["core/buildkit/", "core/host/"],
   ["core/route/"],
   ["core/registry/"],
-  ["core/publish/confirm.ts"],
+  ["core/layout/"],
+  ["core/publish/transfer", "core/publish/confirm.ts"],
   ["core/event.ts"],
   ["core/publish/"],
-  ["core/solve.ts", "core/run.ts", "core/inspect", "core/failure.ts"],
+  ["core/solve.ts", "core/run.ts", "core/inspect", "core/gc.ts", "core/failure.ts"],
   ["cli/"],
 ];
 
@@ -36,8 +37,15 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
   "node:child_process": ["core/buildkit/", "core/host/", "core/plan/git.ts"],
   "node:crypto": ["core/"],
-  "node:fs": ["core/buildkit/", "core/host/", "core/plan/load.ts"],
-  "node:fs/promises": ["core/buildkit/", "core/host/", "core/registry/credential"],
+  "node:fs": ["core/buildkit/", "core/host/", "core/layout/", "core/plan/load.ts"],
+  "node:fs/promises": [
+    "core/buildkit/",
+    "core/host/",
+    "core/layout/",
+    "core/publish/record",
+    "core/registry/credential",
+    "core/registry/tls",
+  ],
   "node:net": ["core/buildkit/", "core/registry/"],
   "node:os": ["core/buildkit/"],
   "node:path": ["core/"],
@@ -120,7 +128,7 @@ describe("what the rules catch", () => {
     [
       "core/plan/x.ts",
       'import "node:fs/promises";',
-      "core/plan/x.ts imports node:fs/promises, which only core/buildkit/, core/host/, core/registry/credential and cli/ may",
+      "core/plan/x.ts imports node:fs/promises, which only core/buildkit/, core/host/, core/layout/, core/publish/record, core/registry/credential, core/registry/tls and cli/ may",
     ],
     ["core/plan/x.ts", 'import "node:module";', "core/plan/x.ts imports node:module, which only cli/ may"],
     [

@@ -34,6 +34,14 @@ export function exitCode(failure: Failure): ExitCode {
     case "index-not-stored":
     case "release-failed":
       return 3;
+    case "layout-missing":
+    case "layout-content-missing":
+      return 2;
+    case "layout-invalid":
+    case "layout-content-damaged":
+      return 4;
+    case "layout-inaccessible":
+      return 3;
     case "platform-mismatch":
     case "document-invalid":
     case "release-incomplete":

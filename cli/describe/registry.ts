@@ -13,7 +13,7 @@ import type {
   RegistryFailure,
   RegistryRejected,
   RegistryUnreachable,
-} from "../../core/registry/registry.ts";
+} from "../../core/registry/registry-failure.ts";
 
 /** Why a registry did not do what it was asked, in words: which one, which request, what it said, what to do. */
 export function explainRegistry(failure: RegistryFailure): Explanation {

@@ -92,7 +92,7 @@ async function makePlan(
   making.checkPaths(paths);
   const planned = releases.map(({ release }) => release);
   const secretValues = [...new Set([...variables.secretValues(), ...environmentSecrets(planned, env)])];
-  return { file, directory, builders, releases: planned, secretValues };
+  return { file, directory, builders, registries: [], releases: planned, secretValues };
 }
 
 /** Outside of images there is neither a matrix nor a platform. */

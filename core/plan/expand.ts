@@ -61,6 +61,8 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
       tags: own.tags,
       omitted: [],
       repositories: repositoriesOf(own.tags),
+      mediaTypes: "oci",
+      attestations: "keep",
       indexAnnotations: indexAnnotations(image, platforms, shared),
       location: { file: plan.file, range: image.range },
     },

@@ -13,6 +13,8 @@ export interface Plan {
   readonly directory: string;
   /** In the plan's order; empty where the plan names none, which means: choose (see core/buildkit). */
   readonly builders: readonly Builder[];
+  /** What the plan says of registries, for the builder and for the client alike. */
+  readonly registries: readonly RegistrySettings[];
   /** One for each image and matrix cell, in the plan's order, after `--image` and `--only`. */
   readonly releases: readonly PlannedRelease[];
   /** Things that are allowed but deserve a look. */
@@ -43,6 +45,28 @@ export interface BuilderTls {
   readonly serverName?: string;
 }
 
+/** How a registry is reached where the rule (TLS with a certificate that the system knows; plain HTTP on loopback) is not right. */
+export interface RegistrySettings {
+  /** host[:port], as in references; `docker.io` for Docker Hub. */
+  readonly registry: string;
+  /** Plain HTTP, or a certificate that nobody vouches for, is taken. */
+  readonly insecure: boolean;
+  /** PEM files, absolute paths: certificate authorities, and the client certificate with its key (both or neither). */
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly location: Location;
+}
+
+/** A tag of a release. */
+export interface ReleaseTag extends TaggedReference {
+  /** What to do where the tag is there already and names something else; absent: it is moved. */
+  readonly ifExists?: "skip" | "fail";
+}
+
+/** What becomes of attestations: in the index as they were made; left out; or each image must have all that `attest` asks for. */
+export type AttestationPolicy = "keep" | "strip" | "require";
+
 /** One image, one matrix cell: becomes one image index and the tags that name it. */
 export interface PlannedRelease {
   /** `app`, or `app[node=22,os=alpine]` for a matrix cell; unique in the plan. */
@@ -55,9 +79,12 @@ export interface PlannedRelease {
   /** Ids of variants that `--only` left out: without them this is a part, which is pushed but not tagged. */
   readonly omitted: readonly string[];
   /** In the order in which they will be moved. Empty where the image has outputs only. */
-  readonly tags: readonly TaggedReference[];
+  readonly tags: readonly ReleaseTag[];
   /** The distinct repositories of `tags`, in order. */
   readonly repositories: readonly Repository[];
+  /** Of the index and everything below it. */
+  readonly mediaTypes: "oci" | "docker";
+  readonly attestations: AttestationPolicy;
   /** Annotations of the index document itself. */
   readonly indexAnnotations: Readonly<Record<string, string>>;
   readonly location: Location;
@@ -100,6 +127,8 @@ export interface Build {
   readonly pull: boolean;
   /** Repositories that the variant is pushed into by digest. Empty where nothing is tagged. */
   readonly repositories: readonly Repository[];
+  /** Who pushes: BuildKit itself, or this program what BuildKit has handed over as an OCI layout. */
+  readonly push: "builder" | "client";
   /** Attributes of the pushed image's exporter (`compression`, `compression-level`, `force-compression`, `rewrite-timestamp`, ...). */
   readonly image: Readonly<Record<string, string>>;
   /** Results to write to disk besides, or instead of, the pushed image. */

@@ -84,6 +84,7 @@ function resolveBuild(
     noCache: settings.noCache ?? false,
     pull: settings.pull ?? false,
     repositories: repositoriesOf(release.tags),
+    push: "builder",
     image,
     outputs: files.map(({ output }) => output),
   };

@@ -5,7 +5,8 @@ import type { Digest } from "../oci/digest.ts";
 import { parseDocument, parseImageConfig, type Index, type Manifest } from "../oci/documents.ts";
 import { isImageConfig } from "../oci/media-type.ts";
 import type { Repository } from "../oci/reference.ts";
-import type { Registry, RegistryFailure } from "../registry/registry.ts";
+import type { RegistryFailure } from "../registry/registry-failure.ts";
+import type { Registry } from "../registry/registry.ts";
 import type { Timing } from "../registry/retry.ts";
 import { systemTiming } from "../registry/timing.ts";
 import { fail, ok, type Ok, type Result } from "../result.ts";
@@ -123,8 +124,8 @@ function createReader(registry: Registry, wanted: Place, signal: AbortSignal | u
   const { sleep } = wanted.timing ?? systemTiming;
   const { repository, exported } = wanted;
   const limits = signal === undefined ? {} : { signal };
-  const manifest = early(exported?.manifest, (digest) => registry.manifest(repository, digest, signal));
-  const config = early(exported?.config, (digest) => registry.blob(repository, { digest }, limits));
+  const manifest = early(exported?.manifest, (digest) => registry.store(repository).manifest(digest, signal));
+  const config = early(exported?.config, (digest) => registry.store(repository).blob({ digest }, limits));
   const patiently = async <T>(
     read: () => Promise<Result<T, RegistryFailure>>,
   ): Promise<Result<T, ConfirmFailure>> => {
@@ -138,10 +139,11 @@ function createReader(registry: Registry, wanted: Place, signal: AbortSignal | u
   };
   return {
     manifest: async (digest) =>
-      (await manifest(digest)) ?? (await patiently(() => registry.manifest(repository, digest, signal))),
+      (await manifest(digest)) ??
+      (await patiently(() => registry.store(repository).manifest(digest, signal))),
     blob: async (descriptor) =>
       (await config(descriptor.digest)) ??
-      (await patiently(() => registry.blob(repository, descriptor, limits))),
+      (await patiently(() => registry.store(repository).blob(descriptor, limits))),
   };
 }
 

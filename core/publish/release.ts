@@ -5,7 +5,8 @@ import { assembleIndex, indexFormatOf, type IndexRefused } from "../oci/image-in
 import type { Repository, TaggedReference } from "../oci/reference.ts";
 import type { PlannedRelease } from "../plan/plan.ts";
 import type { PublishedManifest } from "./confirm.ts";
-import type { Registry, RegistryFailure } from "../registry/registry.ts";
+import type { RegistryFailure } from "../registry/registry-failure.ts";
+import type { Registry } from "../registry/registry.ts";
 import { fail, ok, type Result } from "../result.ts";
 
 /** A release and the index that it will be. */
@@ -136,7 +137,7 @@ async function putIndex(
   { registry, onEvent, signal, now }: Publishing,
 ): Promise<Result<void, ReleaseFailure>> {
   const { digest } = index.descriptor;
-  const put = await registry.putManifest(repository, digest, index, signal);
+  const put = await registry.store(repository).putManifest(digest, index, signal);
   if (!put.ok)
     return fail({ kind: "index-not-stored", release: release.name, repository, digest, cause: put.error });
   onEvent({ kind: "index-put", atMs: now(), release: release.name, repository, digest });
@@ -149,8 +150,8 @@ async function moveTag(
   index: Document,
   { registry, signal }: Publishing,
 ): Promise<Result<void, RegistryFailure>> {
-  const put = await registry.putManifest(tag, tag.tag, index, signal);
+  const put = await registry.store(tag).putManifest(tag.tag, index, signal);
   if (put.ok || put.error.kind !== "registry-unreachable") return put;
-  const read = await registry.manifest(tag, tag.tag, signal);
+  const read = await registry.store(tag).manifest(tag.tag, signal);
   return read.ok && read.value.descriptor.digest === index.descriptor.digest ? ok(undefined) : put;
 }

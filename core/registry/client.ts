@@ -3,14 +3,16 @@ import { factsOf } from "./failures.ts";
 import { openHttp, type Timeouts } from "./http.ts";
 import { createRequester, type Call, type Called, type Requester } from "./requester.ts";
 import type { Patience, Timing } from "./retry.ts";
-import type { Registry, RegistryFailure } from "./registry.ts";
+import type { RegistryFailure } from "./registry-failure.ts";
+import type { Registry } from "./registry.ts";
+import type { Store } from "./store.ts";
 import { systemTiming } from "./timing.ts";
 import type { TokenTools } from "./token.ts";
 import type { TransportFault } from "./transport-fault.ts";
 import type { Descriptor, Document } from "../oci/descriptor.ts";
 import { digestOf } from "../oci/digest-of.ts";
 import { parseDigest, type Digest } from "../oci/digest.ts";
-import type { Repository } from "../oci/reference.ts";
+import { formatRepository, type Repository } from "../oci/reference.ts";
 import { fail, ok, type Result } from "../result.ts";
 
 /** How registries are spoken to; only the first four are usually given. */
@@ -72,33 +74,41 @@ export function openRegistry(options: RegistryOptions): Registry {
     return made;
   };
   const writes = options.access === "write";
+  const store = (repository: Repository): Store<RegistryFailure> => {
+    const sender = requester(repository.registry, repository.path);
+    return {
+      name: formatRepository(repository),
+      repository,
+      manifest: (reference, signal) => readManifest(sender, { repository, reference, writes, signal }),
+      blob: (descriptor, limits) =>
+        readBlob(sender, {
+          repository,
+          descriptor,
+          writes,
+          maxBytes: MAX_BLOB_BYTES,
+          signal: undefined,
+          ...limits,
+        }),
+      putManifest: (reference, document, signal) =>
+        putManifest(sender, { repository, reference, document, signal }),
+      resolve: notYet,
+      openBlob: notYet,
+      putBlob: notYet,
+      tags: notYet,
+      referrers: notYet,
+      delete: notYet,
+    };
+  };
   return {
     ping: (registry, signal) => ping(requester(registry), signal),
-    manifest: (repository, reference, signal) =>
-      readManifest(requester(repository.registry, repository.path), {
-        repository,
-        reference,
-        writes,
-        signal,
-      }),
-    blob: (repository, descriptor, limits) =>
-      readBlob(requester(repository.registry, repository.path), {
-        repository,
-        descriptor,
-        writes,
-        maxBytes: MAX_BLOB_BYTES,
-        signal: undefined,
-        ...limits,
-      }),
-    putManifest: (repository, reference, document, signal) =>
-      putManifest(requester(repository.registry, repository.path), {
-        repository,
-        reference,
-        document,
-        signal,
-      }),
+    store,
+    warnings: () => [],
     close: () => http.close(),
   };
+}
+
+function notYet(): never {
+  throw new Error("Internal error: not built yet");
 }
 
 async function ping(

@@ -2,7 +2,7 @@ import * as z from "zod/mini";
 import type { AuthorizationFault } from "./authorizer.ts";
 import type { CredentialAnswer } from "./credentials.ts";
 import type { HttpAnswer } from "./http.ts";
-import type { FailedRequest, RegistryErrorCode, RegistryFailure } from "./registry.ts";
+import type { FailedRequest, RegistryErrorCode, RegistryFailure } from "./registry-failure.ts";
 import type { TransportFault } from "./transport-fault.ts";
 
 /** The request that a failure is about; `url` may still hold a query, which is never shown. */

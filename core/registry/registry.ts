@@ -1,123 +1,25 @@
-import type { Descriptor, Document } from "../oci/descriptor.ts";
-import type { Digest } from "../oci/digest.ts";
 import type { Repository } from "../oci/reference.ts";
 import type { Result } from "../result.ts";
+import type { RegistryFailure } from "./registry-failure.ts";
+import type { Store } from "./store.ts";
 
-/**
- * What the program needs of a registry, and all of it: the one edge to the network that publishing and inspecting use.
- * Every body is checked against its digest and capped in size before it is returned.
- */
+/** The registries of a run: the one edge to the network that publishing and inspecting use. */
 export interface Registry {
   /** Is this registry there, does it speak the distribution API, and are the credentials accepted? */
   ping(registry: string, signal?: AbortSignal): Promise<Result<void, RegistryFailure>>;
-  /** Reads a manifest or index, by tag or digest. */
-  manifest(
-    repository: Repository,
-    reference: string,
-    signal?: AbortSignal,
-  ): Promise<Result<Document, RegistryFailure>>;
-  /** Reads a small blob (an image config, an attestation) whole; refused where it has, or should have, more than `maxBytes`. */
-  blob(
-    repository: Repository,
-    descriptor: Pick<Descriptor, "digest"> & Partial<Pick<Descriptor, "size">>,
-    options?: { readonly maxBytes?: number; readonly signal?: AbortSignal },
-  ): Promise<Result<Uint8Array, RegistryFailure>>;
-  /** Writes a manifest or index under a tag, or under its own digest. The registry's digest must equal ours. */
-  putManifest(
-    repository: Repository,
-    reference: string,
-    document: Document,
-    signal?: AbortSignal,
-  ): Promise<Result<void, RegistryFailure>>;
+  /** One repository of a registry; asks nothing by itself. Two calls for one repository share logins and connections. */
+  store(repository: Repository): Store<RegistryFailure>;
+  /** What registries said in `Warning` headers so far, each text once for each registry. */
+  warnings(): readonly RegistryWarning[];
   /** Ends idle connections. */
   close(): Promise<void>;
 }
 
-/** The request that failed, as it may be shown: no credentials, no query of a token URL. */
-export interface FailedRequest {
-  readonly method: string;
-  readonly url: string;
-  readonly attempts: number;
-}
-
-/** One entry of a distribution-spec error body. */
-export interface RegistryErrorCode {
-  readonly code: string;
-  readonly message: string;
-}
-
-interface FailureFacts {
-  readonly registry: string;
-  readonly repository?: string;
-  readonly reference?: string;
-  readonly request: FailedRequest;
-}
-
-/** Nothing answered, or the connection broke: DNS, refused, reset, timeout. `detail` is the transport's own word. */
-export interface RegistryUnreachable extends FailureFacts {
-  readonly kind: "registry-unreachable";
-  readonly detail: string;
-}
-/** The TLS handshake failed, or plain HTTP answered where TLS was asked. */
-export interface RegistryTlsFailed extends FailureFacts {
-  readonly kind: "registry-tls-failed";
-  readonly detail: string;
-}
 /**
- * 401, 403, or the token server refused. `credential` says where the one that was tried came from, if any;
- * `credentialProblem` names a source (a helper, say) that should have had one and failed: the likely reason.
+ * A registry's word to its users, a planned end of service for instance.
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#warnings
  */
-export interface RegistryDenied extends FailureFacts {
-  readonly kind: "registry-denied";
-  readonly status: number;
-  readonly codes: readonly RegistryErrorCode[];
-  readonly credential?: string;
-  readonly credentialProblem?: { readonly source: string; readonly detail: string };
+export interface RegistryWarning {
+  readonly registry: string;
+  readonly text: string;
 }
-/** A credential helper or file could not be used. */
-export interface CredentialsUnusable extends FailureFacts {
-  readonly kind: "credentials-unusable";
-  readonly source: string;
-  readonly detail: string;
-}
-/** 404 for a manifest or blob: the registry says that it is not there. */
-export interface ManifestUnknown extends FailureFacts {
-  readonly kind: "manifest-unknown";
-  readonly status: number;
-  readonly codes: readonly RegistryErrorCode[];
-}
-/** Any other final answer that is not success. */
-export interface RegistryRejected extends FailureFacts {
-  readonly kind: "registry-rejected";
-  readonly status: number;
-  readonly codes: readonly RegistryErrorCode[];
-  readonly body?: string;
-}
-/** What came is not what was asked for: another digest, or truncated. */
-export interface DigestMismatch extends FailureFacts {
-  readonly kind: "digest-mismatch";
-  readonly expected: Digest;
-  readonly actual: Digest;
-  readonly bytes: number;
-}
-/** An answer larger than its cap, without the headers it must have, or not a document of the kind asked for. */
-export interface RegistryAnswerInvalid extends FailureFacts {
-  readonly kind: "registry-answer-invalid";
-  readonly detail: string;
-}
-/** The run was interrupted while this request was under way. */
-export interface RegistryCancelled extends FailureFacts {
-  readonly kind: "registry-cancelled";
-}
-
-/** Everything that can go wrong between us and a registry. */
-export type RegistryFailure =
-  | RegistryUnreachable
-  | RegistryTlsFailed
-  | RegistryDenied
-  | CredentialsUnusable
-  | ManifestUnknown
-  | RegistryRejected
-  | DigestMismatch
-  | RegistryAnswerInvalid
-  | RegistryCancelled;

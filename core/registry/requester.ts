@@ -10,7 +10,7 @@ import { failureOfAnswer, failureOfAuthorization, failureOfFault, type RequestFa
 import type { HttpAnswer, HttpRequest } from "./http.ts";
 import { createLogin, type Login } from "./login.ts";
 import { createOrigin, type Origin } from "./origin.ts";
-import type { RegistryFailure } from "./registry.ts";
+import type { RegistryFailure } from "./registry-failure.ts";
 import type { TokenTools } from "./token.ts";
 import { createTokenStore, type TokenStore } from "./token-store.ts";
 import type { TransportFault } from "./transport-fault.ts";

@@ -48,29 +48,29 @@ test("writes and reads an image, its config and an index", async () => {
   await upload(repository, image);
   const index = indexOf([image]);
   for (const document of [image.manifest, index])
-    expect(await registry.putManifest(repository, document.descriptor.digest, document)).toEqual({
+    expect(await registry.store(repository).putManifest(document.descriptor.digest, document)).toEqual({
       ok: true,
       value: undefined,
     });
-  expect(await registry.putManifest(repository, "v1", index)).toMatchObject({ ok: true });
+  expect(await registry.store(repository).putManifest("v1", index)).toMatchObject({ ok: true });
   expect(await registry.ping(open.host)).toMatchObject({ ok: true });
-  expect(await registry.manifest(repository, "v1")).toEqual({
+  expect(await registry.store(repository).manifest("v1")).toEqual({
     ok: true,
     value: { ...index, bytes: Buffer.from(index.bytes) },
   });
   const config = { ...indexOf([]).descriptor, ...(await uploadBlob(repository, image.config)) };
-  expect(await registry.blob(repository, config)).toEqual({ ok: true, value: image.config });
+  expect(await registry.store(repository).blob(config)).toEqual({ ok: true, value: image.config });
 });
 
 test("is told what an index lacks, and which manifest is unknown", async () => {
   const { registry } = await testClient();
   const repository = { registry: open.host, path: "client/missing" };
   const index = indexOf([makeImage({ os: "linux", architecture: "s390x" })]);
-  expect(await registry.putManifest(repository, "v1", index)).toMatchObject({
+  expect(await registry.store(repository).putManifest("v1", index)).toMatchObject({
     ok: false,
     error: { kind: "registry-rejected", codes: [{ code: "MANIFEST_BLOB_UNKNOWN" }] },
   });
-  expect(await registry.manifest(repository, "v1")).toMatchObject({
+  expect(await registry.store(repository).manifest("v1")).toMatchObject({
     ok: false,
     error: { kind: "manifest-unknown", codes: [{ code: "MANIFEST_UNKNOWN" }] },
   });
@@ -82,10 +82,12 @@ test("logs in with Basic, and is refused without or with the wrong login", async
   await upload(repository, image, BASIC);
   const login = (password: string) => ({ [closed.host]: { username: "ada", password } });
   const right = await testClient({ logins: login("test-password") });
-  expect(await right.registry.putManifest(repository, "v1", image.manifest)).toMatchObject({ ok: true });
+  expect(await right.registry.store(repository).putManifest("v1", image.manifest)).toMatchObject({
+    ok: true,
+  });
   for (const logins of [{}, login("wrong-password")]) {
     const { registry } = await testClient({ logins });
-    expect(await registry.manifest(repository, "v1")).toMatchObject({
+    expect(await registry.store(repository).manifest("v1")).toMatchObject({
       ok: false,
       error: { kind: "registry-denied", status: 401, codes: [{ code: "UNAUTHORIZED" }] },
     });
@@ -102,8 +104,8 @@ test("finishes in spite of a fault at each of its requests, and makes none in va
     proxy.clearLog();
     proxy.failNext({ method: "PUT" }, fault);
     proxy.failNext({ method: "GET" }, fault);
-    expect(await registry.putManifest(repository, "v1", image.manifest)).toMatchObject({ ok: true });
-    expect(await registry.manifest(repository, "v1")).toMatchObject({ ok: true });
+    expect(await registry.store(repository).putManifest("v1", image.manifest)).toMatchObject({ ok: true });
+    expect(await registry.store(repository).manifest("v1")).toMatchObject({ ok: true });
     expect(proxy.log().length).toBeLessThanOrEqual(4);
   }
 });
@@ -113,9 +115,9 @@ test("what it wrote is read by another client", async () => {
   const repository = { registry: open.host, path: "client/others" };
   const image = makeImage({ os: "linux", architecture: "amd64" });
   await upload(repository, image);
-  await registry.putManifest(repository, image.manifest.descriptor.digest, image.manifest);
+  await registry.store(repository).putManifest(image.manifest.descriptor.digest, image.manifest);
   const index = indexOf([image]);
-  await registry.putManifest(repository, "v1", index);
+  await registry.store(repository).putManifest("v1", index);
   const { stdout } = await execa("skopeo", [
     "inspect",
     "--raw",
@@ -140,7 +142,7 @@ test("reads six pushed variants and releases them with one tag in 14 requests", 
   const images = variants.map(({ platform }) => makeImage({ ...platform }));
   for (const image of images) {
     await upload(repository, image);
-    await registry.putManifest(repository, image.manifest.descriptor.digest, image.manifest);
+    await registry.store(repository).putManifest(image.manifest.descriptor.digest, image.manifest);
   }
   proxy.clearLog();
   const confirmed = await Promise.all(

@@ -44,6 +44,21 @@ export function failuresOfEachKind(quote: string): {
       detail: quote,
       hint: quote,
     },
+    "layout-missing": { kind: "layout-missing", path: quote },
+    "layout-invalid": { kind: "layout-invalid", path: quote, detail: quote },
+    "layout-content-missing": {
+      kind: "layout-content-missing",
+      path: quote,
+      reference: quote,
+      known: [quote],
+    },
+    "layout-content-damaged": {
+      kind: "layout-content-damaged",
+      path: quote,
+      digest: digest("a"),
+      detail: quote,
+    },
+    "layout-inaccessible": { kind: "layout-inaccessible", path: quote, detail: quote },
     "release-incomplete": {
       kind: "release-incomplete",
       release: quote,

@@ -26,6 +26,7 @@ export function build(changes: Partial<Build> = {}): Build {
     noCache: false,
     pull: false,
     repositories: [{ registry: "localhost:5000", path: "team/app" }],
+    push: "builder",
     image: {},
     outputs: [],
     ...changes,

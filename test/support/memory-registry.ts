@@ -1,13 +1,22 @@
 import { digestOf } from "../../core/oci/digest-of.ts";
-import type { Document } from "../../core/oci/descriptor.ts";
+import type { Descriptor, Document } from "../../core/oci/descriptor.ts";
+import { parseDocument } from "../../core/oci/documents.ts";
+import type { Digest } from "../../core/oci/digest.ts";
 import { formatRepository, type Repository } from "../../core/oci/reference.ts";
-import type { Registry, RegistryFailure } from "../../core/registry/registry.ts";
+import type { RegistryFailure } from "../../core/registry/registry-failure.ts";
+import type { Registry } from "../../core/registry/registry.ts";
+import {
+  BlobUnreadable,
+  type BlobOutcome,
+  type OutgoingBlob,
+  type Store,
+} from "../../core/registry/store.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { TestImage } from "./images.ts";
 
 /** A registry that is an object: the port and nothing behind it, strict about what it takes. */
 export interface MemoryRegistry extends Registry {
-  /** What was written, in order: `repository:tag` or `repository@digest`. */
+  /** What was written, in order: `repository:tag` or `repository@digest`, blobs included. */
   readonly writes: readonly string[];
   /** What a name holds. */
   readonly find: (name: string) => Document | undefined;
@@ -17,75 +26,156 @@ export interface MemoryRegistry extends Registry {
   readonly refuse: (name: string) => void;
 }
 
-type Refuse = (
-  kind: "manifest-unknown" | "registry-rejected" | "registry-cancelled",
-) => Result<never, RegistryFailure>;
+type Why = "manifest-unknown" | "registry-rejected" | "registry-cancelled";
 
 function nameOf(repository: Repository, reference: string): string {
   return `${formatRepository(repository)}${reference.includes(":") ? "@" : ":"}${reference}`;
 }
 
-function refuser(method: string, repository: Repository, reference: string): Refuse {
-  const facts = {
-    registry: repository.registry,
-    repository: repository.path,
-    reference,
-    request: { method, url: `memory:${nameOf(repository, reference)}`, attempts: 1 },
-  };
-  return (kind) =>
-    kind === "registry-cancelled"
-      ? fail({ kind, ...facts })
-      : fail({ kind, ...facts, status: kind === "manifest-unknown" ? 404 : 400, codes: [] });
+/** What all repositories of a memory registry share. */
+interface Shelf {
+  readonly documents: Map<string, Document>;
+  readonly blobs: Map<string, Uint8Array>;
+  readonly writes: string[];
+  readonly refused: Set<string>;
 }
 
 /** Opens an empty one. Answers come in a later turn, as they do from a network. */
 export function memoryRegistry(): MemoryRegistry {
-  const documents = new Map<string, Document>();
-  const blobs = new Map<string, Uint8Array>();
-  const writes: string[] = [];
-  const refused = new Set<string>();
-  // A registry takes no index before its children, and no content under another digest.
-  const accepts = (repository: Repository, reference: string, { bytes, descriptor }: Document): boolean => {
-    const children = Buffer.from(bytes)
-      .toString("utf8")
-      .matchAll(/"digest": *"(sha256:\w+)"/g);
-    const isWhole = [...children].every(([, digest = ""]) => documents.has(nameOf(repository, digest)));
-    const isItself = !reference.includes(":") || reference === digestOf(bytes);
-    return isWhole && isItself && descriptor.digest === digestOf(bytes) && descriptor.size === bytes.length;
-  };
+  const shelf: Shelf = { documents: new Map(), blobs: new Map(), writes: [], refused: new Set() };
   return {
-    writes,
-    find: (name) => documents.get(name),
-    push: (repository, { config, manifest }) => {
-      blobs.set(digestOf(config), config);
-      documents.set(nameOf(repository, manifest.descriptor.digest), manifest);
+    writes: shelf.writes,
+    find: (name) => shelf.documents.get(name),
+    push: (repository, { config, layers, manifest }) => {
+      for (const blob of [config, ...layers]) shelf.blobs.set(nameOf(repository, digestOf(blob)), blob);
+      shelf.documents.set(nameOf(repository, manifest.descriptor.digest), manifest);
     },
-    refuse: (name) => void refused.add(name),
+    refuse: (name) => void shelf.refused.add(name),
     ping: async () => ok(undefined),
-    manifest: async (repository, reference, signal) => {
-      await Promise.resolve();
-      const refuse = refuser("GET", repository, reference);
-      if (signal?.aborted === true) return refuse("registry-cancelled");
-      const found = documents.get(nameOf(repository, reference));
-      return found === undefined ? refuse("manifest-unknown") : ok(found);
-    },
-    blob: async (repository, { digest }, options) => {
-      await Promise.resolve();
-      const refuse = refuser("GET", repository, digest);
-      if (options?.signal?.aborted === true) return refuse("registry-cancelled");
-      const found = blobs.get(digest);
-      return found === undefined ? refuse("manifest-unknown") : ok(found);
-    },
-    putManifest: async (repository, reference, document, signal) => {
-      await Promise.resolve();
-      const refuse = refuser("PUT", repository, reference);
-      if (signal?.aborted === true) return refuse("registry-cancelled");
-      const name = nameOf(repository, reference);
-      if (refused.has(name) || !accepts(repository, reference, document)) return refuse("registry-rejected");
-      documents.set(name, document);
-      writes.push(name);
-      return ok(undefined);
-    },
+    store: (repository) => memoryStore(repository, shelf),
+    warnings: () => [],
     close: async () => undefined,
   };
+}
+
+function memoryStore(repository: Repository, shelf: Shelf): Store<RegistryFailure> {
+  const { documents, blobs, writes, refused } = shelf;
+  const name = (reference: string): string => nameOf(repository, reference);
+  const refuse = (method: string, reference: string, kind: Why): { ok: false; error: RegistryFailure } => {
+    const { registry, path } = repository;
+    const request = { method, url: `memory:${name(reference)}`, attempts: 1 };
+    const facts = { registry, repository: path, reference, request };
+    if (kind === "registry-cancelled") return fail({ kind, ...facts });
+    return fail({ kind, ...facts, status: kind === "manifest-unknown" ? 404 : 400, codes: [] });
+  };
+  /** One turn later: what is asked for, unless the caller has left meanwhile. */
+  const answer = async <T>(
+    call: { readonly method: string; readonly reference: string; readonly signal?: AbortSignal | undefined },
+    make: () => T | Why,
+  ): Promise<Result<T, RegistryFailure>> => {
+    await Promise.resolve();
+    const made = call.signal?.aborted === true ? "registry-cancelled" : make();
+    return isWhy(made) ? refuse(call.method, call.reference, made) : ok(made);
+  };
+  const read = (descriptor: Pick<Descriptor, "digest">): Uint8Array | Why =>
+    blobs.get(name(descriptor.digest)) ?? "manifest-unknown";
+  return {
+    name: formatRepository(repository),
+    repository,
+    resolve: (reference, signal) =>
+      answer({ method: "HEAD", reference, signal }, () => documents.get(name(reference))?.descriptor),
+    manifest: (reference, signal) =>
+      answer(
+        { method: "GET", reference, signal },
+        () => documents.get(name(reference)) ?? "manifest-unknown",
+      ),
+    blob: (descriptor, options) =>
+      answer({ method: "GET", reference: descriptor.digest, signal: options?.signal }, () =>
+        read(descriptor),
+      ),
+    openBlob: async function* (descriptor, options) {
+      const found = await answer(
+        { method: "GET", reference: descriptor.digest, signal: options?.signal },
+        () => read(descriptor),
+      );
+      if (!found.ok) throw new BlobUnreadable(found.error);
+      yield found.value.subarray(options?.from ?? 0);
+    },
+    putBlob: async (blob, signal) => {
+      const reference = blob.descriptor.digest;
+      const call = { method: "PUT", reference, signal };
+      if (refused.has(name(reference))) return refuse(call.method, reference, "registry-rejected");
+      if (blobs.has(name(reference))) return await answer(call, (): BlobOutcome => "present");
+      const mounted = mountable(blob, repository, shelf);
+      const bytes = mounted ?? (await collect(blob.open(0, signal)));
+      return await answer(call, (): BlobOutcome | Why => {
+        if (digestOf(bytes) !== reference || bytes.length !== blob.descriptor.size)
+          return "registry-rejected";
+        blobs.set(name(reference), bytes);
+        writes.push(name(reference));
+        return mounted === undefined ? "uploaded" : "mounted";
+      });
+    },
+    putManifest: (reference, document, signal) =>
+      answer({ method: "PUT", reference, signal }, () => {
+        if (refused.has(name(reference)) || !accepts(repository, { reference, document }, shelf))
+          return "registry-rejected";
+        for (const each of new Set([reference, document.descriptor.digest]))
+          documents.set(name(each), document);
+        writes.push(name(reference));
+        return undefined;
+      }),
+    tags: (signal) =>
+      answer({ method: "GET", reference: "tags/list", signal }, () => {
+        const prefix = `${formatRepository(repository)}:`;
+        return [...documents.keys()]
+          .filter((each) => each.startsWith(prefix))
+          .map((each) => each.slice(prefix.length));
+      }),
+    referrers: (digest, signal) =>
+      answer({ method: "GET", reference: digest, signal }, () => referrersOf(digest, repository, shelf)),
+    delete: (reference, signal) =>
+      answer({ method: "DELETE", reference, signal }, () => {
+        documents.delete(name(reference));
+        return undefined;
+      }),
+  };
+}
+
+async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const piece of pieces) chunks.push(piece);
+  return Buffer.concat(chunks);
+}
+
+function isWhy(value: unknown): value is Why {
+  return value === "manifest-unknown" || value === "registry-rejected" || value === "registry-cancelled";
+}
+
+function mountable({ descriptor, mountFrom }: OutgoingBlob, to: Repository, { blobs }: Shelf) {
+  if (mountFrom === undefined) return undefined;
+  return blobs.get(nameOf({ registry: to.registry, path: mountFrom }, descriptor.digest));
+}
+
+// A registry takes no index before its children, and no content under another digest.
+function accepts(
+  repository: Repository,
+  { reference, document }: { readonly reference: string; readonly document: Document },
+  { documents }: Shelf,
+): boolean {
+  const { bytes, descriptor } = document;
+  const parsed = parseDocument(bytes);
+  const children = parsed.ok && parsed.value.kind === "index" ? parsed.value.manifests : [];
+  const isWhole = children.every(({ digest }) => documents.has(nameOf(repository, digest)));
+  const isItself = !reference.includes(":") || reference === digestOf(bytes);
+  return isWhole && isItself && descriptor.digest === digestOf(bytes) && descriptor.size === bytes.length;
+}
+
+function referrersOf(digest: Digest, repository: Repository, { documents }: Shelf): readonly Descriptor[] {
+  const prefix = `${formatRepository(repository)}@`;
+  const own = [...documents].filter(([each]) => each.startsWith(prefix)).map(([, document]) => document);
+  return own.flatMap(({ bytes, descriptor }) => {
+    const parsed = parseDocument(bytes);
+    return parsed.ok && parsed.value.subject?.digest === digest ? [descriptor] : [];
+  });
 }

@@ -10,6 +10,8 @@ export function plannedRelease(changes: Partial<PlannedRelease> = {}): PlannedRe
     omitted: [],
     tags: [],
     repositories: [],
+    mediaTypes: "oci",
+    attestations: "keep",
     indexAnnotations: {},
     location: { file: { path: "buildx-plan.yaml", text: "" }, range: { start: 0, end: 0 } },
     ...changes,

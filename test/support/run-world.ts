@@ -68,6 +68,7 @@ export function start({ releases, nodes = [WIDE], place, prepare, onEvent }: Sta
     file: { path: "buildx-plan.yaml", text: "" },
     directory: "/project",
     builders: [],
+    registries: [],
     releases,
     warnings: [],
     secretValues: [],

@@ -92,6 +92,7 @@ describe("every form that may be written", () => {
       pull: false,
       repositories: [{ registry: "registry.example", path: "app" }],
       image: {},
+      push: "builder",
       outputs: [],
     });
   });

@@ -26,8 +26,8 @@ test("reads a manifest by tag and by digest, byte for byte", async () => {
   const fake = await fakeRegistry();
   const stored = fake.addManifest("team/app", indexOf(), "v1");
   const { registry } = await testClient();
-  const byTag = await registry.manifest(repositoryOf(fake), "v1");
-  const byDigest = await registry.manifest(repositoryOf(fake), stored.digest);
+  const byTag = await registry.store(repositoryOf(fake)).manifest("v1");
+  const byDigest = await registry.store(repositoryOf(fake)).manifest(stored.digest);
   const expected = {
     bytes: stored.bytes,
     descriptor: { mediaType: INDEX, digest: stored.digest, size: stored.bytes.length },
@@ -46,7 +46,7 @@ test("asks for index and manifest in OCI and Docker spelling, and says who asks"
   const fake = await fakeRegistry();
   fake.addManifest("team/app", indexOf(), "v1");
   const { registry } = await testClient();
-  await registry.manifest(repositoryOf(fake), "v1");
+  await registry.store(repositoryOf(fake)).manifest("v1");
   const headers = fake.requests[0]?.headers;
   expect(headers?.accept?.split(", ")).toEqual([
     INDEX,
@@ -63,8 +63,8 @@ test("writes a manifest under its digest and a tag with one request each", async
   const { registry } = await testClient();
   const document = documentOf(indexOf());
   const results = [
-    await registry.putManifest(repositoryOf(fake), document.descriptor.digest, document),
-    await registry.putManifest(repositoryOf(fake), "v1", document),
+    await registry.store(repositoryOf(fake)).putManifest(document.descriptor.digest, document),
+    await registry.store(repositoryOf(fake)).putManifest("v1", document),
   ];
   expect(results).toEqual([
     { ok: true, value: undefined },
@@ -78,7 +78,7 @@ test("shows the registry's own codes where it refuses a manifest", async () => {
   const fake = await fakeRegistry();
   const { registry } = await testClient();
   const absent = digestOf(Buffer.from("absent"));
-  const result = await registry.putManifest(repositoryOf(fake), "v1", documentOf(indexOf(absent)));
+  const result = await registry.store(repositoryOf(fake)).putManifest("v1", documentOf(indexOf(absent)));
   expect(result).toMatchObject({
     ok: false,
     error: {
@@ -107,14 +107,14 @@ test.for([
     digest === undefined ? {} : { "docker-content-digest": digest === "own" ? said.own : said.other };
   fake.failNext({ method: "PUT" }, { kind: "status", status, headers });
   const { registry } = await testClient();
-  const result = await registry.putManifest(repositoryOf(fake), "v1", document);
+  const result = await registry.store(repositoryOf(fake)).putManifest("v1", document);
   expect(result.ok).toBe(ok);
 });
 
 test("says that a manifest is unknown on 404, without a second attempt", async () => {
   const fake = await fakeRegistry();
   const { registry } = await testClient();
-  const result = await registry.manifest(repositoryOf(fake), "none");
+  const result = await registry.store(repositoryOf(fake)).manifest("none");
   expect(result).toMatchObject({
     ok: false,
     error: { kind: "manifest-unknown", status: 404, codes: [{ code: "MANIFEST_UNKNOWN" }] },
@@ -128,7 +128,7 @@ test("refuses a manifest whose bytes are not those of its digest", async () => {
   const { registry } = await testClient();
   for (const reference of [stored.digest, "v1"]) {
     fake.failNext({}, { kind: "wrong-content" });
-    const result = await registry.manifest(repositoryOf(fake), reference);
+    const result = await registry.store(repositoryOf(fake)).manifest(reference);
     expect(result).toMatchObject({
       ok: false,
       error: { kind: "digest-mismatch", expected: stored.digest, bytes: stored.bytes.length },
@@ -141,7 +141,7 @@ test("refuses a manifest that is no JSON object or larger than its cap", async (
   const { registry } = await testClient();
   for (const body of ["<html>", "[]", "x".repeat(4 * 1024 * 1024 + 1)]) {
     fake.failNext({}, { kind: "status", status: 200, body });
-    const result = await registry.manifest(repositoryOf(fake), "v1");
+    const result = await registry.store(repositoryOf(fake)).manifest("v1");
     expect(result).toMatchObject({ ok: false, error: { kind: "registry-answer-invalid" } });
   }
 });
@@ -155,12 +155,12 @@ test("reads a blob whole, and nothing but what the descriptor promises", async (
     digest: digestOf(Buffer.from("some config")),
     size: blob.size,
   };
-  const read = await registry.blob(repositoryOf(fake), descriptor);
+  const read = await registry.store(repositoryOf(fake)).blob(descriptor);
   expect(read).toEqual({ ok: true, value: Buffer.from("some config") });
-  const tooShort = await registry.blob(repositoryOf(fake), { ...descriptor, size: 4 });
+  const tooShort = await registry.store(repositoryOf(fake)).blob({ ...descriptor, size: 4 });
   expect(tooShort).toMatchObject({ ok: false, error: { kind: "registry-answer-invalid" } });
   const before = fake.log().length;
-  const tooLarge = await registry.blob(repositoryOf(fake), descriptor, { maxBytes: 4 });
+  const tooLarge = await registry.store(repositoryOf(fake)).blob(descriptor, { maxBytes: 4 });
   expect(tooLarge).toMatchObject({
     ok: false,
     error: { kind: "registry-answer-invalid", request: { attempts: 0 } },
@@ -174,7 +174,7 @@ test("refuses a blob of the right size and the wrong content", async () => {
   fake.failNext({}, { kind: "wrong-content" });
   const digest = digestOf(Buffer.from("some config"));
   const { registry } = await testClient();
-  const read = await registry.blob(repositoryOf(fake), { digest, size: 11 });
+  const read = await registry.store(repositoryOf(fake)).blob({ digest, size: 11 });
   expect(read).toMatchObject({ ok: false, error: { kind: "digest-mismatch", expected: digest } });
 });
 
@@ -195,7 +195,7 @@ test("ends a request that hangs when it is cancelled", async () => {
   fake.failNext({}, { kind: "hang" });
   const { registry } = await testClient();
   const controller = new AbortController();
-  const pending = registry.manifest(repositoryOf(fake), "v1", controller.signal);
+  const pending = registry.store(repositoryOf(fake)).manifest("v1", controller.signal);
   await expect.poll(() => fake.requests.length).toBe(1);
   controller.abort();
   expect(await pending).toMatchObject({ ok: false, error: { kind: "registry-cancelled" } });

@@ -26,7 +26,8 @@ function authorizations(fake: FakeRegistry, path: RegExp): readonly (string | un
 test("answers a Basic challenge once, and then sends the login along", async () => {
   const fake = await withTag({ kind: "basic", ...LOGIN });
   const { registry } = await testClient({ logins: { [fake.host]: ENTRY } });
-  for (const _ of [1, 2]) expect(await registry.manifest(fake.repository, "v1")).toMatchObject({ ok: true });
+  for (const _ of [1, 2])
+    expect(await registry.store(fake.repository).manifest("v1")).toMatchObject({ ok: true });
   const basic = `Basic ${ENTRY.auth}`;
   expect(authorizations(fake, /manifests/)).toEqual([undefined, basic, basic]);
 });
@@ -34,7 +35,7 @@ test("answers a Basic challenge once, and then sends the login along", async () 
 test("fetches an anonymous token where there is no login", async () => {
   const fake = await withTag({ kind: "token" });
   const { registry } = await testClient();
-  expect(await registry.manifest(fake.repository, "v1")).toMatchObject({ ok: true });
+  expect(await registry.store(fake.repository).manifest("v1")).toMatchObject({ ok: true });
   expect(authorizations(fake, /token/)).toEqual([undefined]);
   expect(authorizations(fake, /manifests/)).toEqual([undefined, "Bearer token-1-of-the-fake"]);
 });
@@ -42,7 +43,7 @@ test("fetches an anonymous token where there is no login", async () => {
 test("sends user and password to the token server only, and asks for pull and push at once", async () => {
   const fake = await withTag({ kind: "token", login: LOGIN });
   const { registry } = await testClient({ logins: { [fake.host]: ENTRY } });
-  expect(await registry.manifest(fake.repository, "v1")).toMatchObject({ ok: true });
+  expect(await registry.store(fake.repository).manifest("v1")).toMatchObject({ ok: true });
   const asked = fake.requests.find(({ path }) => path === "/token");
   expect(asked?.headers.authorization).toBe(`Basic ${ENTRY.auth}`);
   expect([...(asked?.query ?? [])]).toEqual([
@@ -56,7 +57,7 @@ test("sends user and password to the token server only, and asks for pull and pu
 test("asks for no more than pull where it only reads", async () => {
   const fake = await withTag({ kind: "token" });
   const { registry } = await testClient({ access: "read" });
-  await registry.manifest(fake.repository, "v1");
+  await registry.store(fake.repository).manifest("v1");
   const asked = fake.requests.find(({ path }) => path === "/token");
   expect(asked?.query.getAll("scope")).toEqual(["repository:team/app:pull"]);
 });
@@ -65,11 +66,11 @@ test("fetches one token for requests that run together, and one for each reposit
   const fake = await withTag({ kind: "token" });
   fake.addManifest("team/other", EMPTY, "v1");
   const { registry } = await testClient();
-  const reads = Array.from({ length: 6 }, () => registry.manifest(fake.repository, "v1"));
+  const reads = Array.from({ length: 6 }, () => registry.store(fake.repository).manifest("v1"));
   const results = await Promise.all(reads);
   expect(results.filter(({ ok }) => ok)).toHaveLength(6);
   expect(fake.auth.issued).toHaveLength(1);
-  await registry.manifest({ registry: fake.host, path: "team/other" }, "v1");
+  await registry.store({ registry: fake.host, path: "team/other" }).manifest("v1");
   expect(fake.auth.issued).toHaveLength(2);
 });
 
@@ -80,9 +81,9 @@ test("exchanges an identity token by POST, and uses the one that it is given in 
     nextIdentityToken: "second-identity",
   });
   const { registry } = await testClient({ logins: { [fake.host]: { identitytoken: "first-identity" } } });
-  expect(await registry.manifest(fake.repository, "v1")).toMatchObject({ ok: true });
+  expect(await registry.store(fake.repository).manifest("v1")).toMatchObject({ ok: true });
   fake.auth.revoke();
-  expect(await registry.manifest(fake.repository, "v1")).toMatchObject({ ok: true });
+  expect(await registry.store(fake.repository).manifest("v1")).toMatchObject({ ok: true });
   const forms = fake.requests
     .filter(({ path }) => path === "/token")
     .map(({ method, body }) => [method, Object.fromEntries(new URLSearchParams(body.toString()))]);
@@ -102,14 +103,14 @@ test("falls back to GET with the password where the token server has no POST", a
   const fake = await withTag({ kind: "token", login: LOGIN });
   fake.failNext({ method: "POST", path: /^\/token$/ }, { kind: "status", status: 404 });
   const { registry } = await testClient({ logins: { [fake.host]: { ...ENTRY, identitytoken: "identity" } } });
-  expect(await registry.manifest(fake.repository, "v1")).toMatchObject({ ok: true });
+  expect(await registry.store(fake.repository).manifest("v1")).toMatchObject({ ok: true });
   expect(authorizations(fake, /token/)).toEqual([undefined, `Basic ${ENTRY.auth}`]);
 });
 
 test("sends a registry token as it is", async () => {
   const fake = await withTag({ kind: "token" });
   const { registry } = await testClient({ logins: { [fake.host]: { registrytoken: "given-token" } } });
-  const result = await registry.manifest(fake.repository, "v1");
+  const result = await registry.store(fake.repository).manifest("v1");
   expect(result).toMatchObject({ ok: false, error: { kind: "registry-denied", status: 401 } });
   expect(authorizations(fake, /./)).toEqual([undefined, "Bearer given-token"]);
 });
@@ -117,9 +118,9 @@ test("sends a registry token as it is", async () => {
 test("goes on with a new token where one was revoked in the middle of a run", async () => {
   const fake = await withTag({ kind: "token" });
   const { registry } = await testClient();
-  await registry.manifest(fake.repository, "v1");
+  await registry.store(fake.repository).manifest("v1");
   fake.auth.revoke();
-  const reads = await Promise.all([1, 2, 3].map(() => registry.manifest(fake.repository, "v1")));
+  const reads = await Promise.all([1, 2, 3].map(() => registry.store(fake.repository).manifest("v1")));
   expect(reads.every(({ ok }) => ok)).toBe(true);
   expect(fake.auth.issued).toHaveLength(2);
 });
@@ -127,7 +128,7 @@ test("goes on with a new token where one was revoked in the middle of a run", as
 test("renews a token before it expires", async () => {
   const fake = await withTag({ kind: "token", expiresInS: 300 });
   const { registry, advance } = await testClient();
-  const read = () => registry.manifest(fake.repository, "v1");
+  const read = () => registry.store(fake.repository).manifest("v1");
   await read();
   advance(280_000);
   await read();
@@ -141,7 +142,7 @@ test("renews a token before it expires", async () => {
 test("asks once more with the scope that a registry finds missing", async () => {
   const fake = await withTag({ kind: "token", extraScope: "repository:team/base:pull" });
   const { registry } = await testClient();
-  expect(await registry.manifest(fake.repository, "v1")).toMatchObject({ ok: true });
+  expect(await registry.store(fake.repository).manifest("v1")).toMatchObject({ ok: true });
   const asked = fake.requests
     .filter(({ path }) => path === "/token")
     .map(({ query }) => query.getAll("scope"));
@@ -155,7 +156,7 @@ test.for([
   const fake = await withTag(auth);
   const wrong = { auth: Buffer.from("ada:wrong-password").toString("base64") };
   const { registry } = await testClient({ logins: { [fake.host]: wrong } });
-  const result = await registry.manifest(fake.repository, "v1");
+  const result = await registry.store(fake.repository).manifest("v1");
   expect(result).toMatchObject({
     ok: false,
     error: { kind: "registry-denied", status: 401, credential: expect.stringContaining("config.json") },
@@ -166,11 +167,11 @@ test.for([
 test("repeats none of its secrets, though the server writes them into its error", async () => {
   const fake = await withTag({ kind: "token", login: LOGIN });
   const { registry } = await testClient({ logins: { [fake.host]: ENTRY } });
-  await registry.manifest(fake.repository, "v1");
+  await registry.store(fake.repository).manifest("v1");
   const echo = `you sent token-1-of-the-fake, ${ENTRY.auth}, ${LOGIN.password} and ${encodeURIComponent(LOGIN.password)}`;
   for (const body of [echo, JSON.stringify({ errors: [{ code: "DENIED", message: echo }] })]) {
     fake.failNext({}, { kind: "status", status: 400, body });
-    const text = JSON.stringify(await registry.manifest(fake.repository, "v1"));
+    const text = JSON.stringify(await registry.store(fake.repository).manifest("v1"));
     expect(text).toContain("you sent ***, ***, *** and ***");
   }
 });
@@ -184,7 +185,7 @@ test("says that a helper failed where the registry then refuses", async () => {
   await chmod(helper, 0o755);
   const env = { DOCKER_CONFIG: folder, PATH: `${folder}:${process.env["PATH"]}` };
   const { registry } = await testClient({ env });
-  expect(await registry.manifest(fake.repository, "v1")).toMatchObject({
+  expect(await registry.store(fake.repository).manifest("v1")).toMatchObject({
     ok: false,
     error: {
       kind: "registry-denied",
@@ -201,9 +202,9 @@ test("does not look for a login where the registry asks for none", async () => {
   const folder = await temporaryFolder();
   await writeFile(join(folder, "config.json"), "}{");
   const { registry } = await testClient({ env: { DOCKER_CONFIG: folder } });
-  expect(await registry.manifest(fake.repository, "v1")).toMatchObject({ ok: true });
+  expect(await registry.store(fake.repository).manifest("v1")).toMatchObject({ ok: true });
   const asking = await withTag({ kind: "basic", ...LOGIN });
-  expect(await registry.manifest(asking.repository, "v1")).toMatchObject({
+  expect(await registry.store(asking.repository).manifest("v1")).toMatchObject({
     ok: false,
     error: { kind: "credentials-unusable", source: join(folder, "config.json") },
   });
@@ -214,7 +215,7 @@ test.for(["http://127.0.0.1:1/token", "https://169.254.169.254/token", "file:///
   async (realm) => {
     const fake = await withTag({ kind: "token", login: LOGIN, realm });
     const { registry } = await testClient({ logins: { [fake.host]: ENTRY } });
-    const result = await registry.manifest(fake.repository, "v1");
+    const result = await registry.store(fake.repository).manifest("v1");
     expect(result).toMatchObject({ ok: false, error: { kind: "registry-answer-invalid" } });
     expect(fake.log()).toHaveLength(1);
   },
@@ -226,7 +227,7 @@ test.for(["Bearer realm=", "Negotiate", 'Bearer realm="https://a.example/token" 
     const fake = await withTag(undefined);
     fake.failNext({}, { kind: "status", status: 401, headers: { "www-authenticate": header } });
     const { registry } = await testClient({ logins: { [fake.host]: ENTRY } });
-    const result = await registry.manifest(fake.repository, "v1");
+    const result = await registry.store(fake.repository).manifest("v1");
     expect(result).toMatchObject({ ok: false, error: { kind: "registry-denied", status: 401 } });
     expect(authorizations(fake, /./)).toEqual([undefined]);
   },
@@ -243,9 +244,9 @@ test("follows a redirect to another origin without the login", async () => {
   onTestFinished(() => stop(elsewhere));
   const location = `http://127.0.0.1:${await listen(elsewhere)}/storage?signature=abc`;
   const { registry } = await testClient({ logins: { [fake.host]: ENTRY } });
-  await registry.manifest(fake.repository, "v1");
+  await registry.store(fake.repository).manifest("v1");
   fake.failNext({}, { kind: "status", status: 307, headers: { location } });
-  expect(await registry.manifest(fake.repository, "v1")).toMatchObject({ ok: true });
+  expect(await registry.store(fake.repository).manifest("v1")).toMatchObject({ ok: true });
   expect(seen).toEqual([undefined]);
 });
 
@@ -253,10 +254,10 @@ test("gives no login to another origin that asks for one after a redirect", asyn
   const fake = await withTag({ kind: "basic", ...LOGIN });
   const other = await withTag({ kind: "basic", ...LOGIN });
   const { registry } = await testClient({ logins: { [fake.host]: ENTRY, [other.host]: ENTRY } });
-  await registry.manifest(fake.repository, "v1");
+  await registry.store(fake.repository).manifest("v1");
   const headers = { location: `${other.url}/v2/team/app/manifests/v1` };
   fake.failNext({}, { kind: "status", status: 302, headers });
-  const result = await registry.manifest(fake.repository, "v1");
+  const result = await registry.store(fake.repository).manifest("v1");
   expect(result).toMatchObject({ ok: false, error: { kind: "registry-denied" } });
   expect(authorizations(other, /./)).toEqual([undefined]);
 });
@@ -266,7 +267,7 @@ test("gives up on a redirect that never ends", async () => {
   const headers = { location: "/v2/team/app/manifests/v1" };
   fake.failNext({}, { kind: "status", status: 302, headers }, 99);
   const { registry } = await testClient();
-  const result = await registry.manifest(fake.repository, "v1");
+  const result = await registry.store(fake.repository).manifest("v1");
   expect(result).toMatchObject({
     ok: false,
     error: { kind: "registry-answer-invalid", detail: "more than 5 redirects" },
@@ -280,7 +281,7 @@ test("takes no challenge from another origin for the registry's own", async () =
   const headers = { location: `${other.url}/v2/team/app/manifests/v1` };
   fake.failNext({}, { kind: "status", status: 302, headers });
   const { registry } = await testClient({ logins: { [fake.host]: ENTRY, [other.host]: ENTRY } });
-  const result = await registry.manifest(fake.repository, "v1");
+  const result = await registry.store(fake.repository).manifest("v1");
   expect(result).toMatchObject({ ok: false, error: { kind: "registry-denied", status: 401 } });
   expect(authorizations(fake, /./)).toEqual([undefined]);
 });
@@ -291,7 +292,7 @@ test("does not follow a token server to another address of this machine", async 
   const headers = { location: `${other.url}/token` };
   fake.failNext({ path: /^\/token$/ }, { kind: "status", status: 307, headers });
   const { registry } = await testClient({ logins: { [fake.host]: ENTRY } });
-  const result = await registry.manifest(fake.repository, "v1");
+  const result = await registry.store(fake.repository).manifest("v1");
   expect(result).toMatchObject({ ok: false, error: { kind: "registry-answer-invalid" } });
   expect(other.requests).toEqual([]);
 });
@@ -299,7 +300,7 @@ test("does not follow a token server to another address of this machine", async 
 test("shows a token request without its query", async () => {
   const fake = await withTag({ kind: "token", login: LOGIN });
   const { registry } = await testClient();
-  const result = await registry.manifest(fake.repository, "v1");
+  const result = await registry.store(fake.repository).manifest("v1");
   expect(result).toMatchObject({
     ok: false,
     error: { kind: "registry-denied", request: { method: "GET", url: `${fake.url}/token`, attempts: 1 } },
@@ -312,8 +313,8 @@ test("stops waiting for a token that others still wait for, once it is cancelled
   const timeouts = { connectMs: 500, headersMs: 500, bodyMs: 500 };
   const { registry } = await testClient({ timeouts });
   const controller = new AbortController();
-  const cancelled = registry.manifest(fake.repository, "v1", controller.signal);
-  const patient = registry.manifest(fake.repository, "v1");
+  const cancelled = registry.store(fake.repository).manifest("v1", controller.signal);
+  const patient = registry.store(fake.repository).manifest("v1");
   await expect.poll(() => fake.requests.filter(({ path }) => path === "/token").length).toBe(1);
   controller.abort();
   expect(await cancelled).toMatchObject({ ok: false, error: { kind: "registry-cancelled" } });

@@ -15,7 +15,7 @@ test("finds out that a registry on loopback speaks TLS, once", async () => {
   fake.addManifest("team/app", EMPTY, "v1");
   const { registry } = await testClient();
   const repository = { registry: fake.host, path: "team/app" };
-  for (const _ of [1, 2]) expect(await registry.manifest(repository, "v1")).toMatchObject({ ok: true });
+  for (const _ of [1, 2]) expect(await registry.store(repository).manifest("v1")).toMatchObject({ ok: true });
   expect(fake.log()).toHaveLength(2);
 });
 
@@ -24,7 +24,7 @@ test("finds out that a registry on loopback speaks TLS where it says so in plain
   const body = "Client sent an HTTP request to an HTTPS server.\n";
   fake.failNext({}, { kind: "status", status: 400, body }, 2);
   const { registry } = await testClient();
-  const result = await registry.manifest({ registry: fake.host, path: "team/app" }, "v1");
+  const result = await registry.store({ registry: fake.host, path: "team/app" }).manifest("v1");
   // It does not speak TLS after all, so what it said in plain HTTP stands.
   expect(result).toMatchObject({ ok: false, error: { kind: "registry-rejected", status: 400 } });
 });
@@ -36,7 +36,7 @@ test("does not follow a redirect from HTTPS to plain HTTP", async () => {
   const headers = { location: `${plain.url}/v2/team/app/manifests/v1` };
   secure.failNext({}, { kind: "status", status: 307, headers });
   const { registry } = await testClient({ plainHttp: () => false });
-  const result = await registry.manifest({ registry: secure.host, path: "team/app" }, "v1");
+  const result = await registry.store({ registry: secure.host, path: "team/app" }).manifest("v1");
   expect(result).toMatchObject({
     ok: false,
     error: { kind: "registry-answer-invalid", detail: expect.stringContaining("plain HTTP") },
@@ -51,7 +51,7 @@ test("sends no login to a plain HTTP token server of an HTTPS registry", async (
     auth: { kind: "token", realm: `${plain.url}/token` },
   });
   const { registry } = await testClient({ logins: { [secure.host]: { username: "ada", password: "p" } } });
-  const result = await registry.manifest({ registry: secure.host, path: "team/app" }, "v1");
+  const result = await registry.store({ registry: secure.host, path: "team/app" }).manifest("v1");
   expect(result).toMatchObject({ ok: false, error: { kind: "registry-answer-invalid" } });
   expect(plain.requests).toEqual([]);
 });

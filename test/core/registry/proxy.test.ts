@@ -55,7 +55,7 @@ test("reaches a registry by its proxy, whatever its name", async () => {
   const stored = proxy.addManifest("team/app", { schemaVersion: 2, mediaType: "application/json" }, "v1");
   const env = { http_proxy: `http://user:pass@${proxy.host}` };
   const { registry } = await testClient({ env, plainHttp: () => true });
-  const read = await registry.manifest({ registry: "registry.invalid", path: "team/app" }, "v1");
+  const read = await registry.store({ registry: "registry.invalid", path: "team/app" }).manifest("v1");
   expect(read).toMatchObject({ ok: true, value: { descriptor: { digest: stored.digest } } });
   expect(proxy.requests[0]?.headers).toMatchObject({
     host: "registry.invalid",
@@ -66,7 +66,7 @@ test("reaches a registry by its proxy, whatever its name", async () => {
 test("keeps a proxy's password to itself where the proxy cannot be reached", async () => {
   const env = { http_proxy: "http://user:hidden-pass@127.0.0.1:1" };
   const { registry } = await testClient({ env, plainHttp: () => true });
-  const read = await registry.manifest({ registry: "registry.invalid", path: "team/app" }, "v1");
+  const read = await registry.store({ registry: "registry.invalid", path: "team/app" }).manifest("v1");
   expect(read).toMatchObject({ ok: false, error: { kind: "registry-unreachable" } });
   expect(JSON.stringify(read)).not.toContain("hidden-pass");
 });

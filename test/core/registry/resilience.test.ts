@@ -41,8 +41,8 @@ test.for(passing)("reads and writes in spite of $name", async ({ fault, times })
     const before = fake.log().length;
     const result =
       method === "GET"
-        ? await registry.manifest(repository, "v1")
-        : await registry.putManifest(repository, "v2", emptyIndex());
+        ? await registry.store(repository).manifest("v1")
+        : await registry.store(repository).putManifest("v2", emptyIndex());
     expect(result.ok).toBe(true);
     expect(fake.log().slice(before)).toHaveLength(times + 1);
   }
@@ -52,7 +52,7 @@ test("reads in spite of a body that breaks off", async () => {
   const fake = await withTag();
   const { registry } = await testClient();
   fake.failNext({}, { kind: "truncate" });
-  expect(await registry.manifest({ registry: fake.host, path: "team/app" }, "v1")).toMatchObject({
+  expect(await registry.store({ registry: fake.host, path: "team/app" }).manifest("v1")).toMatchObject({
     ok: true,
   });
   expect(fake.log()).toHaveLength(2);
@@ -64,7 +64,7 @@ test("takes a blob that is shorter than its descriptor for a body that broke off
   fake.failNext({}, { kind: "status", status: 200, body: "some" });
   const { registry } = await testClient();
   const blob = { mediaType: "text/plain", digest: digestOf(Buffer.from("some config")), size: 11 };
-  const read = await registry.blob({ registry: fake.host, path: "team/app" }, blob);
+  const read = await registry.store({ registry: fake.host, path: "team/app" }).blob(blob);
   expect(read).toEqual({ ok: true, value: Buffer.from("some config") });
 });
 
@@ -72,7 +72,7 @@ test("waits as Retry-After says, and jitters on top of it", async () => {
   const fake = await withTag();
   const { registry, waitsMs } = await testClient();
   fake.failNext({}, { kind: "status", status: 429, headers: { "retry-after": "7" } });
-  expect(await registry.manifest({ registry: fake.host, path: "team/app" }, "v1")).toMatchObject({
+  expect(await registry.store({ registry: fake.host, path: "team/app" }).manifest("v1")).toMatchObject({
     ok: true,
   });
   expect(waitsMs).toEqual([7_125]);
@@ -82,7 +82,7 @@ test("does not wait for a Retry-After beyond its budget", async () => {
   const fake = await withTag();
   const { registry, waitsMs } = await testClient();
   fake.failNext({}, { kind: "status", status: 429, headers: { "retry-after": "3600" } });
-  const result = await registry.manifest({ registry: fake.host, path: "team/app" }, "v1");
+  const result = await registry.store({ registry: fake.host, path: "team/app" }).manifest("v1");
   expect(result).toMatchObject({
     ok: false,
     error: { kind: "registry-rejected", status: 429, request: { attempts: 1 } },
@@ -94,7 +94,7 @@ test("counts all waits of a request against its budget", async () => {
   const fake = await withTag();
   const { registry, waitsMs } = await testClient();
   fake.failNext({}, { kind: "status", status: 429, headers: { "retry-after": "25" } }, 99);
-  await registry.manifest({ registry: fake.host, path: "team/app" }, "v1");
+  await registry.store({ registry: fake.host, path: "team/app" }).manifest("v1");
   expect(waitsMs).toEqual([25_125, 25_250]);
 });
 
@@ -104,7 +104,9 @@ test("sends nothing more once it is cancelled while it waits", async () => {
   const controller = new AbortController();
   const sleep = async (): Promise<void> => controller.abort();
   const { registry } = await testClient({ timing: { now: () => 0, random: () => 0, sleep } });
-  const result = await registry.manifest({ registry: fake.host, path: "team/app" }, "v1", controller.signal);
+  const result = await registry
+    .store({ registry: fake.host, path: "team/app" })
+    .manifest("v1", controller.signal);
   expect(result).toMatchObject({ ok: false, error: { kind: "registry-cancelled" } });
   expect(fake.log()).toHaveLength(1);
 });
@@ -114,7 +116,7 @@ test("gives up on what stays broken, with the last answer and the number of atte
   const { registry, waitsMs } = await testClient();
   const body = JSON.stringify({ errors: [{ code: "UNKNOWN", message: "disk full" }] });
   fake.failNext({}, { kind: "status", status: 500, body }, 99);
-  const result = await registry.manifest({ registry: fake.host, path: "team/app" }, "v1");
+  const result = await registry.store({ registry: fake.host, path: "team/app" }).manifest("v1");
   expect(result).toMatchObject({
     ok: false,
     error: {
@@ -131,7 +133,9 @@ test.for([400, 403, 405, 413, 501])("takes %i for final", async (status) => {
   const fake = await withTag();
   const { registry } = await testClient();
   fake.failNext({}, { kind: "status", status });
-  const result = await registry.putManifest({ registry: fake.host, path: "team/app" }, "v2", emptyIndex());
+  const result = await registry
+    .store({ registry: fake.host, path: "team/app" })
+    .putManifest("v2", emptyIndex());
   expect(result).toMatchObject({ ok: false, error: { status, request: { attempts: 1 } } });
   expect(fake.stored("team/app", "v2")).toBeUndefined();
 });
@@ -141,7 +145,7 @@ test("says that nothing listens there", async () => {
   const port = await listen(server);
   await new Promise((resolve) => server.close(resolve));
   const { registry } = await testClient();
-  const result = await registry.manifest({ registry: `127.0.0.1:${port}`, path: "team/app" }, "v1");
+  const result = await registry.store({ registry: `127.0.0.1:${port}`, path: "team/app" }).manifest("v1");
   expect(result).toMatchObject({
     ok: false,
     error: {
@@ -157,7 +161,7 @@ test("gives up on a server that never answers", async () => {
   fake.failNext({}, { kind: "hang" }, 99);
   const timeouts = { connectMs: 500, headersMs: 100, bodyMs: 100 };
   const { registry } = await testClient({ timeouts, patience: { attempts: 2, budgetMs: 1_000 } });
-  const result = await registry.manifest({ registry: fake.host, path: "team/app" }, "v1");
+  const result = await registry.store({ registry: fake.host, path: "team/app" }).manifest("v1");
   expect(result).toMatchObject({
     ok: false,
     error: { kind: "registry-unreachable", request: { attempts: 2 } },
@@ -169,7 +173,7 @@ test.for([{ plainHttp: false }, { plainHttp: undefined }])(
   async ({ plainHttp }) => {
     const fake = await fakeRegistry({ tls: await testCertificate() });
     const { registry } = await testClient({ plainHttp: () => plainHttp });
-    const result = await registry.manifest({ registry: fake.host, path: "team/app" }, "v1");
+    const result = await registry.store({ registry: fake.host, path: "team/app" }).manifest("v1");
     expect(result).toMatchObject({
       ok: false,
       error: { kind: "registry-tls-failed", detail: expect.stringMatching(/self-signed certificate/) },
@@ -181,7 +185,7 @@ test.for([{ plainHttp: false }, { plainHttp: undefined }])(
 test("says that TLS failed where plain HTTP answers it", async () => {
   const fake = await withTag();
   const { registry } = await testClient({ plainHttp: () => false });
-  const result = await registry.manifest({ registry: fake.host, path: "team/app" }, "v1");
+  const result = await registry.store({ registry: fake.host, path: "team/app" }).manifest("v1");
   expect(result).toMatchObject({
     ok: false,
     error: { kind: "registry-tls-failed", request: { attempts: 1 } },
