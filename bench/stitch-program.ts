@@ -27,8 +27,8 @@ async function main(tag: string, children: readonly string[]): Promise<boolean> 
     variants.map(async ({ id, platform }, position) => {
       const digest = parseDigest(children[position]?.split("=")[1] ?? "");
       if (digest === undefined) return undefined;
-      const wanted = { variant: id, platform, repository, digest, annotations: {} };
-      const read = await confirmVariant(registry, wanted);
+      const wanted = { variant: id, platform, digest, annotations: {} };
+      const read = await confirmVariant(registry.store(repository), wanted);
       return read.ok ? read.value : undefined;
     }),
   );

@@ -77,12 +77,8 @@ async function confirm(
   const annotations = build.annotations.manifestDescriptor;
   const exported = built.exported ?? {};
   const [published, ...present] = await Promise.all([
-    confirmVariant(
-      registry,
-      { variant: id, platform, repository: first, digest, annotations, exported },
-      signal,
-    ),
-    ...others.map((repository) => confirmPresent(registry, { repository, digest }, signal)),
+    confirmVariant(registry.store(first), { variant: id, platform, digest, annotations, exported }, signal),
+    ...others.map((repository) => confirmPresent(registry.store(repository), { digest }, signal)),
   ]);
   return present.find((each) => !each.ok) ?? published;
 }

@@ -84,6 +84,6 @@ function refusalJson({ kind, variant, considered }: RouteRefused): FailureJson {
   };
 }
 
-function publishedJson({ kind, repository, digest }: ConfirmFailure): FailureJson {
-  return { kind, repository: formatRepository(repository), digest };
+function publishedJson({ kind, store, digest }: ConfirmFailure): FailureJson {
+  return { kind, store, digest };
 }

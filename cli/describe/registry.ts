@@ -1,10 +1,7 @@
 import { formatBytes } from "../text/units.ts";
-import { formatPlatformFull } from "../../platforms/platform.ts";
-import { formatRepository } from "../../core/oci/reference.ts";
 import { loginAdvice, tlsAdvice } from "./advice.ts";
 import { unreachable } from "../unreachable.ts";
-import type { Explanation, VariantContext } from "./explanation.ts";
-import type { ConfirmFailure } from "../../core/publish/confirm.ts";
+import type { Explanation } from "./explanation.ts";
 import type {
   DigestMismatch,
   ManifestUnknown,
@@ -58,44 +55,6 @@ export function explainRegistry(failure: RegistryFailure): Explanation {
       );
     case "registry-cancelled":
       return explain(failure, `interrupted while talking to ${failure.registry}`, [], []);
-    default:
-      return unreachable(failure);
-  }
-}
-
-/** Why what was pushed cannot be released, in words. */
-export function explainConfirm(failure: ConfirmFailure, context?: VariantContext): Explanation {
-  const explanation = explainUnconfirmed(failure);
-  return context === undefined
-    ? explanation
-    : { ...explanation, headline: `${context.variant}: ${explanation.headline}` };
-}
-
-function explainUnconfirmed(failure: ConfirmFailure): Explanation {
-  const pushed = `${formatRepository(failure.repository)}@${failure.digest}`;
-  switch (failure.kind) {
-    case "confirm-unreadable": {
-      const cause = explainRegistry(failure.cause);
-      const headline = `what was pushed to ${formatRepository(failure.repository)} cannot be read back`;
-      return { ...cause, headline, facts: [pushed, cause.headline, ...cause.facts] };
-    }
-    case "platform-mismatch":
-      return {
-        headline: `the image for ${formatPlatformFull(failure.declared)} says that it is for ${formatPlatformFull(failure.actual)}`,
-        facts: [pushed],
-        advice: [
-          "Look for a FROM pinned to one platform's digest, a default given to ARG TARGETARCH, or a last stage that is FROM --platform=$BUILDPLATFORM.",
-          "No tag was moved.",
-        ],
-      };
-    case "document-invalid":
-      return {
-        headline: "what was pushed is not an image that can be released",
-        facts: [pushed, failure.detail],
-        advice: [
-          "No tag was moved. Check the options under `image` in the plan, and the version of BuildKit (`buildx-plan doctor`).",
-        ],
-      };
     default:
       return unreachable(failure);
   }

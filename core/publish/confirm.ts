@@ -4,14 +4,12 @@ import type { Descriptor, Document } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { parseDocument, parseImageConfig, type Index, type Manifest } from "../oci/documents.ts";
 import { isImageConfig } from "../oci/media-type.ts";
-import type { Repository } from "../oci/reference.ts";
-import type { RegistryFailure } from "../registry/registry-failure.ts";
-import type { Registry } from "../registry/registry.ts";
 import type { Timing } from "../registry/retry.ts";
+import type { Store, StoreFailure } from "../registry/store.ts";
 import { systemTiming } from "../registry/timing.ts";
 import { fail, ok, type Ok, type Result } from "../result.ts";
 
-/** What the registry really holds for a variant: read back, and its platform verified against the image config. */
+/** What the store really holds for a variant: read back, and its platform verified against the image config. */
 export interface PublishedManifest {
   readonly variant: string;
   readonly platform: Platform;
@@ -24,24 +22,24 @@ export interface PublishedManifest {
   readonly layers: readonly Descriptor[];
 }
 
-/** What was pushed is not what the plan asked for, or could not be read back. */
+/** What was pushed is not what the plan asked for, or could not be read back. `store` is the name of where it was pushed to. */
 export type ConfirmFailure =
   | {
       readonly kind: "confirm-unreadable";
-      readonly repository: Repository;
+      readonly store: string;
       readonly digest: Digest;
-      readonly cause: RegistryFailure;
+      readonly cause: StoreFailure;
     }
   | {
       readonly kind: "platform-mismatch";
-      readonly repository: Repository;
+      readonly store: string;
       readonly digest: Digest;
       readonly declared: Platform;
       readonly actual: Platform;
     }
   | {
       readonly kind: "document-invalid";
-      readonly repository: Repository;
+      readonly store: string;
       readonly digest: Digest;
       readonly detail: string;
     };
@@ -50,7 +48,6 @@ export type ConfirmFailure =
 export interface Confirmation {
   readonly variant: string;
   readonly platform: Platform;
-  readonly repository: Repository;
   readonly digest: Digest;
   /** Annotations that the plan gives its entry in the index. */
   readonly annotations: Readonly<Record<string, string>>;
@@ -65,20 +62,20 @@ export interface Confirmation {
  * with the attestations that speak of it. Bytes and digests were checked by the registry client.
  */
 export async function confirmVariant(
-  registry: Registry,
+  store: Store,
   wanted: Confirmation,
   signal?: AbortSignal,
 ): Promise<Result<PublishedManifest, ConfirmFailure>> {
-  const reader = createReader(registry, wanted, signal);
+  const reader = createReader(store, wanted, signal);
   const image = await findImage(reader, wanted);
   if (!image.ok) return image;
   const { descriptor, manifest, attestations } = image.value;
-  const config = await readConfig(reader, manifest, wanted);
+  const config = await readConfig(reader, manifest);
   if (!config.ok) return config;
   const declared = normalizePlatform(wanted.platform);
   const actual = normalizePlatform(config.value);
   if (!samePlatform(withoutVersion(declared), withoutVersion(actual)))
-    return fail({ kind: "platform-mismatch", ...placeOf(wanted), declared, actual });
+    return fail({ kind: "platform-mismatch", ...reader.place, declared, actual });
   const { mediaType, digest, size } = descriptor;
   const annotations = Object.keys(wanted.annotations).length === 0 ? {} : { annotations: wanted.annotations };
   return ok({
@@ -92,24 +89,29 @@ export async function confirmVariant(
 }
 
 /**
- * Is the same digest in another repository, too? Enough where {@link confirmVariant} has looked at the content once:
+ * Is the same digest in another store, too? Enough where {@link confirmVariant} has looked at the content once:
  * the same digest is the same content.
  */
 export async function confirmPresent(
-  registry: Registry,
-  wanted: Pick<Confirmation, "repository" | "digest" | "timing">,
+  store: Store,
+  wanted: Pick<Confirmation, "digest" | "timing">,
   signal?: AbortSignal,
 ): Promise<Result<void, ConfirmFailure>> {
-  const read = await createReader(registry, wanted, signal).manifest(wanted.digest);
+  const read = await createReader(store, wanted, signal).manifest(wanted.digest);
   return read.ok ? ok(undefined) : read;
 }
 
 interface Reader {
+  readonly place: Place;
   manifest(digest: Digest): Promise<Result<Document, ConfirmFailure>>;
   blob(descriptor: Descriptor): Promise<Result<Uint8Array, ConfirmFailure>>;
 }
 
-type Place = Pick<Confirmation, "repository" | "digest" | "timing" | "exported">;
+/** What is being confirmed, and where, as failures name it. */
+interface Place {
+  readonly store: string;
+  readonly digest: Digest;
+}
 
 interface FoundImage {
   readonly descriptor: Descriptor;
@@ -120,14 +122,19 @@ interface FoundImage {
 // Some registries need a moment until what they took can be read: 404 right after a push is not yet an answer.
 const READ_WAITS_MS = [250, 500, 1_000, 2_000];
 
-function createReader(registry: Registry, wanted: Place, signal: AbortSignal | undefined): Reader {
+function createReader(
+  store: Store,
+  wanted: Pick<Confirmation, "digest" | "timing" | "exported">,
+  signal: AbortSignal | undefined,
+): Reader {
   const { sleep } = wanted.timing ?? systemTiming;
-  const { repository, exported } = wanted;
+  const { digest, exported } = wanted;
+  const place: Place = { store: store.name, digest };
   const limits = signal === undefined ? {} : { signal };
-  const manifest = early(exported?.manifest, (digest) => registry.store(repository).manifest(digest, signal));
-  const config = early(exported?.config, (digest) => registry.store(repository).blob({ digest }, limits));
+  const manifest = early(exported?.manifest, (announced) => store.manifest(announced, signal));
+  const config = early(exported?.config, (announced) => store.blob({ digest: announced }, limits));
   const patiently = async <T>(
-    read: () => Promise<Result<T, RegistryFailure>>,
+    read: () => Promise<Result<T, StoreFailure>>,
   ): Promise<Result<T, ConfirmFailure>> => {
     let result = await read();
     for (const waitMs of READ_WAITS_MS) {
@@ -135,22 +142,21 @@ function createReader(registry: Registry, wanted: Place, signal: AbortSignal | u
       await sleep(waitMs, signal);
       result = await read();
     }
-    return result.ok ? result : fail({ kind: "confirm-unreadable", ...placeOf(wanted), cause: result.error });
+    return result.ok ? result : fail({ kind: "confirm-unreadable", ...place, cause: result.error });
   };
   return {
-    manifest: async (digest) =>
-      (await manifest(digest)) ??
-      (await patiently(() => registry.store(repository).manifest(digest, signal))),
+    place,
+    manifest: async (child) =>
+      (await manifest(child)) ?? (await patiently(() => store.manifest(child, signal))),
     blob: async (descriptor) =>
-      (await config(descriptor.digest)) ??
-      (await patiently(() => registry.store(repository).blob(descriptor, limits))),
+      (await config(descriptor.digest)) ?? (await patiently(() => store.blob(descriptor, limits))),
   };
 }
 
 /** Begins to read at once; answers that, should it be asked for this very digest, unless it came to nothing. */
 function early<T>(
   announced: Digest | undefined,
-  read: (digest: Digest) => Promise<Result<T, RegistryFailure>>,
+  read: (digest: Digest) => Promise<Result<T, StoreFailure>>,
 ): (digest: Digest) => Promise<Ok<T> | undefined> {
   const reading = announced === undefined ? undefined : read(announced);
   return async (digest) => {
@@ -161,7 +167,7 @@ function early<T>(
 
 // With attestations, BuildKit pushes an index even for one platform: its image is what the release's index will name.
 async function findImage(reader: Reader, wanted: Confirmation): Promise<Result<FoundImage, ConfirmFailure>> {
-  const pushed = await readDocument(reader, wanted.digest, wanted);
+  const pushed = await readDocument(reader, wanted.digest);
   if (!pushed.ok) return pushed;
   const { document, descriptor } = pushed.value;
   if (document.kind === "manifest") return ok({ descriptor, manifest: document, attestations: [] });
@@ -169,49 +175,51 @@ async function findImage(reader: Reader, wanted: Confirmation): Promise<Result<F
   const images = document.manifests.filter((entry) => !isAttestation(entry));
   const [image] = images;
   if (image === undefined || images.length > 1)
-    return invalid(wanted, `an index of ${images.length} images where one was pushed`);
+    return invalid(reader.place, `an index of ${images.length} images where one was pushed`);
   const stray = attestations.find((entry) => attestedDigest(entry) !== image.digest);
-  if (stray !== undefined) return invalid(wanted, `attestation ${stray.digest} speaks of another image`);
-  const child = await readDocument(reader, image.digest, wanted);
+  if (stray !== undefined)
+    return invalid(reader.place, `attestation ${stray.digest} speaks of another image`);
+  const child = await readDocument(reader, image.digest);
   if (!child.ok) return child;
   if (child.value.document.kind !== "manifest")
-    return invalid(wanted, `${image.digest} is an index in an index`);
+    return invalid(reader.place, `${image.digest} is an index in an index`);
   if (child.value.descriptor.size !== image.size)
-    return invalid(wanted, `${image.digest} has ${child.value.descriptor.size} bytes, not ${image.size}`);
+    return invalid(
+      reader.place,
+      `${image.digest} has ${child.value.descriptor.size} bytes, not ${image.size}`,
+    );
   return ok({ descriptor: child.value.descriptor, manifest: child.value.document, attestations });
 }
 
 async function readDocument(
   reader: Reader,
   digest: Digest,
-  wanted: Confirmation,
 ): Promise<Result<{ readonly document: Manifest | Index; readonly descriptor: Descriptor }, ConfirmFailure>> {
   const read = await reader.manifest(digest);
   if (!read.ok) return read;
   const parsed = parseDocument(read.value.bytes);
-  if (!parsed.ok) return invalid(wanted, `${digest}: ${parsed.error.detail}`);
+  if (!parsed.ok) return invalid(reader.place, `${digest}: ${parsed.error.detail}`);
   return ok({
     document: parsed.value,
     descriptor: { ...read.value.descriptor, mediaType: parsed.value.mediaType },
   });
 }
 
-async function readConfig(
-  reader: Reader,
-  manifest: Manifest,
-  wanted: Confirmation,
-): Promise<Result<Platform, ConfirmFailure>> {
+async function readConfig(reader: Reader, manifest: Manifest): Promise<Result<Platform, ConfirmFailure>> {
   const { config } = manifest;
   if (!isImageConfig(config.mediaType))
-    return invalid(wanted, `the config's media type ${config.mediaType} is not that of an image`);
+    return invalid(reader.place, `the config's media type ${config.mediaType} is not that of an image`);
   const bytes = await reader.blob(config);
   if (!bytes.ok) return bytes;
   if (bytes.value.length !== config.size)
-    return invalid(wanted, `config ${config.digest} has ${bytes.value.length} bytes, not ${config.size}`);
+    return invalid(
+      reader.place,
+      `config ${config.digest} has ${bytes.value.length} bytes, not ${config.size}`,
+    );
   const parsed = parseImageConfig(bytes.value);
   return parsed.ok
     ? ok(parsed.value.platform)
-    : invalid(wanted, `config ${config.digest}: ${parsed.error.detail}`);
+    : invalid(reader.place, `config ${config.digest}: ${parsed.error.detail}`);
 }
 
 // A declared os.version wins over the base image's, as in BuildKit (frontend/dockerui, normalizePlatform).
@@ -229,13 +237,6 @@ function withoutVersion({ os, architecture, variant }: Platform): Platform {
   return { os, architecture, ...(variant === undefined ? {} : { variant }) };
 }
 
-function placeOf({ repository, digest }: Pick<Confirmation, "repository" | "digest">): {
-  readonly repository: Repository;
-  readonly digest: Digest;
-} {
-  return { repository, digest };
-}
-
-function invalid(wanted: Confirmation, detail: string): Result<never, ConfirmFailure> {
-  return fail({ kind: "document-invalid", ...placeOf(wanted), detail });
+function invalid(place: Place, detail: string): Result<never, ConfirmFailure> {
+  return fail({ kind: "document-invalid", ...place, detail });
 }

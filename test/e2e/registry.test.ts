@@ -148,7 +148,7 @@ test("reads six pushed variants and releases them with one tag in 14 requests", 
   const confirmed = await Promise.all(
     variants.map(({ id, platform }, at) => {
       const digest = images[at]?.manifest.descriptor.digest ?? "sha256:";
-      return confirmVariant(registry, { variant: id, platform, repository, digest, annotations: {} });
+      return confirmVariant(registry.store(repository), { variant: id, platform, digest, annotations: {} });
     }),
   );
   const published = confirmed.flatMap((each) => (each.ok ? [each.value] : []));

@@ -137,18 +137,18 @@ export function failuresOfEachKind(quote: string): {
     "solve-cancelled": { kind: "solve-cancelled" },
     "confirm-unreadable": {
       kind: "confirm-unreadable",
-      repository,
+      store: quote,
       digest: digest("pushed"),
       cause: { kind: "registry-unreachable", ...facts, detail: quote },
     },
     "platform-mismatch": {
       kind: "platform-mismatch",
-      repository,
+      store: quote,
       digest: digest("pushed"),
       declared: platform("linux/arm64"),
       actual: platform("linux/amd64"),
     },
-    "document-invalid": { kind: "document-invalid", repository, digest: digest("pushed"), detail: quote },
+    "document-invalid": { kind: "document-invalid", store: quote, digest: digest("pushed"), detail: quote },
     "registry-unreachable": { kind: "registry-unreachable", ...facts, detail: quote },
     "registry-tls-failed": { kind: "registry-tls-failed", ...facts, detail: quote },
     "registry-denied": {

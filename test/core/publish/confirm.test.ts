@@ -27,10 +27,10 @@ async function confirm(
   exported: { readonly manifest?: Digest; readonly config?: Digest } = {},
 ) {
   const { registry } = await testClient();
-  const repository = { registry: fake.host, path: REPOSITORY };
-  const about = { variant: "app", platform: platform(declared), repository, digest };
+  const store = registry.store({ registry: fake.host, path: REPOSITORY });
+  const about = { variant: "app", platform: platform(declared), digest };
   const wanted = { ...about, annotations, exported, timing };
-  return confirmVariant(registry, wanted);
+  return confirmVariant(store, wanted);
 }
 
 /** Pushes what BuildKit pushes for one platform with provenance: an index of the image and its attestation. */
@@ -219,7 +219,7 @@ test("confirms a copy in another repository with one request", async () => {
   const { registry } = await testClient();
   const { digest } = image.manifest.descriptor;
   const present = (path: string) =>
-    confirmPresent(registry, { repository: { registry: fake.host, path }, digest, timing });
+    confirmPresent(registry.store({ registry: fake.host, path }), { digest, timing });
   expect(await present("team/copy")).toEqual({ ok: true, value: undefined });
   expect(fake.requests).toHaveLength(1);
   expect(await present("team/none")).toMatchObject({ ok: false, error: { kind: "confirm-unreadable" } });
