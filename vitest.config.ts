@@ -1,17 +1,32 @@
 import { defineConfig } from "vitest/config";
 
-// Two projects: `unit` needs nothing but Node; `e2e` needs the real BuildKit, QEMU and registries
-// that `npm test` sets up, and fails (never skips) where one of them is missing.
+// `unit` needs nothing but Node; `e2e` needs the real BuildKit, QEMU and registries that `npm test` sets up, and fails (never
+// skips) where one of them is missing; `registries` needs more kinds of registries, and `npm run test:registries` sets them up.
 export default defineConfig({
   test: {
     projects: [
       {
-        test: { name: "unit", include: ["test/**/*.test.ts"], exclude: ["test/e2e/**"], testTimeout: 20_000 },
+        test: {
+          name: "unit",
+          include: ["test/**/*.test.ts"],
+          exclude: ["test/e2e/**", "test/registries/**"],
+          testTimeout: 20_000,
+        },
       },
       {
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+          globalSetup: "test/support/daemon.ts",
+        },
+      },
+      {
+        test: {
+          name: "registries",
+          include: ["test/registries/**/*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
           fileParallelism: false,

@@ -1,12 +1,12 @@
-// `npm run demo`, `npm test` and `npm run bench` on a machine where nothing is installed yet: brings what is missing, says
-// so, and starts the real thing. Plain JavaScript for the Node that is there (20 or later), and no packages.
-// usage: node tools/bootstrap.mjs demo|test|bench [ARGUMENT...]
+// `npm run demo`, `npm test`, `npm run test:registries` and `npm run bench` on a machine where nothing is installed yet: brings
+// what is missing, says so, and starts the real thing. Plain JavaScript for the Node that is there (20 or later), and no packages.
+// usage: node tools/bootstrap.mjs demo|test|registries|bench [ARGUMENT...]
 import { mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildkit, buildx, hasDocker } from "./bootstrap/buildkit.mjs";
 import { debianPackages, emulators, registry, registryFolder } from "./bootstrap/debian.mjs";
-import { go, goPath, testPrograms, testTools } from "./bootstrap/go.mjs";
+import { go, goPath, programFolder, programs, zot, zotFolder } from "./bootstrap/go.mjs";
 import { cache, find, folders, isRoot, node, root } from "./bootstrap/host.mjs";
 import { distribution, packages } from "./bootstrap/npm.mjs";
 import { runVisibly, say, SetupError, timed } from "./bootstrap/say.mjs";
@@ -18,7 +18,8 @@ function stepsOf(mode, withDocker) {
   const system = {
     demo: [...emulation],
     test: [...emulation, "skopeo", "git", "openssl"],
-    bench: [...emulation],
+    registries: [...emulation, "skopeo", "git"],
+    bench: [...emulation, "skopeo"],
   }[mode];
   return [
     packages,
@@ -29,7 +30,8 @@ function stepsOf(mode, withDocker) {
     buildkit,
     registry,
     demoBase,
-    ...(mode === "demo" ? [] : [go, buildx, testPrograms]),
+    ...(mode === "demo" ? [] : [go, buildx, programs("test")]),
+    ...(mode === "registries" ? [programs("registries"), zot] : []),
   ];
 }
 
@@ -59,7 +61,9 @@ async function prepareAlone(mode) {
 function environment() {
   const own = [
     join(root, "node_modules", ".bin"),
-    testTools(),
+    programFolder("test"),
+    programFolder("registries"),
+    zotFolder,
     folders.buildkit(),
     folders.buildx(),
     goPath(),
@@ -69,17 +73,21 @@ function environment() {
   return {
     ...process.env,
     PATH: [...own, ...registries, process.env.PATH, ...system].filter(Boolean).join(delimiter),
-    BUILDX_PLAN_TEST_TOOLS: testTools(),
   };
 }
+
+/** What `npm test` means; `registries` is asked for by name. */
+const DEFAULT = ["--project", "unit", "--project", "e2e"];
+const isAnyProject = (argv) => argv.some((each) => each === "--project" || each.startsWith("--project="));
 
 function command(mode, argv) {
   if (mode === "demo") return [join(root, "tools", "demo.ts"), ...argv];
   if (mode === "bench") return [join(root, "bench", "run.ts"), ...argv];
   const report = process.env.BUILDX_PLAN_TEST_REPORT;
+  const projects = mode === "registries" ? ["--project", "registries"] : isAnyProject(argv) ? [] : DEFAULT;
   const reporters =
     report === undefined ? [] : ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  return [join(root, "node_modules", "vitest", "vitest.mjs"), "run", ...reporters, ...argv];
+  return [join(root, "node_modules", "vitest", "vitest.mjs"), "run", ...projects, ...reporters, ...argv];
 }
 
 async function main([first, second, ...rest]) {
@@ -87,8 +95,8 @@ async function main([first, second, ...rest]) {
     await prepare(second);
     return 0;
   }
-  if (!["demo", "test", "bench"].includes(first))
-    throw new SetupError("usage: node tools/bootstrap.mjs demo|test|bench [ARGUMENT...]");
+  if (!["demo", "test", "registries", "bench"].includes(first))
+    throw new SetupError("usage: node tools/bootstrap.mjs demo|test|registries|bench [ARGUMENT...]");
   if (process.platform !== "linux")
     throw new SetupError(`${first} needs Linux: BuildKit's daemon and QEMU's user mode run nowhere else`);
   const status = await prepareAlone(first);

@@ -3,7 +3,6 @@ import { createHash } from "node:crypto";
 import {
   copyFileSync,
   cpSync,
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -103,53 +102,78 @@ async function fetchFromDebian(work) {
 /** The folder that goes to the front of the PATH for Go, if the machine's own is not enough. */
 export const goPath = () => (isExecutable(join(ownGo, "bin", "go")) ? join(ownGo, "bin") : undefined);
 
-const module = join(root, "tools", "test");
-const PROGRAMS = {
-  crane: "github.com/google/go-containerregistry/cmd/crane",
-  regctl: "github.com/regclient/regclient/cmd/regctl",
-  registry: "github.com/distribution/distribution/v3/cmd/registry",
+/** Programs by the module of ours that pins them; each set is built, and built again, for itself. */
+const SETS = {
+  test: {
+    crane: "github.com/google/go-containerregistry/cmd/crane",
+    oras: "oras.land/oras/cmd/oras",
+    regctl: "github.com/regclient/regclient/cmd/regctl",
+    registry: "github.com/distribution/distribution/v3/cmd/registry",
+  },
+  registries: { olareg: "github.com/olareg/olareg/cmd/olareg" },
 };
 
-/** Where the programs are: named after what they are built from. */
-export function testTools() {
+const moduleOf = (set) => join(root, "tools", set);
+
+/** Where the programs of a set are: named after what they are built from. */
+export function programFolder(set) {
   const hash = createHash("sha256");
-  for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(module, file)));
-  return join(cache, "test-tools", hash.digest("hex").slice(0, 16));
+  for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(moduleOf(set), file)));
+  return join(cache, `${set}-tools`, hash.digest("hex").slice(0, 16));
 }
 
-export const testPrograms = {
-  title: `building ${Object.keys(PROGRAMS).join(", ")} with Go`,
-  isDone: () => Object.keys(PROGRAMS).every((name) => isExecutable(join(testTools(), name))),
+/** The step that builds a set. */
+export function programs(set) {
+  const names = Object.keys(SETS[set]);
+  return {
+    title: `building ${names.join(", ")} with Go`,
+    isDone: () => names.every((name) => isExecutable(join(programFolder(set), name))),
+    run: async () => await buildInto(programFolder(set), async (work) => await buildSet(set, work)),
+  };
+}
+
+async function buildSet(set, work) {
+  const source = join(work, "source");
+  mkdirSync(source);
+  for (const file of ["go.mod", "go.sum"]) copyFileSync(join(moduleOf(set), file), join(source, file));
+  const build = ["build", "-C", source, "-trimpath", "-ldflags", "-s -w", "-o", join(work, "out")];
+  await runGo([...build, ...Object.values(SETS[set])], { GOFLAGS: "-mod=readonly" });
+}
+
+/** What is built half is never found: the folder appears when all of it is there. */
+async function buildInto(folder, build) {
+  const work = `${folder}.work`;
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(join(work, "out"), { recursive: true });
+  await build(work);
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(join(work, "out"), folder);
+  rmSync(work, { recursive: true, force: true });
+}
+
+/** The machine's own settings say where modules come from; what is built and how is ours to say. */
+async function runGo(argv, changes) {
+  const path = [goPath(), process.env.PATH].filter(Boolean).join(":");
+  const env = { ...goEnvironment(), PATH: path, CGO_ENABLED: "0", GO111MODULE: "on", GOWORK: "off" };
+  for (const name of ["GOOS", "GOARCH", "GOBIN"]) delete env[name];
+  await run(join(await goFolder(), "go"), argv, { env: { ...env, ...changes } });
+}
+
+const ZOT = "v2.1.20";
+export const zotFolder = join(cache, "registries-tools", `zot-${ZOT}`);
+
+/**
+ * zot without extensions. Not every module proxy serves it, so it has no part in the set above: where it cannot be built,
+ * that is said, everything else goes on, and its tests fail with what is missing.
+ */
+export const zot = {
+  title: `building zot ${ZOT} with Go`,
+  isDone: () => find("zot") !== undefined || isExecutable(join(zotFolder, "zot")),
   run: async () => {
-    const work = `${testTools()}.work`;
-    rmSync(work, { recursive: true, force: true });
-    mkdirSync(join(work, "source"), { recursive: true });
-    mkdirSync(join(work, "out"));
-    for (const file of ["go.mod", "go.sum"]) copyFileSync(join(module, file), join(work, "source", file));
-    const path = [goPath(), process.env.PATH].filter(Boolean).join(":");
-    // The machine's own settings say where modules come from; what is built and how is ours to say.
-    const env = {
-      ...goEnvironment(),
-      PATH: path,
-      CGO_ENABLED: "0",
-      GO111MODULE: "on",
-      GOFLAGS: "-mod=readonly",
-      GOWORK: "off",
-    };
-    for (const name of ["GOOS", "GOARCH", "GOBIN"]) delete env[name];
-    const build = [
-      "build",
-      "-C",
-      join(work, "source"),
-      "-trimpath",
-      "-ldflags",
-      "-s -w",
-      "-o",
-      join(work, "out"),
-    ];
-    await run(join(await goFolder(), "go"), [...build, ...Object.values(PROGRAMS)], { env });
-    if (existsSync(testTools())) rmSync(testTools(), { recursive: true });
-    renameSync(join(work, "out"), testTools());
-    rmSync(work, { recursive: true, force: true });
+    const argv = ["install", "-trimpath", "-tags", "containers_image_openpgp", "-ldflags", "-s -w"];
+    await buildInto(zotFolder, async (work) => {
+      const changes = { GOBIN: join(work, "out"), GOFLAGS: "", GOEXPERIMENT: "jsonv2" };
+      await runGo([...argv, `zotregistry.dev/zot/v2/cmd/zot@${ZOT}`], changes);
+    }).catch((error) => say(`  ${error.message}\n[setup]   zot cannot be built here; its tests will fail`));
   },
 };
