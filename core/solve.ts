@@ -1,4 +1,4 @@
-import type { BuildKit, BuildResult, SolveFailure } from "./buildkit/buildkit.ts";
+import type { BuildKit, BuildResult, ImageResult, SolveFailure } from "./buildkit/buildkit.ts";
 import { isStep, type SolveStatus, type Vertex } from "./buildkit/status.ts";
 import type { CacheUse, RunEvent, VariantOutcome } from "./event.ts";
 import type { Digest } from "./oci/digest.ts";
@@ -8,6 +8,7 @@ import {
   type ConfirmFailure,
   type PublishedManifest,
 } from "./publish/confirm.ts";
+import type { Variant } from "./plan/plan.ts";
 import type { Registry } from "./registry/registry.ts";
 import { ok, type Result } from "./result.ts";
 import type { Route } from "./route/route.ts";
@@ -20,6 +21,10 @@ export interface SolveWorld {
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+}
+
+function imageOf({ build: { repositories } }: Variant): ImageResult {
+  return repositories.length === 0 ? { kind: "none" } : { kind: "push", repositories };
 }
 
 /** Builds one variant where its route says, and reads back what was pushed: the arrows `solve` and `confirm` of a single variant. */
@@ -35,6 +40,7 @@ export async function solveVariant(route: Route, world: SolveWorld): Promise<Var
       node: route.node,
       platform: variant.platform,
       build: variant.build,
+      image: imageOf(variant),
       ...(variant.timeoutMs === undefined ? {} : { timeoutMs: variant.timeoutMs }),
     },
     (status) => watch.take(status),

@@ -1,8 +1,8 @@
 import { basename, dirname } from "node:path";
 import { formatPlatformFull } from "../../platforms/platform.ts";
-import { formatRepository } from "../oci/reference.ts";
+import { formatRepository, type Repository } from "../oci/reference.ts";
 import type { Build, BuildContext, CacheEntry, FileOutput, Secret, SshAgent } from "../plan/plan.ts";
-import type { SolveRequest } from "./buildkit.ts";
+import type { ImageResult, SolveRequest } from "./buildkit.ts";
 
 /** How a daemon is addressed on `buildctl`'s command line: `--addr` and the TLS flags. */
 export interface DaemonAddress {
@@ -22,6 +22,12 @@ export interface SolveCommand {
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** Where a solve writes: what came of it, and the image where it is handed over. Absolute paths. */
+export interface SolveFiles {
+  readonly metadata: string;
+  readonly image: string;
+}
+
 /** Global flags of `buildctl` that reach the daemon. */
 export function addressArguments(daemon: DaemonAddress): string[] {
   const flags: [string, string | undefined][] = [
@@ -39,28 +45,24 @@ export function addressArguments(daemon: DaemonAddress): string[] {
  * @see https://github.com/moby/buildkit/blob/master/frontend/dockerfile/docs/reference.md
  * @see https://github.com/moby/buildkit/blob/master/README.md#output
  */
-export function solveCommand(
-  request: SolveRequest,
-  daemon: DaemonAddress,
-  metadataFile: string,
-): SolveCommand {
+export function solveCommand(request: SolveRequest, daemon: DaemonAddress, files: SolveFiles): SolveCommand {
   const { build, platform } = request;
   const secrets = secretArguments(build.secrets);
   const argv = [
     ...addressArguments(daemon),
     "build",
     "--progress=rawjson",
-    `--metadata-file=${metadataFile}`,
+    `--metadata-file=${files.metadata}`,
     "--frontend=dockerfile.v0",
     `--opt=platform=${formatPlatformFull(platform)}`,
     ...contextArguments(build),
-    ...frontendOptions(build).map(([key, value]) => `--opt=${key}=${value}`),
+    ...frontendOptions(request).map(([key, value]) => `--opt=${key}=${value}`),
     ...(build.noCache ? ["--no-cache"] : []),
     ...secrets.argv,
     ...build.ssh.map((agent) => `--ssh=${sshValue(agent)}`),
     ...build.cacheFrom.map((entry) => `--import-cache=${cacheValue(entry)}`),
     ...build.cacheTo.map((entry) => `--export-cache=${cacheValue(entry)}`),
-    ...outputArguments(build),
+    ...outputArguments(request, files),
   ];
   return { argv, env: secrets.env };
 }
@@ -100,15 +102,22 @@ function oneContext(option: string, context: BuildContext, localName: string): s
   }
 }
 
-function frontendOptions(build: Build): [string, string][] {
+function frontendOptions({ build, image }: SolveRequest): [string, string][] {
+  const provenance = image.kind === "layout" ? withoutInlineOnly(build) : build.attest.provenance;
   return [
     ...(build.target === undefined ? [] : [["target", build.target] satisfies [string, string]]),
     ...prefixed("build-arg:", build.args),
     ...prefixed("label:", build.labels),
-    ...(build.attest.provenance === undefined ? [] : [attestation("provenance", build.attest.provenance)]),
+    ...(provenance === undefined ? [] : [attestation("provenance", provenance)]),
     ...(build.attest.sbom === undefined ? [] : [attestation("sbom", build.attest.sbom)]),
     ...(build.pull ? [["image-resolve-mode", "pull"] satisfies [string, string]] : []),
   ];
+}
+
+// BuildKit does not count a layout among the results that hold attestations within themselves, though it holds them.
+function withoutInlineOnly({ attest }: Build): Readonly<Record<string, string>> | undefined {
+  if (attest.provenance === undefined) return undefined;
+  return Object.fromEntries(Object.entries(attest.provenance).filter(([key]) => key !== "inline-only"));
 }
 
 function attestation(type: string, attributes: Readonly<Record<string, string>>): [string, string] {
@@ -142,30 +151,53 @@ function cacheValue(entry: CacheEntry): string {
   ]);
 }
 
-function outputArguments(build: Build): string[] {
+function outputArguments({ build, image }: SolveRequest, files: SolveFiles): string[] {
+  const output = imageResult(build, image, files);
   return [
-    ...(build.repositories.length === 0 ? [] : [`--output=${imageOutput(build)}`]),
+    ...(output === undefined ? [] : [`--output=${csv(output)}`]),
     ...build.outputs.map((output) => `--output=${fileOutput(output)}`),
   ];
+}
+
+function imageResult(build: Build, image: ImageResult, files: SolveFiles): string[] | undefined {
+  switch (image.kind) {
+    case "push":
+      return pushOutput(build, image.repositories);
+    case "layout":
+      return ["type=oci", `dest=${files.image}`, "tar=false", ...imageAttributes(build)];
+    case "docker":
+      return [
+        "type=docker",
+        `dest=${files.image}`,
+        ...(image.names.length === 0 ? [] : [`name=${image.names.join(",")}`]),
+      ];
+    case "none":
+      return undefined;
+    default:
+      return image satisfies never;
+  }
 }
 
 /**
  * Pushed by digest only: a name without a tag, into every repository at once, so that all get the same bytes.
  * Not stored: a Docker Engine would keep an untagged image of every build.
  */
-function imageOutput(build: Build): string {
-  const names = build.repositories.map(formatRepository).join(",");
-  const attributes = { "oci-mediatypes": "true", ...build.image };
-  return csv([
+function pushOutput(build: Build, repositories: readonly Repository[]): string[] {
+  return [
     "type=image",
-    `name=${names}`,
+    `name=${repositories.map(formatRepository).join(",")}`,
     "push=true",
     "store=false",
     "push-by-digest=true",
     "name-canonical=true",
-    ...Object.entries(attributes).map(([key, value]) => `${key}=${value}`),
-    ...prefixed("annotation.", build.annotations.manifest).map(([key, value]) => `${key}=${value}`),
-  ]);
+    ...imageAttributes(build),
+  ];
+}
+
+function imageAttributes(build: Build): string[] {
+  const attributes = { "oci-mediatypes": "true", ...build.image };
+  const annotations = prefixed("annotation.", build.annotations.manifest);
+  return [...Object.entries(attributes), ...annotations].map(([key, value]) => `${key}=${value}`);
 }
 
 function fileOutput(output: FileOutput): string {

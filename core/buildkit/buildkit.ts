@@ -1,5 +1,6 @@
 import type { Platform } from "../../platforms/platform.ts";
 import type { Build } from "../plan/plan.ts";
+import type { Repository } from "../oci/reference.ts";
 import type { Result } from "../result.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { SolveStatus } from "./status.ts";
@@ -39,16 +40,35 @@ export interface SolveRequest {
   readonly node: Node;
   readonly platform: Platform;
   readonly build: Build;
+  readonly image: ImageResult;
   readonly timeoutMs?: number;
 }
 
-/** What a solve reported. `digest` is undefined where nothing was pushed. It may name an index: image and attestations. */
+/** What becomes of the image that a solve makes, besides the plan's own outputs. */
+export type ImageResult =
+  /** BuildKit pushes it by digest into these repositories. */
+  | { readonly kind: "push"; readonly repositories: readonly Repository[] }
+  /** It is handed over as an OCI layout: {@link BuildResult.file}, a folder. */
+  | { readonly kind: "layout" }
+  /** It is handed over as an archive that `docker load` takes, under these names: {@link BuildResult.file}. */
+  | { readonly kind: "docker"; readonly names: readonly string[] }
+  | { readonly kind: "none" };
+
+/** What a solve reported. `digest` is undefined where no image was asked for. It may name an index: image and attestations. */
 export interface BuildResult {
   readonly digest?: Digest;
   /** What the export named on its way: good for asking early, never to be trusted. */
   readonly exported?: ExportedDigests;
   readonly size?: number;
   readonly mediaType?: string;
+  /** What was handed over; whoever gets it removes it. */
+  readonly file?: HandedOver;
+}
+
+/** A file or folder of the image, in a private place of this run. */
+export interface HandedOver {
+  readonly path: string;
+  readonly remove: () => Promise<void>;
 }
 
 /** The image below what was pushed, as BuildKit announced it. */

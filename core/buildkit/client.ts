@@ -35,9 +35,10 @@ export function openBuildKit(options: ClientOptions): BuildKit {
       const { runSolve } = await import("./solve.ts");
       const folder = await (directory ??= privateFolder());
       if (!folder.ok) return folder;
-      const metadataFile = join(folder.value, `${(solves += 1)}.json`);
+      const base = join(folder.value, String((solves += 1)));
+      const files = { metadata: `${base}.json`, image: `${base}.image` };
       const { buildctl, env } = options;
-      return await runSolve({ request, daemon, buildctl, env, metadataFile, onStatus, signal });
+      return await runSolve({ request, daemon, buildctl, env, files, onStatus, signal });
     },
     close: async () => {
       await Promise.all(options.connections.map(({ close }) => close()));

@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { readFile, rm } from "node:fs/promises";
 import { parseDigest } from "../oci/digest.ts";
 import { fail, ok, type Result } from "../result.ts";
-import { solveCommand, type DaemonAddress } from "./arguments.ts";
-import type { BuildResult, Node, SolveFailure, SolveRequest } from "./buildkit.ts";
+import { solveCommand, type DaemonAddress, type SolveFiles } from "./arguments.ts";
+import type { BuildResult, HandedOver, Node, SolveFailure, SolveRequest } from "./buildkit.ts";
 import { decodeStatus } from "./decode.ts";
 import { solveFailure } from "./failure.ts";
 import { resolveLayouts } from "./layouts.ts";
@@ -17,8 +17,7 @@ export interface Solve {
   /** Path of `buildctl`, and its environment. */
   readonly buildctl: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Where `buildctl` writes what came of it. */
-  readonly metadataFile: string;
+  readonly files: SolveFiles;
   readonly onStatus: (status: SolveStatus) => void;
   readonly signal: AbortSignal;
 }
@@ -28,7 +27,7 @@ export async function runSolve(solve: Solve): Promise<Result<BuildResult, SolveF
   const { request, buildctl, env } = solve;
   const build = await resolveLayouts(request.build);
   if (!build.ok) return build;
-  const command = solveCommand({ ...request, build: build.value }, solve.daemon, solve.metadataFile);
+  const command = solveCommand({ ...request, build: build.value }, solve.daemon, solve.files);
   const watch = new SolveWatch();
   const deadline = request.timeoutMs === undefined ? undefined : AbortSignal.timeout(request.timeoutMs);
   const ended = await runTool({
@@ -45,7 +44,7 @@ export async function runSolve(solve: Solve): Promise<Result<BuildResult, SolveF
   if (ended.kind === "cancelled") return fail(cancelled(solve, deadline, watch));
   if (ended.kind === "not-found") return fail(lost(request.node, `${buildctl} is not there any more`));
   if (ended.exitCode !== 0) return fail(solveFailure(watch.failed(request)));
-  return await readResult(solve.metadataFile, request, watch);
+  return await readResult(solve.files, request, watch);
 }
 
 function cancelled(solve: Solve, deadline: AbortSignal | undefined, watch: SolveWatch): SolveFailure {
@@ -60,19 +59,24 @@ function lost(node: Node, detail: string): SolveFailure {
   return { kind: "node-lost", node: node.name, detail };
 }
 
-/** The metadata file is buildctl's JSON answer: the descriptor of what was pushed. */
+function handedOver(path: string): HandedOver {
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** The metadata file is buildctl's JSON answer: the descriptor of the image. */
 async function readResult(
-  metadataFile: string,
-  request: SolveRequest,
+  files: SolveFiles,
+  { image }: SolveRequest,
   watch: SolveWatch,
 ): Promise<Result<BuildResult, SolveFailure>> {
-  if (request.build.repositories.length === 0) return ok({});
+  if (image.kind === "none") return ok({});
+  const file = image.kind === "push" ? {} : { file: handedOver(files.image) };
   try {
-    const metadata: unknown = JSON.parse(await readFile(metadataFile, "utf8"));
+    const metadata: unknown = JSON.parse(await readFile(files.metadata, "utf8"));
     const digest = parseDigest(String(Object(metadata)["containerimage.digest"]));
     return digest === undefined
       ? fail({ kind: "result-missing", detail: "the metadata of the build holds no containerimage.digest" })
-      : ok({ digest, exported: watch.exported() });
+      : ok({ digest, exported: watch.exported(), ...file });
   } catch (error) {
     return fail({ kind: "result-missing", detail: error instanceof Error ? error.message : String(error) });
   }

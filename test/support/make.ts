@@ -1,4 +1,4 @@
-import type { Node } from "../../core/buildkit/buildkit.ts";
+import type { Node, SolveRequest } from "../../core/buildkit/buildkit.ts";
 import type { Build, Variant } from "../../core/plan/plan.ts";
 import { formatPlatform, parsePlatform, type Platform } from "../../platforms/platform.ts";
 
@@ -48,6 +48,18 @@ export function node(
     maxParallelism: 4,
     local: true,
     ...changes,
+  };
+}
+
+/** What is asked of BuildKit for this build: to push it, where it has repositories. */
+export function solveRequest(on: Node, platformText: string, changes: Partial<Build> = {}): SolveRequest {
+  const asked = build(changes);
+  const { repositories } = asked;
+  return {
+    node: on,
+    platform: platform(platformText),
+    build: asked,
+    image: repositories.length === 0 ? { kind: "none" } : { kind: "push", repositories },
   };
 }
 

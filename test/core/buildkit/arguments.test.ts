@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
 import { addressArguments, solveCommand } from "../../../core/buildkit/arguments.ts";
 import type { Build } from "../../../core/plan/plan.ts";
-import { build, node, platform } from "../../support/make.ts";
+import { node, solveRequest } from "../../support/make.ts";
 
+const FILES = { metadata: "/tmp/meta.json", image: "/tmp/image" };
 const DAEMON = { address: "unix:///run/bk.sock" };
 
 function argvOf(changes: Partial<Build>, on = "linux/arm64"): readonly string[] {
@@ -10,8 +11,7 @@ function argvOf(changes: Partial<Build>, on = "linux/arm64"): readonly string[] 
 }
 
 function commandOf(changes: Partial<Build>, on = "linux/arm64"): ReturnType<typeof solveCommand> {
-  const request = { node: node("one", [on]), platform: platform(on), build: build(changes) };
-  return solveCommand(request, DAEMON, "/tmp/meta.json");
+  return solveCommand(solveRequest(node("one", [on]), on, changes), DAEMON, FILES);
 }
 
 test("a plain build asks for one platform and is pushed by digest only", () => {
@@ -163,4 +163,27 @@ test("TLS files reach buildctl as its own flags", () => {
     "--tlsservername",
     "arm",
   ]);
+});
+
+test("a layout holds what would be pushed, its provenance too, which BuildKit leaves out of layouts by default", () => {
+  const request = solveRequest(node("one", ["linux/arm64"]), "linux/arm64", {
+    image: { compression: "zstd" },
+    annotations: { manifest: { "org.example.a": "b" }, manifestDescriptor: {} },
+    attest: { provenance: { mode: "min", "inline-only": "true" } },
+  });
+  const { argv } = solveCommand({ ...request, image: { kind: "layout" } }, DAEMON, FILES);
+  expect(argv).toContain("--opt=attest:provenance=mode=min");
+  expect(argv.at(-1)).toBe(
+    "--output=type=oci,dest=/tmp/image,tar=false,oci-mediatypes=true,compression=zstd,annotation.org.example.a=b",
+  );
+});
+
+test("an archive for Docker has all names, in one field", () => {
+  const request = solveRequest(node("one", ["linux/arm64"]), "linux/arm64");
+  const { argv } = solveCommand(
+    { ...request, image: { kind: "docker", names: ["one.example/app:1", "two.example/app:1"] } },
+    DAEMON,
+    FILES,
+  );
+  expect(argv.at(-1)).toBe('--output=type=docker,dest=/tmp/image,"name=one.example/app:1,two.example/app:1"');
 });

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import type { BuildKit, SolveRequest } from "../../../core/buildkit/buildkit.ts";
 import { openBuildKit } from "../../../core/buildkit/client.ts";
 import type { SolveStatus } from "../../../core/buildkit/status.ts";
-import { build, node, platform } from "../../support/make.ts";
+import { node, solveRequest } from "../../support/make.ts";
 import { isAlive, standIn, type Script, type StandIn } from "../../support/stand-in.ts";
 
 const DIGEST = `sha256:${"b".repeat(64)}`;
@@ -21,7 +21,7 @@ async function open(
     env: process.env,
   });
   onTestFinished(() => buildkit.close());
-  return { buildkit, program, request: { node: here, platform: platform("linux/amd64"), build: build() } };
+  return { buildkit, program, request: solveRequest(here, "linux/amd64") };
 }
 
 const never = new AbortController().signal;

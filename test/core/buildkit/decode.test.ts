@@ -4,9 +4,9 @@ import { expect, test } from "vitest";
 import { decodeStatus } from "../../../core/buildkit/decode.ts";
 import { solveFailure } from "../../../core/buildkit/failure.ts";
 import { SolveWatch } from "../../../core/buildkit/solve-watch.ts";
-import { build, node, platform } from "../../support/make.ts";
+import { node, solveRequest } from "../../support/make.ts";
 
-const REQUEST = { node: node("one", ["linux/amd64"]), platform: platform("linux/amd64"), build: build() };
+const REQUEST = solveRequest(node("one", ["linux/amd64"]), "linux/amd64");
 
 function replay(recording: string): { watch: SolveWatch; lines: string[]; warnings: unknown[] } {
   const watch = new SolveWatch();
