@@ -12,6 +12,8 @@ export interface Descriptor {
   readonly platform?: Platform;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly artifactType?: string;
+  /** Other places that have the content: layers that may not be distributed are fetched from there. */
+  readonly urls?: readonly string[];
 }
 
 /** A stored document as it came or will go: the bytes are authoritative, the descriptor is computed from them. */

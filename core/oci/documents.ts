@@ -106,6 +106,7 @@ const descriptor = z.pipe(
     platform: z.nullish(platform),
     annotations,
     artifactType: maybeMediaType,
+    urls: z.nullish(z.array(z.string())),
   }),
   z.transform((given): Descriptor => ({
     mediaType: given.mediaType,
@@ -114,6 +115,7 @@ const descriptor = z.pipe(
     ...(given.platform && { platform: given.platform }),
     ...(given.annotations && { annotations: given.annotations }),
     ...(given.artifactType && { artifactType: given.artifactType }),
+    ...(given.urls && given.urls.length > 0 && { urls: given.urls }),
   })),
 );
 

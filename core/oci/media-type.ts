@@ -32,3 +32,22 @@ export function isImageConfig(mediaType: string): boolean {
 export function isDockerType(mediaType: string): boolean {
   return mediaType.startsWith("application/vnd.docker.");
 }
+
+/**
+ * Is it a layer that its owner alone may distribute (Windows' base layers, formerly)? Where its descriptor names URLs, no
+ * registry has to hold it.
+ * @see https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md#non-distributable-layers
+ */
+export function isNonDistributable(mediaType: string): boolean {
+  return (
+    mediaType.startsWith("application/vnd.oci.image.layer.nondistributable.v1.") ||
+    mediaType.startsWith("application/vnd.docker.image.rootfs.foreign.diff.tar")
+  );
+}
+
+/** Is it a layer, or what BuildKit's cache puts beside layers? Such entries of an index are blobs, and no manifests. */
+export function isLayer(mediaType: string): boolean {
+  return /^application\/vnd\.(?:oci\.image\.layer|docker\.image\.rootfs|buildkit\.cacheconfig)\./.test(
+    mediaType,
+  );
+}
