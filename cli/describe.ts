@@ -1,5 +1,6 @@
 import { describeDiagnostics } from "./describe/diagnostics.ts";
 import { layOut } from "./describe/explanation.ts";
+import { explainDelivery } from "./describe/deliver.ts";
 import { explainLayout } from "./describe/layout.ts";
 import { describePlan, explainUnreadable } from "./describe/plan.ts";
 import { explainConfirm } from "./describe/confirm.ts";
@@ -90,6 +91,9 @@ function explain(failure: Exclude<Failure, PlanInvalid>, context?: VariantContex
     case "result-missing":
     case "solve-cancelled":
       return explainSolve(failure, context);
+    case "load-failed":
+    case "variant-not-pushed":
+      return explainDelivery(failure, context);
     case "confirm-unreadable":
     case "platform-mismatch":
     case "document-invalid":

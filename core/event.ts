@@ -1,7 +1,8 @@
 import type { SolveFailure, Node } from "./buildkit/buildkit.ts";
 import type { Digest } from "./oci/digest.ts";
 import type { TaggedReference, Repository } from "./oci/reference.ts";
-import type { ConfirmFailure, PublishedManifest } from "./publish/confirm.ts";
+import type { DeliveryFailure } from "./deliver.ts";
+import type { PublishedManifest } from "./publish/confirm.ts";
 import type { Route } from "./route/route.ts";
 import type { Vertex, VertexWarning } from "./buildkit/status.ts";
 
@@ -33,7 +34,7 @@ export type RunEvent =
       readonly variant: string;
       readonly warning: VertexWarning;
     }
-  /** BuildKit has pushed it; it is being read back. */
+  /** It is built, and pushed or handed over to be pushed; it is being read back. */
   | {
       readonly kind: "variant-pushed";
       readonly atMs: number;
@@ -66,6 +67,22 @@ export type RunEvent =
       readonly tag: TaggedReference;
       readonly digest: Digest;
     }
+  /** It was there, and stays as it was: `if-exists: skip`. `digest` is what it names. */
+  | {
+      readonly kind: "tag-kept";
+      readonly atMs: number;
+      readonly release: string;
+      readonly tag: TaggedReference;
+      readonly digest: Digest;
+    }
+  /** It named this very index already. */
+  | {
+      readonly kind: "tag-unchanged";
+      readonly atMs: number;
+      readonly release: string;
+      readonly tag: TaggedReference;
+      readonly digest: Digest;
+    }
   | { readonly kind: "run-ended"; readonly atMs: number; readonly ok: boolean };
 
 /** How a variant ended. `published` is undefined where its result went to files only. */
@@ -76,7 +93,7 @@ export type VariantOutcome =
       readonly cache: CacheUse;
       readonly durationMs: number;
     }
-  | { readonly kind: "failed"; readonly failure: SolveFailure | ConfirmFailure; readonly durationMs: number }
+  | { readonly kind: "failed"; readonly failure: SolveFailure | DeliveryFailure; readonly durationMs: number }
   | { readonly kind: "cancelled"; readonly durationMs: number };
 
 /** Steps that did work or could have (not internal ones), and how many of them came from the cache. */

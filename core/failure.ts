@@ -4,8 +4,8 @@ import type { InspectFailure } from "./inspected-image.ts";
 import type { ReferenceInvalid } from "./oci/reference.ts";
 import type { LayoutFailure } from "./oci/layout-failure.ts";
 import type { PlanFailure } from "./plan/plan.ts";
-import type { ConfirmFailure } from "./publish/confirm.ts";
-import type { ReleaseFailure } from "./publish/release.ts";
+import type { DeliveryFailure } from "./deliver.ts";
+import type { ReleaseFailure } from "./publish/release-failure.ts";
 import type { RegistryFailure } from "./registry/registry-failure.ts";
 import type { RouteRefused } from "./route/route.ts";
 
@@ -16,7 +16,7 @@ export type Failure =
   | ToolFailure
   | InstallFailure
   | SolveFailure
-  | ConfirmFailure
+  | DeliveryFailure
   | ReleaseFailure
   | RegistryFailure
   | LayoutFailure

@@ -1,11 +1,12 @@
 import type { BuildKit } from "./buildkit/buildkit.ts";
 import { Slots } from "./concurrent.ts";
+import type { Target } from "./deliver.ts";
 import type { RunEvent, VariantOutcome } from "./event.ts";
 import type { Document } from "./oci/descriptor.ts";
 import type { Plan, PlannedRelease } from "./plan/plan.ts";
 import type { PublishedManifest } from "./publish/confirm.ts";
 import { moveTags, putIndexes, stitchRelease, type ReleaseFailure } from "./publish/release.ts";
-import type { Registry } from "./registry/registry.ts";
+import type { Uploads } from "./publish/transfer-uploads.ts";
 import { fail, ok, type Result } from "./result.ts";
 import type { Route } from "./route/route.ts";
 import { solveVariant } from "./solve.ts";
@@ -15,7 +16,7 @@ export interface RunOptions {
   readonly plan: Plan;
   readonly routes: readonly Route[];
   readonly buildkit: BuildKit;
-  readonly registry: Registry;
+  readonly target: Target;
   readonly onEvent: (event: RunEvent) => void;
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
@@ -69,11 +70,23 @@ export async function run(options: RunOptions): Promise<RunReport> {
 /** All variants at once, as far as their nodes have room. One that fails stops no other: what is built can still be used. */
 async function solveAll(options: RunOptions): Promise<VariantReport[]> {
   const slots = new Map(options.buildkit.nodes.map((node) => [node.name, new Slots(node.maxParallelism)]));
-  const solveInSlot = async (route: Route): Promise<VariantReport> => {
+  const uploads = sharedUploads();
+  const solveOnNode = async (route: Route): Promise<VariantReport> => {
     const slot = slots.get(route.node.name) ?? new Slots(1);
-    return { route, outcome: await slot.hold(() => solveVariant(route, options)) };
+    const onNode = <T>(task: () => Promise<T>): Promise<T> => slot.hold(task);
+    return { route, outcome: await solveVariant(route, { ...options, uploads, onNode }) };
   };
-  return await Promise.all(options.routes.map(solveInSlot));
+  return await Promise.all(options.routes.map(solveOnNode));
+}
+
+/** What is being uploaded in this run, imported when there is something to upload. */
+function sharedUploads(): () => Promise<Uploads> {
+  let uploads: Promise<Uploads> | undefined;
+  const begin = async (): Promise<Uploads> => {
+    const { createUploads } = await import("./publish/transfer-uploads.ts");
+    return createUploads();
+  };
+  return () => (uploads ??= begin());
 }
 
 /** Every index is stored in every repository before the first tag of any release moves. */
@@ -83,8 +96,10 @@ async function releaseAll(
 ): Promise<Result<Released[], ReleaseFailure>> {
   const stitched = stitchAll(options, variants);
   if (!stitched.ok) return stitched;
+  const { target } = options;
+  if (target.kind !== "registries") return stitched;
   const publishing = {
-    registry: options.registry,
+    registry: target.registry,
     onEvent: options.onEvent,
     signal: options.signal,
     now: options.now,

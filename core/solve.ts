@@ -1,92 +1,66 @@
-import type { BuildKit, BuildResult, ImageResult, SolveFailure } from "./buildkit/buildkit.ts";
+import type { BuildKit, BuildResult, SolveFailure } from "./buildkit/buildkit.ts";
 import { isStep, type SolveStatus, type Vertex } from "./buildkit/status.ts";
+import { deliver, imageFor, type Delivery, type Target } from "./deliver.ts";
 import type { CacheUse, RunEvent, VariantOutcome } from "./event.ts";
 import type { Digest } from "./oci/digest.ts";
-import {
-  confirmPresent,
-  confirmVariant,
-  type ConfirmFailure,
-  type PublishedManifest,
-} from "./publish/confirm.ts";
-import type { Variant } from "./plan/plan.ts";
-import type { Registry } from "./registry/registry.ts";
-import { ok, type Result } from "./result.ts";
+import { fail, type Result } from "./result.ts";
 import type { Route } from "./route/route.ts";
 
 /** The world as one variant's solve needs it. */
 export interface SolveWorld {
   readonly buildkit: BuildKit;
-  readonly registry: Registry;
+  readonly target: Target;
+  /** See {@link Delivery.uploads}. */
+  readonly uploads: Delivery["uploads"];
+  /** Waits for room on the node, and holds it while the task runs: pushing what was built needs none. */
+  readonly onNode: <T>(task: () => Promise<T>) => Promise<T>;
   readonly onEvent: (event: RunEvent) => void;
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
 }
 
-function imageOf({ build: { repositories } }: Variant): ImageResult {
-  return repositories.length === 0 ? { kind: "none" } : { kind: "push", repositories };
-}
-
-/** Builds one variant where its route says, and reads back what was pushed: the arrows `solve` and `confirm` of a single variant. */
+/** Builds one variant where its route says, and brings it to where it goes: the arrows `solve` and `confirm` of a single variant. */
 export async function solveVariant(route: Route, world: SolveWorld): Promise<VariantOutcome> {
-  const { variant } = route;
-  const startedMs = world.now();
+  const { id } = route.variant;
+  const watch = new StepWatch(id, world);
+  let startedMs = world.now();
   const durationMs = (): number => world.now() - startedMs;
-  const watch = new StepWatch(variant.id, world);
-  if (world.signal.aborted) return end(world, variant.id, { kind: "cancelled", durationMs: 0 });
-  world.onEvent({ kind: "variant-started", atMs: startedMs, variant: variant.id });
-  const built = await world.buildkit.solve(
-    {
-      node: route.node,
-      platform: variant.platform,
-      build: variant.build,
-      image: imageOf(variant),
-      ...(variant.timeoutMs === undefined ? {} : { timeoutMs: variant.timeoutMs }),
-    },
-    (status) => watch.take(status),
-    world.signal,
-  );
-  const published = built.ok ? await confirm(route, built.value, world) : built;
+  const built = await world.onNode(async () => {
+    startedMs = world.now();
+    return await solve(route, watch, world);
+  });
+  const published = built.ok ? await deliver(route.variant, built.value, deliveryOf(route, world)) : built;
   if (published.ok) {
     const pushed = published.value === undefined ? {} : { published: published.value };
-    return end(world, variant.id, {
-      kind: "built",
-      ...pushed,
-      cache: watch.cacheUse(),
-      durationMs: durationMs(),
-    });
+    return end(world, id, { kind: "built", ...pushed, cache: watch.cacheUse(), durationMs: durationMs() });
   }
-  if (world.signal.aborted) return end(world, variant.id, { kind: "cancelled", durationMs: durationMs() });
-  return end(world, variant.id, { kind: "failed", failure: published.error, durationMs: durationMs() });
+  if (world.signal.aborted) return end(world, id, { kind: "cancelled", durationMs: durationMs() });
+  return end(world, id, { kind: "failed", failure: published.error, durationMs: durationMs() });
+}
+
+async function solve(
+  { variant, node }: Route,
+  watch: StepWatch,
+  { buildkit, target, onEvent, signal, now }: SolveWorld,
+): Promise<Result<BuildResult, SolveFailure>> {
+  if (signal.aborted) return fail({ kind: "solve-cancelled" });
+  onEvent({ kind: "variant-started", atMs: now(), variant: variant.id });
+  const { platform, build, timeoutMs } = variant;
+  const limit = timeoutMs === undefined ? {} : { timeoutMs };
+  const request = { node, platform, build, image: imageFor(variant, target), ...limit };
+  return await buildkit.solve(request, (status) => watch.take(status), signal);
+}
+
+function deliveryOf({ variant }: Route, { target, uploads, onEvent, signal, now }: SolveWorld): Delivery {
+  const onPushed: Delivery["onPushed"] = (digest) =>
+    onEvent({ kind: "variant-pushed", atMs: now(), variant: variant.id, digest });
+  return { target, uploads, signal, onPushed };
 }
 
 function end(world: SolveWorld, variant: string, outcome: VariantOutcome): VariantOutcome {
   world.onEvent({ kind: "variant-done", atMs: world.now(), variant, outcome });
   return outcome;
-}
-
-/**
- * Reads back what was pushed: all of it in the first repository, and that the others hold the same digest. Answers undefined
- * where the plan pushes nothing.
- */
-async function confirm(
-  route: Route,
-  built: BuildResult,
-  world: SolveWorld,
-): Promise<Result<PublishedManifest | undefined, SolveFailure | ConfirmFailure>> {
-  const { id, platform, build } = route.variant;
-  const { digest } = built;
-  const [first, ...others] = build.repositories;
-  if (digest === undefined || first === undefined) return ok(undefined);
-  world.onEvent({ kind: "variant-pushed", atMs: world.now(), variant: id, digest });
-  const { registry, signal } = world;
-  const annotations = build.annotations.manifestDescriptor;
-  const exported = built.exported ?? {};
-  const [published, ...present] = await Promise.all([
-    confirmVariant(registry.store(first), { variant: id, platform, digest, annotations, exported }, signal),
-    ...others.map((repository) => confirmPresent(registry.store(repository), { digest }, signal)),
-  ]);
-  return present.find((each) => !each.ok) ?? published;
 }
 
 /** Turns the status of one solve into events, and counts what came from the cache. */

@@ -17,9 +17,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ["core/registry/"],
   ["core/layout/"],
   ["core/publish/transfer", "core/publish/confirm.ts"],
+  ["core/deliver.ts"],
   ["core/event.ts"],
   ["core/publish/"],
-  ["core/solve.ts", "core/run.ts", "core/inspect", "core/gc.ts", "core/failure.ts"],
+  ["core/solve.ts", "core/run.ts", "core/destination.ts", "core/inspect", "core/gc.ts", "core/failure.ts"],
   ["cli/"],
 ];
 

@@ -46,7 +46,7 @@ async function carryOut(session: Session, options: BuildOptions, shell: Shell): 
       plan,
       routes,
       buildkit,
-      registry,
+      target: { kind: "registries", registry, byBuilder: (repositories) => repositories },
       onEvent: (event) => renderer.onEvent(event),
       signal: shell.signal,
       now: shell.now,

@@ -22,6 +22,8 @@ export function exitCode(failure: Failure): ExitCode {
     case "reference-invalid":
       return 2;
     case "push-failed":
+    case "load-failed":
+    case "variant-not-pushed":
     case "confirm-unreadable":
     case "registry-unreachable":
     case "registry-tls-failed":

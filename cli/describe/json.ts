@@ -31,6 +31,8 @@ export function failureJson(failure: Failure): FailureJson {
       return refusalJson(failure);
     case "confirm-unreadable":
       return { ...publishedJson(failure), cause: failureJson(failure.cause) };
+    case "variant-not-pushed":
+      return { kind: failure.kind, store: failure.store, cause: { ...failure.cause } };
     case "platform-mismatch":
       return {
         ...publishedJson(failure),

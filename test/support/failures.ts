@@ -141,6 +141,18 @@ export function failuresOfEachKind(quote: string): {
       digest: digest("pushed"),
       cause: { kind: "registry-unreachable", ...facts, detail: quote },
     },
+    "load-failed": { kind: "load-failed", detail: quote },
+    "variant-not-pushed": {
+      kind: "variant-not-pushed",
+      store: quote,
+      cause: {
+        kind: "transfer-failed",
+        from: quote,
+        to: quote,
+        digest: digest("pushed"),
+        cause: { kind: "registry-unreachable", ...facts, detail: quote },
+      },
+    },
     "platform-mismatch": {
       kind: "platform-mismatch",
       store: quote,

@@ -78,11 +78,11 @@ function nameOf({ build, platform }: SolveRequest): string {
 }
 
 function push(
-  { build, platform }: SolveRequest,
+  { image: asked, platform }: SolveRequest,
   registry: MemoryRegistry,
 ): Result<BuildResult, SolveFailure> {
   const { os, architecture, variant } = platform;
   const image = makeImage({ os, architecture, ...(variant === undefined ? {} : { variant }) });
-  for (const repository of build.repositories) registry.push(repository, image);
+  for (const repository of asked.kind === "push" ? asked.repositories : []) registry.push(repository, image);
   return ok({ digest: image.manifest.descriptor.digest });
 }

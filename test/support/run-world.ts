@@ -84,7 +84,7 @@ export function start({ releases, nodes = [WIDE], place, prepare, onEvent }: Sta
     plan,
     routes,
     buildkit,
-    registry,
+    target: { kind: "registries", registry, byBuilder: (repositories) => repositories },
     onEvent: (event) => {
       events.push(event);
       onEvent?.(event, cancel);
