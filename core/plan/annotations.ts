@@ -94,6 +94,26 @@ export function annotationsFor(
   return [...byKey.values()];
 }
 
+const DOCKER_LACKS: Readonly<Record<AnnotationLevel, string>> = {
+  manifest: "Docker's manifest of an image has no annotations",
+  "manifest-descriptor": "The entries of Docker's manifest list have no annotations",
+  index: "Docker's manifest list has no annotations",
+  "index-descriptor": "Docker's manifest list has no annotations, and neither has what points to it",
+};
+
+/**
+ * Reports annotations of an image with Docker's media types, whose formats have no place for them: BuildKit refuses those of
+ * all levels but the manifest's own, which it writes down although no reader of such a manifest looks for it.
+ * @see https://distribution.github.io/distribution/spec/manifest-v2-2/
+ */
+export function refuseAnnotations(annotations: readonly Annotation[], problems: Problems): void {
+  for (const { level, keyRange } of annotations) {
+    problems.error(keyRange, DOCKER_LACKS[level], {
+      hint: "Remove it, use `labels`, or use `media-types: oci`",
+    });
+  }
+}
+
 /** Reports annotations for platforms that the image is not built for: they would be nowhere. */
 export function checkAnnotationPlatforms(
   annotations: readonly Annotation[],

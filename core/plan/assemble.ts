@@ -1,6 +1,7 @@
 import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
 import { resolveBuilders } from "./builders.ts";
+import { resolveRegistries, warnUnused } from "./registries.ts";
 import { readDocument } from "./document.ts";
 import { expandImage } from "./expand.ts";
 import type { GitFacts } from "./git-facts.ts";
@@ -82,17 +83,21 @@ async function makePlan(
   const variables = resolveVariables(sources);
   const paths: Paths = { directory, uses: new Map(), problems };
   const place: PlanPlace = { scope: variables.scope, problems, paths, variables, file, env };
-  const builders = resolveBuilders(written.builders, file, {
-    ...place,
-    scope: within(PLACELESS, variables.scope),
-  });
+  const placeless = { ...place, scope: within(PLACELESS, variables.scope) };
+  const builders = resolveBuilders(written.builders, file, placeless);
+  const registries = resolveRegistries(written.registries, file, placeless);
   const releases = written.images.flatMap((image) => expandImage(image, place));
   checkRules({ images: written.images, releases, problems });
+  warnUnused(
+    registries,
+    releases.map(({ release }) => release),
+    problems,
+  );
   checkVariables(sources, variables);
   making.checkPaths(paths);
   const planned = releases.map(({ release }) => release);
   const secretValues = [...new Set([...variables.secretValues(), ...environmentSecrets(planned, env)])];
-  return { file, directory, builders, registries: [], releases: planned, secretValues };
+  return { file, directory, builders, registries, releases: planned, secretValues };
 }
 
 /** Outside of images there is neither a matrix nor a platform. */

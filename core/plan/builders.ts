@@ -1,7 +1,6 @@
-import { isAbsolute, resolve } from "node:path";
 import { normalizePlatform } from "../../platforms/platform.ts";
-import { rangeOf } from "./fields.ts";
 import { nearest } from "./nearest.ts";
+import { useAnywhere } from "./paths.ts";
 import { complain, resolveText } from "./place.ts";
 import type { Place } from "./place.ts";
 import { readPlatform } from "./platforms.ts";
@@ -97,7 +96,6 @@ function isAddress(address: string, text: Text, place: Place): boolean {
   return false;
 }
 
-/** Certificates may lie anywhere: they are shown to the builder's host only, and mostly belong to the machine. */
 function tlsOf(builder: WrittenBuilder, address: string, place: Place): BuilderTls {
   const { tls = [], tlsRange = builder.range } = builder;
   if (!address.startsWith("tcp://")) place.problems.error(tlsRange, "`tls` is for tcp:// addresses only");
@@ -105,7 +103,10 @@ function tlsOf(builder: WrittenBuilder, address: string, place: Place): BuilderT
   for (const { key, value } of tls) {
     const resolved = resolveText(value, place)?.value;
     if (resolved === undefined) continue;
-    values.set(key, key === "servername" ? resolved : absolute(resolved, value, place));
+    values.set(
+      key,
+      key === "servername" ? resolved : useAnywhere(resolved, value, "certificate", place.paths),
+    );
   }
   const [caCert, cert, key, serverName] = ["ca", "cert", "key", "servername"].map((name) => values.get(name));
   if ((cert === undefined) !== (key === undefined)) {
@@ -117,18 +118,4 @@ function tlsOf(builder: WrittenBuilder, address: string, place: Place): BuilderT
     ...(key && { key }),
     ...(serverName && { serverName }),
   };
-}
-
-function absolute(path: string, text: Text, { paths }: Place): string {
-  const resolved = isAbsolute(path) ? path : resolve(paths.directory, path);
-  const range = rangeOf(text);
-  paths.uses.set(`file:${resolved}`, {
-    path: resolved,
-    written: path,
-    kind: "file",
-    range,
-    role: "certificate",
-    anywhere: true,
-  });
-  return resolved;
 }

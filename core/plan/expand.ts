@@ -1,5 +1,6 @@
 import { formatPlatform } from "../../platforms/platform.ts";
 import { annotationsFor, checkAnnotationPlatforms, readAnnotations } from "./annotations.ts";
+import { attestationRules } from "./attest.ts";
 import { cellSlug, releaseName, resolveCells } from "./cells.ts";
 import type { ImageCells } from "./cells.ts";
 import { resolveFields } from "./place.ts";
@@ -42,10 +43,11 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
   const matrix = image.matrix === undefined ? NO_MATRIX : matrixScope(cell, keys);
   const scope = within(matrix, plan.scope);
   const shared: PlanPlace = { ...plan, scope: within(NO_PLATFORM, scope) };
-  const tags = resolveTags(image.tags, shared);
+  const tags = resolveTags(image, shared);
+  const rules = attestationRules(image);
   const platforms = resolvePlatforms(image.platforms, shared);
   const name = releaseName(image.name, cell);
-  const own = { name, image, tags: tags.map(({ tag }) => tag), cell: cellSlug(cell) };
+  const own = { name, image, rules, tags: tags.map(({ tag }) => tag), cell: cellSlug(cell) };
   const variants = platforms.map((platform) =>
     expandVariant(platform, own, { ...plan, scope: within(platformScope(platform.platform), scope) }),
   );
@@ -61,8 +63,7 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
       tags: own.tags,
       omitted: [],
       repositories: repositoriesOf(own.tags),
-      mediaTypes: "oci",
-      attestations: "keep",
+      ...rules,
       indexAnnotations: indexAnnotations(image, platforms, shared),
       location: { file: plan.file, range: image.range },
     },

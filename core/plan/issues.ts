@@ -58,22 +58,23 @@ function reportIssue(issue: Issue, parent: Path, root: Value, problems: Problems
   }
 }
 
-function wrongKind(branch: readonly Issue[]): Issue | undefined {
-  return branch.find(({ code, path }) => code === "invalid_type" && path.length === 0);
+/** The kind of value that a form wants where this is of another; a choice of texts wants one of them. */
+function wrongKind(branch: readonly Issue[], value: Value): string | undefined {
+  const own = branch.find(({ path }) => path.length === 0);
+  if (own?.code === "invalid_type") return own.expected;
+  const isText = value.kind === "scalar" && value.type === "text";
+  return own?.code === "invalid_value" && !isText ? `one of ${own.values.map(String).join(", ")}` : undefined;
 }
 
 /** Of the forms that were possible, the one that was meant: the first whose kind of value it is. */
 function reportUnion(issue: z.core.$ZodIssueInvalidUnion, path: Path, root: Value, problems: Problems): void {
-  const meant = issue.errors.find((branch) => wrongKind(branch) === undefined);
+  const { value } = locate(root, path).found;
+  const meant = issue.errors.find((branch) => wrongKind(branch, value) === undefined);
   if (meant !== undefined) {
     for (const inner of meant) reportIssue(inner, path, root, problems);
     return;
   }
-  const { value } = locate(root, path).found;
-  const expected = issue.errors.flatMap((branch) => {
-    const kind = wrongKind(branch);
-    return kind?.code === "invalid_type" ? [kind.expected] : [];
-  });
+  const expected = issue.errors.flatMap((branch) => wrongKind(branch, value) ?? []);
   if (problems.hasErrorAt(value.range)) return;
   const { message, ...details } = wrongType(expected, path, value);
   problems.error(value.range, message, details);

@@ -4,7 +4,7 @@ import { hintFor } from "./nearest.ts";
 import { below, usePath } from "./paths.ts";
 import { complain, field, mentions, resolveFields, resolveText } from "./place.ts";
 import type { Place } from "./place.ts";
-import type { FileOutput } from "./plan.ts";
+import type { FileOutput, PlannedRelease } from "./plan.ts";
 import type { Range } from "./source.ts";
 import type { Attributes, Field, Text } from "./written.ts";
 
@@ -21,6 +21,7 @@ export interface PlacedOutput {
 /** Where outputs are resolved. */
 export interface OutputPlace extends Place {
   readonly apart: Apart;
+  readonly mediaTypes: PlannedRelease["mediaTypes"];
 }
 
 const FILE_TYPES = ["local", "tar", "oci", "docker"] as const;
@@ -39,6 +40,7 @@ export function resolveOutputs(items: readonly Attributes[] | undefined, place: 
       if (output !== undefined) files.push({ output, range: item.range });
     }
   }
+  if (place.mediaTypes === "docker") image.set("oci-mediatypes", "false");
   return { image: Object.fromEntries(image), files };
 }
 
@@ -85,11 +87,37 @@ const OURS: ReadonlyMap<string, string> = new Map([
 
 function imageAttributes({ fields }: Attributes, place: OutputPlace): Readonly<Record<string, string>> {
   const attributes = fields.filter(({ key }) => key !== "type");
-  return resolveFields(
-    attributes.filter((attribute) => isImageAttribute(attribute, place)),
-    place,
-  );
+  const known = attributes.filter((attribute) => isImageAttribute(attribute, place));
+  const resolved = resolveFields(known, place);
+  checkMediaTypes(known, resolved, place);
+  return resolved;
 }
+
+/** What Go's strconv.ParseBool takes for true; all else is false, or BuildKit's to refuse. */
+const TRUE = /^(?:1|t|T|TRUE|true|True)$/;
+const OCI_COMPRESSIONS: ReadonlySet<string> = new Set(["zstd", "estargz"]);
+
+/** The media types are one for the index and all that is in it, so that no output may have others. */
+function checkMediaTypes(
+  fields: readonly Field[],
+  resolved: Readonly<Record<string, string>>,
+  { mediaTypes, problems }: OutputPlace,
+): void {
+  const [types, compression] = [field(fields, "oci-mediatypes"), field(fields, "compression")];
+  const written = resolved["oci-mediatypes"];
+  if (types !== undefined && written !== undefined && TRUE.test(written) === (mediaTypes === "docker")) {
+    problems.error(types.keyRange, `The media types of the image are ${NAMES[mediaTypes]}`, {
+      hint: mediaTypes === "oci" ? "Write `media-types: docker` at the image" : "Remove `oci-mediatypes`",
+    });
+  }
+  const shown = resolved["compression"] ?? "";
+  if (mediaTypes === "oci" || compression === undefined || !OCI_COMPRESSIONS.has(shown)) return;
+  problems.error(rangeOf(compression.value), `Docker's media types have no layers in ${shown}`, {
+    hint: "Use `compression=gzip`, or `media-types: oci`",
+  });
+}
+
+const NAMES = { oci: "OCI's", docker: "Docker's" } as const;
 
 function isImageAttribute({ key, keyRange }: Field, { problems }: OutputPlace): boolean {
   if (IMAGE_KEYS.includes(key)) return true;

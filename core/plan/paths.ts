@@ -54,6 +54,16 @@ export function usePath(written: string, text: Text, wish: PathWish, paths: Path
   return path;
 }
 
+/**
+ * Notes a file that may lie anywhere. For certificates and their keys: they are shown to the host that they are for only, and
+ * mostly belong to the machine.
+ */
+export function useAnywhere(written: string, text: Text, role: string, paths: Paths): string {
+  const path = resolve(paths.directory, written);
+  paths.uses.set(`file:${path}`, { path, written, kind: "file", range: rangeOf(text), role, anywhere: true });
+  return path;
+}
+
 /** Is a path a folder itself or below it? Both absolute. */
 export function isInside(path: string, directory: string): boolean {
   const way = relative(directory, path);

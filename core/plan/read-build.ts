@@ -10,11 +10,18 @@ import {
   textOf,
   textsOf,
 } from "./fields.ts";
-import type { Emulation } from "./plan.ts";
+import type { AttestationPolicy, Build, Emulation } from "./plan.ts";
 import type { Problems } from "./problems.ts";
 import { child } from "./tree.ts";
 import type { Value } from "./tree.ts";
-import type { Attributes, Text, WrittenAttestation, WrittenBuild, WrittenSsh } from "./written.ts";
+import type {
+  Attributes,
+  Text,
+  WrittenAttestation,
+  WrittenBuild,
+  WrittenPolicy,
+  WrittenSsh,
+} from "./written.ts";
 
 /** Reads the keys that say how something is built, of an image or of one of its platforms. */
 export function readBuild(value: Value, problems: Problems): WrittenBuild {
@@ -67,6 +74,11 @@ const EMULATION: ReadonlyMap<string, Emulation> = new Map([
   ["only", "only"],
 ]);
 
+const PUSH: ReadonlyMap<string, Build["push"]> = new Map([
+  ["builder", "builder"],
+  ["client", "client"],
+]);
+
 function readSettings(value: Value, problems: Problems): WrittenBuild {
   const flag = (name: string) => {
     const found = child(value, name);
@@ -75,6 +87,7 @@ function readSettings(value: Value, problems: Problems): WrittenBuild {
   return said({
     noCache: flag("no-cache"),
     pull: flag("pull"),
+    push: PUSH.get(textOf(child(value, "push"))?.value ?? ""),
     emulation: EMULATION.get(textOf(child(value, "emulation"))?.value ?? ""),
     timeoutMs: readTimeout(textOf(child(value, "timeout")), problems),
   });
@@ -115,6 +128,19 @@ function splitList(text: Text): readonly Text[] {
 interface Attest {
   readonly provenance?: WrittenAttestation;
   readonly sbom?: WrittenAttestation;
+  readonly policy?: WrittenPolicy;
+}
+
+const POLICIES: ReadonlyMap<string, AttestationPolicy> = new Map([
+  ["keep", "keep"],
+  ["strip", "strip"],
+  ["require", "require"],
+]);
+
+function readPolicy(value: Value | undefined): WrittenPolicy | undefined {
+  const text = textOf(value);
+  const policy = text && POLICIES.get(text.value);
+  return text && policy && { value: policy, range: rangeOf(text) };
 }
 
 function readAttest(value: Value | undefined, problems: Problems): Attest {
@@ -123,6 +149,7 @@ function readAttest(value: Value | undefined, problems: Problems): Attest {
     return Object.assign({}, ...items.map((item) => readListed(item, problems)));
   }
   return said({
+    policy: readPolicy(value) ?? readPolicy(child(value, "policy")),
     provenance: readAttestation(child(value, "provenance"), problems),
     sbom: readAttestation(child(value, "sbom"), problems),
   });

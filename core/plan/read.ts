@@ -5,12 +5,15 @@ import { child } from "./tree.ts";
 import type { Entry, Value } from "./tree.ts";
 import type {
   Field,
+  IfExists,
   WrittenBuilder,
   WrittenCell,
   WrittenImage,
   WrittenMatrix,
   WrittenPlan,
   WrittenPlatform,
+  WrittenRegistry,
+  WrittenTag,
   WrittenVariable,
 } from "./written.ts";
 
@@ -22,6 +25,7 @@ export function readPlan(root: Value, problems: Problems): WrittenPlan {
   return {
     variables: entriesOf(child(root, "vars")).map(readVariable),
     builders: entriesOf(child(root, "builders")).map(readBuilder),
+    registries: entriesOf(child(root, "registries")).map((entry) => readRegistry(entry)),
     images: entriesOf(child(root, "images"))
       .filter(({ value }) => value.kind === "map")
       .map((entry) => readImage(entry, problems)),
@@ -70,6 +74,14 @@ function readBuilder({ key, keyRange, value }: Entry): WrittenBuilder {
   };
 }
 
+const REGISTRY_FILES: ReadonlySet<string> = new Set(["ca", "cert", "key"]);
+
+function readRegistry({ key, keyRange, value }: Entry): WrittenRegistry {
+  const insecure = flag(child(value, "insecure")) ?? false;
+  const files = readTexts(value).filter((file) => REGISTRY_FILES.has(file.key));
+  return { name: key, range: keyRange, insecure, files };
+}
+
 /** The entries of a map that are text. */
 function readTexts(value: Value): readonly Field[] {
   return entriesOf(value).flatMap(({ key, keyRange, value: inner }) => {
@@ -78,8 +90,30 @@ function readTexts(value: Value): readonly Field[] {
   });
 }
 
+const IF_EXISTS: ReadonlyMap<string, IfExists> = new Map([
+  ["skip", "skip"],
+  ["fail", "fail"],
+  ["overwrite", "overwrite"],
+]);
+
+const MEDIA_TYPES: ReadonlyMap<string, NonNullable<WrittenImage["mediaTypes"]>> = new Map([
+  ["oci", "oci"],
+  ["docker", "docker"],
+]);
+
+function readIfExists(value: Value): { readonly ifExists?: IfExists } {
+  const ifExists = IF_EXISTS.get(textOf(child(value, "if-exists"))?.value ?? "");
+  return ifExists === undefined ? {} : { ifExists };
+}
+
+function readTag(value: Value): WrittenTag | undefined {
+  const text = textOf(value) ?? textOf(child(value, "tag"));
+  return text && { text, ...readIfExists(value) };
+}
+
 function readImage({ key, keyRange, value }: Entry, problems: Problems): WrittenImage {
   const matrix = child(value, "matrix");
+  const mediaTypes = MEDIA_TYPES.get(textOf(child(value, "media-types"))?.value ?? "");
   const has = (name: string) => child(value, name) !== undefined;
   return {
     name: key,
@@ -87,7 +121,9 @@ function readImage({ key, keyRange, value }: Entry, problems: Problems): Written
     build: readBuild(value, problems),
     platforms: itemsOf(child(value, "platforms")).flatMap((item) => readPlatform(item, problems) ?? []),
     gives: { platforms: has("platforms"), results: has("tags") || has("output") },
-    tags: textsOf(child(value, "tags")),
+    tags: itemsOf(child(value, "tags")).flatMap((item) => readTag(item) ?? []),
+    ...readIfExists(value),
+    ...(mediaTypes && { mediaTypes }),
     ...(matrix?.kind === "map" && { matrix: readMatrix(matrix, keyOf(value, "matrix") ?? keyRange) }),
   };
 }

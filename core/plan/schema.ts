@@ -65,8 +65,11 @@ const sshAgent = z.union([
 const attributes = z.record(text, z.union([anyText, z.boolean()]));
 const attestation = z.union([z.boolean(), text, attributes]);
 
+const policy = z.enum(["keep", "strip", "require"]);
+
 const attest = described(
   z.union([
+    policy,
     z.array(z.union([text, attributes])),
     z.strictObject({
       provenance: maybe(
@@ -74,9 +77,14 @@ const attest = described(
         "SLSA provenance: false, true, `mode=max`, or its attributes. Default: `mode=min`.",
       ),
       sbom: maybe(attestation, "SBOM: false (default), true, or its attributes."),
+      policy: maybe(
+        policy,
+        "Of the whole image: keep (default) what is made, strip: none is made, or require: none may be missing.",
+      ),
     }),
   ]),
-  "Attestations of the image, as `docker buildx build --attest` makes them.",
+  "Attestations of the image, as `docker buildx build --attest` makes them; or only what becomes of them: keep (default), " +
+    "strip, require.",
 );
 
 const buildKeys = {
@@ -113,6 +121,11 @@ const buildKeys = {
     "Attributes of the image (`type=image,compression=zstd`) and results to write to disk, each platform apart: " +
       "`type=local`, `tar`, `oci` or `docker`, with `dest=`.",
   ),
+  push: described(
+    z.enum(["builder", "client"]),
+    "Who pushes the image: the builder (default); or this program, where the builder does not reach the registry or must not " +
+      "hold the credentials.",
+  ),
   emulation: described(
     z.enum(["never", "allow", "only"]),
     "May it be built under emulation (allow, default), never, or only there?",
@@ -144,6 +157,16 @@ const matrix = described(
   "One release for each combination of these values.",
 );
 
+const ifExists = z.enum(["skip", "fail", "overwrite"]);
+
+const tag = z.union([
+  text,
+  z.strictObject({
+    tag: described(text, "Reference with a tag."),
+    "if-exists": maybe(ifExists, "As `if-exists` of the image, for this tag alone."),
+  }),
+]);
+
 const image = z.strictObject({
   ...build,
   platforms: described(
@@ -151,8 +174,16 @@ const image = z.strictObject({
     "What is built: `os/architecture[/variant]`, or a map with settings for this platform alone.",
   ),
   tags: maybe(
-    z.array(text),
+    z.array(tag),
     "References with tags that the finished index gets, in this order, over any number of registries.",
+  ),
+  "if-exists": maybe(
+    ifExists,
+    "What to do with a tag that is there already and names something else: overwrite (default), skip it, or fail.",
+  ),
+  "media-types": maybe(
+    z.enum(["oci", "docker"]),
+    "Of the index and all that is in it: oci (default); or docker, which has neither annotations nor attestations.",
   ),
   matrix: z.optional(matrix),
 });
@@ -190,6 +221,19 @@ const builder = z.strictObject({
   ),
 });
 
+const registry = z.strictObject({
+  insecure: maybe(
+    z.boolean(),
+    "true: plain HTTP, or a certificate that nobody vouches for, is taken, and logins are sent there all the same.",
+  ),
+  ca: maybe(
+    text,
+    "PEM file with certificate authorities, trusted for this registry besides the system's own.",
+  ),
+  cert: maybe(text, "PEM file with the client certificate."),
+  key: maybe(text, "PEM file with the key of the client certificate."),
+});
+
 /** The whole file. */
 export const planSchema = z.strictObject({
   version: described(z.literal(1), "Version of the plan format."),
@@ -197,6 +241,11 @@ export const planSchema = z.strictObject({
   builders: maybe(
     z.record(objectName, builder),
     "Where to build. Without it: the current buildx builder, or the managed BuildKit.",
+  ),
+  registries: maybe(
+    z.record(text, registry),
+    "How registries are reached, by host[:port] (`docker.io` for Docker Hub), where TLS with a certificate that the system " +
+      "knows is not the way. For this program, and for the builder as far as it can be told.",
   ),
   images: described(z.record(objectName, image), "What to build, by name."),
 });

@@ -7,21 +7,29 @@ import {
 import type { ReferenceProblem, Repository, TaggedReference } from "../oci/reference.ts";
 import { complain, resolveText } from "./place.ts";
 import type { Place } from "./place.ts";
-import type { Text } from "./written.ts";
+import type { ReleaseTag } from "./plan.ts";
+import type { IfExists, Text, WrittenImage } from "./written.ts";
 
 /** A tag of a release and where the plan asks for it. */
 export interface PlannedTag {
-  readonly tag: TaggedReference;
+  readonly tag: ReleaseTag;
   readonly text: Text;
 }
 
 /** Resolves the tags of one release; what is no reference with a tag is reported and left out. */
-export function resolveTags(texts: readonly Text[], place: Place): readonly PlannedTag[] {
-  return texts.flatMap((text) => {
+export function resolveTags(
+  image: Pick<WrittenImage, "tags" | "ifExists">,
+  place: Place,
+): readonly PlannedTag[] {
+  return image.tags.flatMap(({ text, ifExists = image.ifExists }) => {
     const written = resolveText(text, place)?.value;
     const tag = written === undefined ? undefined : readTag(written, text, place);
-    return tag === undefined ? [] : [{ tag, text }];
+    return tag === undefined ? [] : [{ tag: { ...tag, ...unlessMoved(ifExists) }, text }];
   });
+}
+
+function unlessMoved(ifExists: IfExists | undefined): Pick<ReleaseTag, "ifExists"> {
+  return ifExists === undefined || ifExists === "overwrite" ? {} : { ifExists };
 }
 
 function readTag(written: string, text: Text, place: Place): TaggedReference | undefined {

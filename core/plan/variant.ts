@@ -1,9 +1,10 @@
 import { formatPlatformFull } from "../../platforms/platform.ts";
 import type { Platform } from "../../platforms/platform.ts";
 import type { TaggedReference } from "../oci/reference.ts";
-import { annotationsFor, readAnnotations } from "./annotations.ts";
+import { annotationsFor, readAnnotations, refuseAnnotations } from "./annotations.ts";
 import type { Annotation } from "./annotations.ts";
-import { makesIndex, resolveAttestations } from "./attest.ts";
+import { checkPolicyOfPlatform, makesIndex, resolveAttestations } from "./attest.ts";
+import type { AttestationRules } from "./attest.ts";
 import { resolveCache } from "./cache.ts";
 import { resolveContexts, resolveSources } from "./contexts.ts";
 import { mergeBuild } from "./merge.ts";
@@ -29,6 +30,7 @@ export interface ReleaseOfVariant {
   readonly name: string;
   readonly image: WrittenImage;
   readonly tags: readonly TaggedReference[];
+  readonly rules: AttestationRules;
   /** See {@link Apart}. */
   readonly cell: string;
 }
@@ -40,6 +42,7 @@ export function expandVariant(
   place: PlanPlace,
 ): ExpandedVariant {
   const settings = mergeBuild(release.image.build, written.build);
+  checkPolicyOfPlatform(written.build, place);
   const { build, outputs } = resolveBuild(settings, { release, platform, place });
   const range = written.platform.scalar.range;
   const variant: Variant = {
@@ -67,7 +70,7 @@ function resolveBuild(
 ): { build: Build; outputs: readonly PlacedOutput[] } {
   const { release, place } = where;
   const target = resolveText(settings.target, place)?.value;
-  const attest = resolveAttestations(settings, place);
+  const attest = resolveAttestations(settings, release.rules, place);
   const { annotations, files, image } = resolveResults(settings, attest, where);
   const build: Build = {
     // Where it cannot be resolved, the plan is refused, and nobody will see what stands here.
@@ -84,7 +87,7 @@ function resolveBuild(
     noCache: settings.noCache ?? false,
     pull: settings.pull ?? false,
     repositories: repositoriesOf(release.tags),
-    push: "builder",
+    push: settings.push ?? "builder",
     image,
     outputs: files.map(({ output }) => output),
   };
@@ -126,15 +129,17 @@ function resolveResults(
   { release, platform, place }: Where,
 ): Results {
   const annotations = readAnnotations(settings.annotations, place.problems);
+  if (release.rules.mediaTypes === "docker") refuseAnnotations(annotations, place.problems);
   const level = (name: Annotation["level"]) => annotationsFor(annotations, name, platform);
   const apart = { platform: platformSlug(platform), cell: release.cell };
-  const { files, image } = resolveOutputs(settings.output, { ...place, apart });
+  const { mediaTypes } = release.rules;
+  const { files, image } = resolveOutputs(settings.output, { ...place, apart, mediaTypes });
   return {
     annotations: {
       manifest: resolveFields(level("manifest"), place),
       manifestDescriptor: resolveFields(level("manifest-descriptor"), place),
     },
-    files: annotateLayouts(files, annotations, attest, place),
+    files: mediaTypes === "docker" ? files : annotateLayouts(files, annotations, attest, place),
     image,
   };
 }

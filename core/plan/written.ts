@@ -1,4 +1,4 @@
-import type { Emulation } from "./plan.ts";
+import type { AttestationPolicy, Build, Emulation, PlannedRelease } from "./plan.ts";
 import type { Range } from "./source.ts";
 import type { ScalarValue } from "./tree.ts";
 
@@ -31,6 +31,7 @@ export interface Attributes {
 export interface WrittenPlan {
   readonly variables: readonly WrittenVariable[];
   readonly builders: readonly WrittenBuilder[];
+  readonly registries: readonly WrittenRegistry[];
   readonly images: readonly WrittenImage[];
 }
 
@@ -54,6 +55,23 @@ export interface WrittenBuilder {
   readonly tlsRange?: Range;
 }
 
+export interface WrittenRegistry {
+  /** host[:port] */
+  readonly name: string;
+  readonly range: Range;
+  readonly insecure: boolean;
+  /** `ca`, `cert` and `key`. */
+  readonly files: readonly Field[];
+}
+
+/** What to do where a tag is there already. */
+export type IfExists = "skip" | "fail" | "overwrite";
+
+export interface WrittenTag {
+  readonly text: Text;
+  readonly ifExists?: IfExists;
+}
+
 export interface WrittenImage {
   readonly name: string;
   readonly range: Range;
@@ -61,7 +79,9 @@ export interface WrittenImage {
   readonly platforms: readonly WrittenPlatform[];
   /** Was something given for `platforms`, `tags` or `output`, be it usable or not? Then its absence is no problem of its own. */
   readonly gives: { readonly platforms: boolean; readonly results: boolean };
-  readonly tags: readonly Text[];
+  readonly tags: readonly WrittenTag[];
+  readonly ifExists?: IfExists;
+  readonly mediaTypes?: PlannedRelease["mediaTypes"];
   readonly matrix?: WrittenMatrix;
 }
 
@@ -104,9 +124,11 @@ export interface WrittenBuild {
   readonly cacheTo?: readonly Attributes[];
   readonly provenance?: WrittenAttestation;
   readonly sbom?: WrittenAttestation;
+  readonly policy?: WrittenPolicy;
   readonly noCache?: boolean;
   readonly pull?: boolean;
   readonly output?: readonly Attributes[];
+  readonly push?: Build["push"];
   readonly emulation?: Emulation;
   readonly timeoutMs?: number;
 }
@@ -115,6 +137,12 @@ export interface WrittenSsh {
   readonly id: string;
   readonly range: Range;
   readonly paths: readonly Text[];
+}
+
+/** What becomes of attestations, and where the plan says so. */
+export interface WrittenPolicy {
+  readonly value: AttestationPolicy;
+  readonly range: Range;
 }
 
 /** `false`: none is made. */

@@ -223,6 +223,47 @@ images:
   });
 });
 
+describe("how registries are reached, and how a release is published", () => {
+  test("registries have absolute paths, anywhere, and what is not said is not there", async () => {
+    const certificates = join(folder, "../../tls");
+    const [cert, key] = [join(certificates, "cert.pem"), join(certificates, "key.pem")];
+    const { registries } = await valid("registries");
+    expect(registries.map(({ location, ...settings }) => [location.range.start > 0, settings])).toEqual([
+      [true, { registry: "registry.example", insecure: false, ca: cert, cert, key }],
+      [true, { registry: "mirror.example:5000", insecure: true }],
+      [true, { registry: "[fd00::1]:5000", insecure: true }],
+      [true, { registry: "docker.io", insecure: false, ca: cert }],
+      [true, { registry: "base.example", insecure: false, ca: cert }],
+      [true, { registry: "cache.example", insecure: true }],
+    ]);
+  });
+
+  test("who pushes, what may be there already, what must be attested", async () => {
+    const plan = await valid("publishing");
+    const [app] = plan.releases;
+    expect(app?.variants.map(({ build }) => build.push)).toEqual(["client", "builder"]);
+    expect(app?.tags.map(({ tag, ifExists }) => [tag, ifExists])).toEqual([
+      ["1.2.3", "fail"],
+      ["1.2", undefined],
+      ["1", "skip"],
+    ]);
+    expect(app).toMatchObject({ mediaTypes: "oci", attestations: "require" });
+    expect(buildOf(plan, "app linux/amd64").attest).toMatchObject({ provenance: { mode: "min" }, sbom: {} });
+  });
+
+  test("Docker's media types, and a policy that strips, leave nothing to attest", async () => {
+    const plan = await valid("publishing");
+    const [, docker, plain] = plan.releases;
+    expect(docker).toMatchObject({ mediaTypes: "docker", attestations: "keep" });
+    expect(buildOf(plan, "docker linux/amd64")).toMatchObject({
+      attest: {},
+      image: { "oci-mediatypes": "false", compression: "gzip" },
+    });
+    expect(plain).toMatchObject({ mediaTypes: "oci", attestations: "strip" });
+    expect(buildOf(plan, "plain linux/amd64").attest).toEqual({});
+  });
+});
+
 describe("names of JavaScript's own are names like any other", () => {
   test("constructor, toString and hasOwnProperty", async () => {
     const plan = planOf(
