@@ -10,6 +10,7 @@ import {
   type BlobOutcome,
   type OutgoingBlob,
   type Store,
+  type StoreFailure,
 } from "../../core/registry/store.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { TestImage } from "./images.ts";
@@ -107,7 +108,9 @@ function memoryStore(repository: Repository, shelf: Shelf): Store<RegistryFailur
       if (refused.has(name(reference))) return refuse(call.method, reference, "registry-rejected");
       if (blobs.has(name(reference))) return await answer(call, (): BlobOutcome => "present");
       const mounted = mountable(blob, repository, shelf);
-      const bytes = mounted ?? (await collect(blob.open(0, signal)));
+      const read = mounted === undefined ? await collect(blob.open(0, signal)) : ok(mounted);
+      if (!read.ok) return read;
+      const bytes = read.value;
       return await answer(call, (): BlobOutcome | Why => {
         if (digestOf(bytes) !== reference || bytes.length !== blob.descriptor.size)
           return "registry-rejected";
@@ -142,10 +145,16 @@ function memoryStore(repository: Repository, shelf: Shelf): Store<RegistryFailur
   };
 }
 
-async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Buffer> {
+// Whoever reads a stream turns what it throws back into a value.
+async function collect(pieces: AsyncIterable<Uint8Array>): Promise<Result<Buffer, StoreFailure>> {
   const chunks: Uint8Array[] = [];
-  for await (const piece of pieces) chunks.push(piece);
-  return Buffer.concat(chunks);
+  try {
+    for await (const piece of pieces) chunks.push(piece);
+  } catch (error) {
+    if (error instanceof BlobUnreadable) return fail(error.failure);
+    throw error;
+  }
+  return ok(Buffer.concat(chunks));
 }
 
 function isWhy(value: unknown): value is Why {
