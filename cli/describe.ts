@@ -5,6 +5,8 @@ import { explainLayout } from "./describe/layout.ts";
 import { describePlan, explainUnreadable } from "./describe/plan.ts";
 import { explainConfirm } from "./describe/confirm.ts";
 import { explainRegistry } from "./describe/registry.ts";
+import { explainTagsRefused } from "./describe/guard.ts";
+import { explainRecord, explainRollback } from "./describe/record.ts";
 import { explainReference } from "./describe/reference.ts";
 import { explainRelease } from "./describe/release.ts";
 import { explainSolve } from "./describe/solve.ts";
@@ -102,12 +104,22 @@ function explain(failure: Exclude<Failure, PlanInvalid>, context?: VariantContex
     case "index-refused":
     case "index-not-stored":
     case "release-failed":
+    case "attestations-missing":
       return explainRelease(failure);
+    case "tags-refused":
+      return explainTagsRefused(failure);
+    case "record-unwritable":
+    case "record-unreadable":
+    case "record-invalid":
+      return explainRecord(failure);
+    case "rollback-incomplete":
+      return explainRollback(failure);
     case "layout-missing":
     case "layout-invalid":
     case "layout-content-missing":
     case "layout-content-damaged":
     case "layout-inaccessible":
+    case "layout-cancelled":
       return explainLayout(failure);
     case "reference-invalid":
       return explainReference(failure);

@@ -6,6 +6,8 @@ import type { LayoutFailure } from "./oci/layout-failure.ts";
 import type { PlanFailure } from "./plan/plan.ts";
 import type { DeliveryFailure } from "./deliver.ts";
 import type { ReleaseFailure } from "./publish/release-failure.ts";
+import type { RecordUnusable } from "./publish/record-file.ts";
+import type { RollbackIncomplete } from "./publish/rollback.ts";
 import type { RegistryFailure } from "./registry/registry-failure.ts";
 import type { RouteRefused } from "./route/route.ts";
 
@@ -18,6 +20,8 @@ export type Failure =
   | SolveFailure
   | DeliveryFailure
   | ReleaseFailure
+  | RecordUnusable
+  | RollbackIncomplete
   | RegistryFailure
   | LayoutFailure
   | InspectFailure

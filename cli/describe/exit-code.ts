@@ -20,6 +20,8 @@ export function exitCode(failure: Failure): ExitCode {
     case "plan-invalid":
     case "override-invalid":
     case "reference-invalid":
+    case "record-unreadable":
+    case "record-invalid":
       return 2;
     case "push-failed":
     case "load-failed":
@@ -35,6 +37,9 @@ export function exitCode(failure: Failure): ExitCode {
     case "registry-answer-invalid":
     case "index-not-stored":
     case "release-failed":
+    case "tags-refused":
+    case "record-unwritable":
+    case "rollback-incomplete":
       return 3;
     case "layout-missing":
     case "layout-content-missing":
@@ -47,6 +52,7 @@ export function exitCode(failure: Failure): ExitCode {
     case "platform-mismatch":
     case "document-invalid":
     case "release-incomplete":
+    case "attestations-missing":
     case "index-refused":
     case "not-an-image":
       return 4;
@@ -62,6 +68,7 @@ export function exitCode(failure: Failure): ExitCode {
     case "connect-cancelled":
     case "solve-cancelled":
     case "registry-cancelled":
+    case "layout-cancelled":
     case "install-cancelled":
       return 130;
     default:

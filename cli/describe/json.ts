@@ -4,6 +4,8 @@ import { positionOf } from "./source-frame.ts";
 import type { Position } from "./source-frame.ts";
 import type { Failure } from "../../core/failure.ts";
 import type { ConfirmFailure } from "../../core/publish/confirm.ts";
+import type { TagRefusal } from "../../core/publish/guard.ts";
+import type { RollbackIncomplete } from "../../core/publish/rollback.ts";
 import type { Diagnostic } from "../../core/plan/source.ts";
 import type { RouteRefused } from "../../core/route/route.ts";
 
@@ -49,14 +51,21 @@ export function failureJson(failure: Failure): FailureJson {
         digest: failure.digest,
         cause: failureJson(failure.cause),
       };
+    case "tags-refused":
+      return { kind: failure.kind, refusals: failure.refusals.map(tagRefusalJson) };
+    case "rollback-incomplete":
+      return { kind: failure.kind, tags: failure.tags.map(rollbackJson) };
     case "release-failed":
       return {
         kind: failure.kind,
         release: failure.release,
         moved: failure.moved.map(formatReference),
+        unchanged: failure.unchanged.map(formatReference),
+        kept: failure.kept.map(formatReference),
         failedTag: formatReference(failure.failedTag),
         notTried: failure.notTried.map(formatReference),
         cause: failureJson(failure.cause),
+        ...(failure.record === undefined ? {} : { record: failure.record }),
       };
     default:
       // All other kinds hold nothing but plain facts.
@@ -84,6 +93,20 @@ function refusalJson({ kind, variant, considered }: RouteRefused): FailureJson {
     location: positionOf(variant.location),
     considered,
   };
+}
+
+function tagRefusalJson({ tag, ...refusal }: TagRefusal): unknown {
+  const about = {
+    ...refusal,
+    tag: formatReference({ registry: tag.registry, path: tag.path, tag: tag.tag }),
+  };
+  return about.why === "unreadable" ? { ...about, cause: failureJson(about.cause) } : about;
+}
+
+function rollbackJson({ tag, problem }: RollbackIncomplete["tags"][number]): unknown {
+  const { kind: why, ...facts } = problem;
+  const cause = "cause" in facts ? { cause: failureJson(facts.cause) } : {};
+  return { tag: formatReference(tag), why, ...facts, ...cause };
 }
 
 function publishedJson({ kind, store, digest }: ConfirmFailure): FailureJson {

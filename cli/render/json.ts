@@ -51,6 +51,8 @@ export type JsonEvent = { readonly schemaVersion: typeof SCHEMA_VERSION; readonl
       readonly digest: string;
     }
   | { readonly kind: "tag-moved"; readonly release: string; readonly tag: string; readonly digest: string }
+  | { readonly kind: "tag-kept"; readonly release: string; readonly tag: string; readonly digest: string }
+  | { readonly kind: "tag-unchanged"; readonly release: string; readonly tag: string; readonly digest: string }
   | { readonly kind: "run-ended"; readonly ok: boolean }
 );
 
@@ -126,6 +128,8 @@ export function jsonEvent(event: RunEvent): JsonEvent {
     case "index-put":
       return { schemaVersion, ...event, repository: formatRepository(event.repository) };
     case "tag-moved":
+    case "tag-kept":
+    case "tag-unchanged":
       return { schemaVersion, ...event, tag: formatReference(event.tag) };
     case "variant-started":
     case "variant-pushed":

@@ -86,6 +86,10 @@ function linesOf(event: Spoken, tools: Tools): readonly string[] {
       return [`index pushed to ${formatRepository(event.repository)}`];
     case "tag-moved":
       return [colours.success(`tag moved: ${formatReference(event.tag)}`)];
+    case "tag-unchanged":
+      return [`tag named it already: ${formatReference(event.tag)}`];
+    case "tag-kept":
+      return [colours.warning(`tag kept as it was: ${formatReference(event.tag)}`)];
     default:
       return unreachable(event);
   }

@@ -21,7 +21,7 @@ export interface IndexParts {
   readonly children: readonly Descriptor[];
   /** Annotations of the index itself. */
   readonly annotations?: Readonly<Record<string, string>>;
-  /** Docker's manifest list, or OCI's index; see {@link indexFormatOf}. */
+  /** Docker's manifest list, or OCI's index. All children are of the same kind: some registries refuse a mixture. */
   readonly format: IndexFormat;
 }
 
@@ -38,17 +38,19 @@ export type IndexRefused =
     }
   /** It speaks of an image that is not in the index. */
   | { readonly kind: "attestation-stray"; readonly digest: Digest; readonly subject?: Digest }
-  /** Docker's manifest lists have no annotations, and attestations need them. */
-  | { readonly kind: "annotations-unsupported"; readonly digest?: Digest };
-
-/** The format for these children: Docker's where all of them are, as buildx decides it, unless annotations need OCI's. */
-export function indexFormatOf(
-  children: readonly Descriptor[],
-  annotations: Readonly<Record<string, string>> = {},
-): IndexFormat {
-  const isAnnotated = [annotations, ...children.map((child) => child.annotations ?? {})].some(isFilled);
-  return !isAnnotated && children.every((child) => isDockerType(child.mediaType)) ? "docker" : "oci";
-}
+  /** Docker's manifest lists have no annotations: neither the list itself nor this entry of it. */
+  | { readonly kind: "annotations-unsupported"; readonly digest?: Digest }
+  /** Attestations are told by annotations, which Docker's manifest lists do not have. */
+  | { readonly kind: "attestation-unsupported"; readonly digest: Digest }
+  /** A Docker document in an OCI index, or the other way round. */
+  | {
+      readonly kind: "media-type-foreign";
+      readonly format: IndexFormat;
+      readonly digest: Digest;
+      readonly mediaType: string;
+      /** In canonical text, where the child is an image. */
+      readonly platform?: string;
+    };
 
 /** Makes an index. The bytes depend on the parts alone: on the order of children, not on that of any object's keys. */
 export function assembleIndex(parts: IndexParts): Result<Document, IndexRefused> {
@@ -105,8 +107,17 @@ function refusal({ children, annotations = {}, format }: IndexParts): IndexRefus
     (format === "docker" ? findAnnotated(children, annotations) : undefined) ??
     findWithoutPlatform(images) ??
     findTwice(images) ??
-    findStray(children, images)
+    findStray(children, images) ??
+    findForeign(children, format)
   );
+}
+
+function findForeign(children: readonly Descriptor[], format: IndexFormat): IndexRefused | undefined {
+  const child = children.find(({ mediaType }) => isDockerType(mediaType) !== (format === "docker"));
+  if (child === undefined) return undefined;
+  const { digest, mediaType, platform } = child;
+  const named = platform === undefined || isAttestation(child) ? {} : { platform: textOf(platform) };
+  return { kind: "media-type-foreign", format, digest, mediaType, ...named };
 }
 
 function findAnnotated(
@@ -114,6 +125,8 @@ function findAnnotated(
   annotations: Readonly<Record<string, string>>,
 ): IndexRefused | undefined {
   if (isFilled(annotations)) return { kind: "annotations-unsupported" };
+  const attestation = children.find(isAttestation);
+  if (attestation !== undefined) return { kind: "attestation-unsupported", digest: attestation.digest };
   const annotated = children.find((child) => isFilled(child.annotations ?? {}));
   return annotated && { kind: "annotations-unsupported", digest: annotated.digest };
 }
@@ -129,8 +142,7 @@ function findTwice(images: readonly Descriptor[]): IndexRefused | undefined {
   for (const [at, { platform, digest }] of images.entries()) {
     const first = images.slice(0, at).find((before) => isSame(before.platform, platform));
     if (first !== undefined && platform !== undefined) {
-      const text = formatPlatformFull(normalizePlatform(platform));
-      return { kind: "platform-twice", platform: text, digests: [first.digest, digest] };
+      return { kind: "platform-twice", platform: textOf(platform), digests: [first.digest, digest] };
     }
   }
   return undefined;
@@ -144,6 +156,10 @@ function findStray(children: readonly Descriptor[], images: readonly Descriptor[
     if (!known.has(subject)) return { kind: "attestation-stray", digest: child.digest, subject };
   }
   return undefined;
+}
+
+function textOf(platform: Platform): string {
+  return formatPlatformFull(normalizePlatform(platform));
 }
 
 function isSame(one: Platform | undefined, other: Platform | undefined): boolean {

@@ -4,7 +4,7 @@ import type { Descriptor } from "../../../core/oci/descriptor.ts";
 import { digestOf } from "../../../core/oci/digest-of.ts";
 import type { Digest } from "../../../core/oci/digest.ts";
 import { parseDocument } from "../../../core/oci/documents.ts";
-import { assembleIndex, indexFormatOf } from "../../../core/oci/image-index.ts";
+import { assembleIndex } from "../../../core/oci/image-index.ts";
 import { DOCKER_MANIFEST, OCI_MANIFEST } from "../../../core/oci/media-type.ts";
 import { knownPlatforms } from "../../../platforms/platform.ts";
 import { platform } from "../../support/make.ts";
@@ -138,6 +138,35 @@ describe("assembleIndex", () => {
     });
   });
 
+  test("refuses attestations in Docker's manifest list, and says that they are it", () => {
+    const docker = { ...AMD64, mediaType: DOCKER_MANIFEST };
+    const children = [docker, attestation("d", docker.digest)];
+    expect(assembleIndex({ format: "docker", children })).toEqual({
+      ok: false,
+      error: { kind: "attestation-unsupported", digest: digestOfText("d") },
+    });
+  });
+
+  test.each([
+    ["oci", DOCKER_MANIFEST, OCI_MANIFEST],
+    ["docker", OCI_MANIFEST, DOCKER_MANIFEST],
+  ] as const)("refuses a child of the other kind in an index of kind %s", (format, foreign, own) => {
+    const children = [
+      { ...AMD64, mediaType: own },
+      { ...ARM64, mediaType: foreign },
+    ];
+    expect(assembleIndex({ format, children })).toEqual({
+      ok: false,
+      error: {
+        kind: "media-type-foreign",
+        format,
+        digest: ARM64.digest,
+        mediaType: foreign,
+        platform: "linux/arm64",
+      },
+    });
+  });
+
   test("takes one image for several versions of Windows", () => {
     const children = ["windows(10.0.17763)/amd64", "windows(10.0.20348)/amd64"].map((on, at) =>
       image(`w${at}`, on),
@@ -186,19 +215,6 @@ describe("assembleIndex", () => {
         });
       }),
     );
-  });
-});
-
-describe("indexFormatOf", () => {
-  const docker = { ...AMD64, mediaType: DOCKER_MANIFEST };
-  test.each([
-    ["Docker's manifests", [docker], {}, "docker"],
-    ["OCI's manifests", [AMD64], {}, "oci"],
-    ["both", [docker, ARM64], {}, "oci"],
-    ["an annotated index of Docker's manifests", [docker], { a: "1" }, "oci"],
-    ["Docker's manifests, one of them annotated", [{ ...docker, annotations: { a: "1" } }], {}, "oci"],
-  ] as const)("%s", (_, parts, index, format) => {
-    expect(indexFormatOf(parts, index)).toBe(format);
   });
 });
 
