@@ -72,6 +72,11 @@ function addBuild(program: Command, shell: Shell, end: End): void {
         .default("auto"),
     )
     .option("-q, --quiet", "show failures only")
+    .option(
+      "-o, --output <attributes>",
+      "write the result to disk instead of pushing it: `type=oci,dest=PATH[,tar=false]` (all platforms, one layout) or `type=local,dest=FOLDER` (files, a folder for each platform)",
+    )
+    .option("--load", "load this machine's variant into Docker's image store instead of pushing")
     .action(async (options: BuildOptions) => {
       const { runBuild } = await import("./commands/build.ts");
       end(await runBuild(options, shell));

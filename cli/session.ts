@@ -28,15 +28,20 @@ export interface Session {
   readonly buildkit: BuildKit;
 }
 
+/** What a command changes of a plan before it is routed. */
+type Change = (plan: Plan) => Result<Plan, Failure>;
+
 /** Load, expand, route: the first three arrows, the same for `plan` and `build`. */
 export async function openSession(
   selection: PlanSelection,
   shell: Shell,
+  change: Change = ok,
 ): Promise<Result<Session, readonly Failure[]>> {
   const asked = askEarly(selection, shell);
   // The question leaves in this turn; what follows keeps the processor busy for a while.
   if (asked !== undefined) await setImmediate();
-  const plan = await readPlan(selection, shell);
+  const read = await readPlan(selection, shell);
+  const plan = read.ok ? changed(read.value, change) : read;
   if (!plan.ok) {
     await asked?.drop();
     return plan;
@@ -47,6 +52,11 @@ export async function openSession(
   if (routed.ok) return ok({ plan: plan.value, ...routed.value, buildkit: buildkit.value });
   await buildkit.value.close();
   return routed;
+}
+
+function changed(plan: Plan, change: Change): Result<Plan, readonly Failure[]> {
+  const result = change(plan);
+  return result.ok ? result : fail([result.error]);
 }
 
 /** An optional variant that has no place is left out; anything else that has none refuses the whole plan. */

@@ -1,35 +1,47 @@
+import { redirect, type Destination } from "../../core/destination.ts";
 import { run, type RunReport } from "../../core/run.ts";
+import { LAYOUT_SCHEME } from "../../core/oci/layout-reference.ts";
 import { formatReference, formatRepository } from "../../core/oci/reference.ts";
 import type { Plan } from "../../core/plan/plan.ts";
+import { layoutNames } from "../../core/publish/layout-release.ts";
 import type { Failure } from "../../core/failure.ts";
 import { exitCodeOf } from "../describe/exit-code.ts";
 import { diagnosticJson } from "../describe/json.ts";
 import { reportJson } from "../json.ts";
+import { hostPlatform } from "../host-platform.ts";
 import { lateRegistry } from "../late-registry.ts";
 import { createRenderer, type ProgressStyle } from "../render/create.ts";
 import { releaseTable } from "../render/release-table.ts";
 import { printJson, redactor, reportFailures, reportLeftOut, reportWarnings, widthOf } from "../report.ts";
 import { openSession, type PlanSelection, type Session } from "../session.ts";
 import type { Shell } from "../shell.ts";
+import { destinationOf, openTarget, type DestinationOptions } from "../target.ts";
 import { releaseViews } from "../views.ts";
 
-export interface BuildOptions extends PlanSelection {
+export interface BuildOptions extends PlanSelection, DestinationOptions {
   readonly progress: ProgressStyle;
   readonly quiet?: boolean;
 }
 
 /** `build`: everything that `plan` does, then solve, confirm, stitch and release. */
 export async function runBuild(options: BuildOptions, shell: Shell): Promise<number> {
-  const session = await openSession(options, shell);
-  if (!session.ok) return await reportFailures(session.error, shell, { json: options.json === true });
+  const json = options.json === true;
+  const destination = destinationOf(options, shell);
+  if (!destination.ok) return await reportFailures([destination.error], shell, { json });
+  const session = await openSession(options, shell, (plan) =>
+    redirect(plan, destination.value, hostPlatform()),
+  );
+  if (!session.ok) return await reportFailures(session.error, shell, { json });
   try {
-    return await carryOut(session.value, options, shell);
+    return await carryOut(session.value, { ...options, destination: destination.value }, shell);
   } finally {
     await session.value.buildkit.close();
   }
 }
 
-async function carryOut(session: Session, options: BuildOptions, shell: Shell): Promise<number> {
+type BuildTo = BuildOptions & { readonly destination: Destination };
+
+async function carryOut(session: Session, options: BuildTo, shell: Shell): Promise<number> {
   const { plan, routes, refused, buildkit } = session;
   const redact = redactor(plan.secretValues);
   if (options.quiet !== true) await reportWarnings(plan.warnings, shell);
@@ -42,16 +54,20 @@ async function carryOut(session: Session, options: BuildOptions, shell: Shell): 
     access: "write",
   });
   try {
+    const opened = await openTarget(options.destination, { plan, registry }, shell);
+    if (!opened.ok) return await reportFailures([opened.error], shell, { json: options.json === true });
     const report = await run({
       plan,
       routes,
       buildkit,
-      target: { kind: "registries", registry, byBuilder: (repositories) => repositories },
+      target: opened.value.target,
       onEvent: (event) => renderer.onEvent(event),
       signal: shell.signal,
       now: shell.now,
     });
     await renderer.end();
+    const closed = await opened.value.close(exitCodeOfRun(report) === 0);
+    if (!closed.ok) return await reportFailures([closed.error], shell, { json: options.json === true });
     return await answer({ report, plan, options, redact }, shell);
   } finally {
     await registry.close();
@@ -61,7 +77,7 @@ async function carryOut(session: Session, options: BuildOptions, shell: Shell): 
 interface Outcome {
   readonly report: RunReport;
   readonly plan: Plan;
-  readonly options: BuildOptions;
+  readonly options: BuildTo;
   readonly redact: (text: string) => string;
 }
 
@@ -70,24 +86,26 @@ async function answer(outcome: Outcome, shell: Shell): Promise<number> {
   const { report, plan, options, redact } = outcome;
   const exitCode = exitCodeOfRun(report);
   const isQuiet = options.quiet === true || options.progress === "quiet" || options.progress === "json";
-  if (!isQuiet) showTable(plan, report, shell);
+  if (!isQuiet) showTable(outcome, shell);
   if (!isQuiet && exitCode !== 0 && !report.interrupted && report.failure === undefined)
-    shell.stderr.write("Not released: no tag was moved. What was built is kept in the cache.\n");
+    shell.stderr.write(`${notDone(options.destination)} What was built is kept in the cache.\n`);
   if (report.failure !== undefined) await reportFailures([report.failure], shell, { json: false, redact });
   if (report.interrupted) shell.stderr.write(`buildx-plan: interrupted; ${movedSoFar(report)}\n`);
   if (options.json === true) {
     const json = { ok: exitCode === 0, ...reportJson(report), warnings: plan.warnings.map(diagnosticJson) };
     printJson(shell, json, redact);
   } else {
-    shell.stdout.write(referencesOf(plan, report).join(""));
+    shell.stdout.write(resultsOf(plan, report, options.destination).join(""));
   }
   return exitCode;
 }
 
-function showTable(plan: Plan, report: RunReport, shell: Shell): void {
+function showTable({ plan, report, options }: Outcome, shell: Shell): void {
+  const { destination } = options;
   const { stderr } = shell;
   const table = releaseTable(releaseViews(plan, report), { width: widthOf(stderr), colour: stderr.colour });
   stderr.write(`\n${table}\n`);
+  if (destination.kind !== "registries") return;
   for (const { name, tags, omitted } of plan.releases) {
     if (tags.length === 0 || omitted.length === 0) continue;
     stderr.write(
@@ -98,6 +116,37 @@ function showTable(plan: Plan, report: RunReport, shell: Shell): void {
 
 function movedSoFar(report: RunReport): string {
   return report.failure?.kind === "release-failed" ? "see above which tags have moved" : "no tag was moved";
+}
+
+function notDone({ kind }: Destination): string {
+  return kind === "registries" ? "Not released: no tag was moved." : "Not all was built.";
+}
+
+/** What there is now, a line each: references, images in a layout, names in Docker's store, or folders. */
+function resultsOf(plan: Plan, report: RunReport, destination: Destination): readonly string[] {
+  const built = new Set(
+    report.variants.flatMap(({ route, outcome }) => (outcome.kind === "built" ? [route.variant.id] : [])),
+  );
+  switch (destination.kind) {
+    case "registries":
+      return referencesOf(plan, report);
+    case "layout":
+      return report.released.flatMap(({ release, index }) =>
+        layoutNames(release, plan.releases).map(
+          ({ name }) => `${LAYOUT_SCHEME}${destination.path}:${name}@${index.descriptor.digest}\n`,
+        ),
+      );
+    case "docker":
+      return plan.releases
+        .filter(({ variants }) => variants.every(({ id }) => built.has(id)))
+        .flatMap(({ tags }) => tags.map((tag) => `${formatReference(tag)}\n`));
+    case "files":
+      return plan.releases
+        .flatMap(({ variants }) => variants.filter(({ id }) => built.has(id)))
+        .flatMap(({ build }) => build.outputs.map(({ dest }) => `${dest}\n`));
+    default:
+      return destination satisfies never;
+  }
 }
 
 /** What can be pulled now: each tag with its digest; of a part, which gets no tag, each variant by its digest. */
