@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { show } from "./contest.ts";
 import { duel, run, time, type Sample } from "./measure.ts";
 import type { Row } from "./table.ts";
 
@@ -17,7 +18,7 @@ export interface BuildBench {
   readonly dockerConfig: string;
   readonly daemon: string;
   /** The counting proxy in front of the registry: its host and port, latency in ms per request, requests so far. */
-  readonly proxy: { readonly host: string; setLatency(ms: number): void; requests(): number };
+  readonly proxy: { readonly host: string; setLatency(ms: number): void; readonly requests: () => number };
 }
 
 const PLATFORMS = "linux/amd64,linux/arm64,linux/arm/v7,linux/386,linux/ppc64le,linux/s390x";
@@ -80,11 +81,6 @@ async function oneCase(
     limit: `<= ${limit.toFixed(2)}`,
     holds: ratio <= limit,
   };
-}
-
-/** A sample as the table shows it. */
-export function show({ seconds, requests }: Sample): string {
-  return `${seconds.toFixed(2)} s, ${requests} requests`;
 }
 
 /** Nothing in BuildKit's cache, and a context with a file that it has never seen. */

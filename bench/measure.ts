@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
 
 /** What one run of a command took. */
 export interface Sample {
@@ -57,15 +59,24 @@ export async function duel(
   ours: () => Promise<Sample>,
   theirs: () => Promise<Sample>,
 ): Promise<{ readonly ours: Sample; readonly theirs: Sample; readonly ratio: number }> {
-  const samples = { ours: new Array<Sample>(), theirs: new Array<Sample>() };
-  for (let round = 0; round < rounds; round += 1) {
-    // Who comes first changes, since the second finds warmer caches of the operating system.
-    if (round % 2 === 0) samples.ours.push(await ours());
-    samples.theirs.push(await theirs());
-    if (round % 2 === 1) samples.ours.push(await ours());
-  }
-  const middle = { ours: middleOf(samples.ours), theirs: middleOf(samples.theirs) };
-  return { ...middle, ratio: middle.ours.seconds / middle.theirs.seconds };
+  const [first, second] = await race(rounds, [ours, theirs]);
+  if (first === undefined || second === undefined) throw new Error("a duel has two sides");
+  return { ours: first, theirs: second, ratio: first.seconds / second.seconds };
+}
+
+/** Medians of contenders that take turns, in their order. Who comes first changes from round to round. */
+export async function race(
+  rounds: number,
+  contenders: readonly (() => Promise<Sample>)[],
+): Promise<readonly Sample[]> {
+  const samples = contenders.map(() => new Array<Sample>());
+  for (let round = 0; round < rounds; round += 1)
+    for (let turn = 0; turn < contenders.length; turn += 1) {
+      const who = (round + turn) % contenders.length;
+      const sample = await contenders[who]?.();
+      if (sample !== undefined) samples[who]?.push(sample);
+    }
+  return samples.map(middleOf);
 }
 
 function middleOf(samples: readonly Sample[]): Sample {
@@ -74,4 +85,26 @@ function middleOf(samples: readonly Sample[]): Sample {
     seconds: median(samples.map(({ seconds }) => seconds)),
     ...(requests.length === 0 ? {} : { requests: Math.round(median(requests)) }),
   };
+}
+
+/**
+ * The most memory that a command had at once, in MB, as the kernel counts it for that process alone. It is looked at until the
+ * command ends, so the last few milliseconds are missing.
+ */
+export async function peakMemory({ argv: [tool, ...argv], env, cwd }: Command): Promise<number> {
+  const child = spawn(tool, argv, { env: { ...process.env, ...env }, cwd, stdio: "ignore" });
+  let kilobytes = 0;
+  const look = (): void => {
+    try {
+      const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
+      kilobytes = Math.max(kilobytes, Number(/^VmHWM:\s+(\d+) kB/m.exec(status)?.[1] ?? 0));
+    } catch {
+      // It has ended.
+    }
+  };
+  const timer = setInterval(look, 10);
+  const [code] = await once(child, "close");
+  clearInterval(timer);
+  if (code !== 0) throw new Error(`${tool} ${argv.join(" ")} ended with ${String(code)}`);
+  return kilobytes / 1000;
 }

@@ -8,13 +8,14 @@ import { startDaemon } from "../test/support/daemon.ts";
 import { startRealRegistry } from "../test/support/real-registry.ts";
 import { testTool } from "../test/support/tools.ts";
 import { benchBuild, type BuildBench } from "./build.ts";
+import { benchAcross, benchCopy, benchLayout } from "./copy.ts";
 import { benchStartup } from "./startup.ts";
-import { benchStitch } from "./stitch.ts";
+import { benchList, benchRetag, benchStitch } from "./stitch.ts";
 import { markdown, type Row } from "./table.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** `npm run bench [startup|build|stitch]`: everything side by side in this one run, medians, the machine named. */
+/** `npm run bench [startup|stitch|list|retag|copy|across|layout|build ...]`: everything side by side in this one run, medians, the machine named. */
 async function main(only: readonly string[]): Promise<void> {
   const daemon = await startDaemon();
   const registry = await startRealRegistry();
@@ -34,6 +35,11 @@ async function main(only: readonly string[]): Promise<void> {
   const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
     startup: () => benchStartup(bench.bin, daemon.address),
     stitch: () => benchStitch(bench),
+    list: () => benchList(bench),
+    retag: () => benchRetag(bench),
+    copy: () => benchCopy(bench),
+    across: () => benchAcross(bench),
+    layout: () => benchLayout(bench),
     build: () => benchBuild(bench),
   };
   try {
