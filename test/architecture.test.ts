@@ -56,6 +56,7 @@ const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
   "node:stream": ["core/"],
   "node:stream/promises": ["core/"],
   "node:string_decoder": ["core/"],
+  "node:tls": ["core/registry/tls"],
   "node:timers/promises": ["core/buildkit/", "core/host/", "core/registry/"],
   "node:zlib": ["core/"],
 };

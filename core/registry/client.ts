@@ -1,18 +1,21 @@
 import { findCredential } from "./credentials.ts";
 import { factsOf } from "./failures.ts";
 import { openHttp, type Timeouts } from "./http.ts";
+import { plainHttpOf } from "./origin.ts";
 import { createRequester, type Call, type Called, type Requester } from "./requester.ts";
 import type { Patience, Timing } from "./retry.ts";
 import type { RegistryFailure } from "./registry-failure.ts";
 import type { Registry } from "./registry.ts";
 import type { Store } from "./store.ts";
 import { systemTiming } from "./timing.ts";
+import { createTlsLookup, settingsOf } from "./tls.ts";
 import type { TokenTools } from "./token.ts";
 import type { TransportFault } from "./transport-fault.ts";
 import type { Descriptor, Document } from "../oci/descriptor.ts";
 import { digestOf } from "../oci/digest-of.ts";
 import { parseDigest, type Digest } from "../oci/digest.ts";
 import { formatRepository, type Repository } from "../oci/reference.ts";
+import type { RegistrySettings } from "../plan/plan.ts";
 import { fail, ok, type Result } from "../result.ts";
 
 /** How registries are spoken to; only the first four are usually given. */
@@ -27,6 +30,8 @@ export interface RegistryOptions {
   readonly access: "read" | "write";
   /** Plain HTTP (true) or HTTPS (false) for a registry; undefined leaves it to the rule: HTTPS except on loopback. */
   readonly plainHttp?: (registry: string) => boolean | undefined;
+  /** What the plan says of single registries: certificates, and where neither they nor plain HTTP matter. */
+  readonly registries?: readonly RegistrySettings[];
   readonly timing?: Timing;
   readonly timeouts?: Timeouts;
   readonly patience?: Patience;
@@ -51,7 +56,9 @@ const ACCEPT = [
  * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md
  */
 export function openRegistry(options: RegistryOptions): Registry {
-  const http = openHttp({ ...options, timeouts: options.timeouts ?? TIMEOUTS });
+  const { registries = [] } = options;
+  const tls = createTlsLookup({ ...options, registries });
+  const http = openHttp({ ...options, timeouts: options.timeouts ?? TIMEOUTS, tls });
   const tools: TokenTools = {
     http,
     timing: options.timing ?? systemTiming,
@@ -66,7 +73,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     const credentials = () => findCredential(registry, repository, options);
     const made = createRequester({
       registry,
-      plainHttp: options.plainHttp?.(registry),
+      plainHttp: options.plainHttp?.(registry) ?? plainHttpOf(settingsOf(registry, registries)),
       tools,
       credentials,
     });

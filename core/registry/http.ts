@@ -1,5 +1,6 @@
 import { Agent, ProxyAgent, request, type Dispatcher } from "undici";
 import { proxyFor } from "./proxy.ts";
+import type { RegistryTls, TlsLookup } from "./tls.ts";
 import { faultOf, type TransportFault } from "./transport-fault.ts";
 import { fail, ok, type Result } from "../result.ts";
 
@@ -11,6 +12,8 @@ export interface HttpRequest {
   readonly body?: Uint8Array | string;
   readonly maxBytes: number;
   readonly signal?: AbortSignal | undefined;
+  /** host[:port] of the registry that it is for: what is said of its TLS counts where the URL is its own. */
+  readonly owner?: string;
   /** May a GET be redirected here? HTTPS never becomes HTTP, whatever this says. */
   readonly mayFollow?: (to: URL) => boolean;
 }
@@ -35,6 +38,8 @@ export interface HttpOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly userAgent: string;
   readonly timeouts: Timeouts;
+  /** Certificates of single registries; without it all are spoken to in the same way. */
+  readonly tls?: TlsLookup;
 }
 
 /** Milliseconds to connect, until the headers came, and between two pieces of a body. */
@@ -50,18 +55,21 @@ const MAX_ERROR_BYTES = 64 * 1024;
 /** Opens a pool of connections that lives until `close`. */
 export function openHttp(options: HttpOptions): Http {
   const dispatchers = new Map<string, Dispatcher>();
-  const dispatcherFor = (url: URL): Dispatcher => {
+  const dispatcherFor = (url: URL, tls: RegistryTls | undefined): Dispatcher => {
     const proxy = proxyFor(url, options.env);
-    const known = dispatchers.get(proxy ?? "");
+    const key = `${proxy ?? ""} ${tls === undefined ? "" : url.host}`;
+    const known = dispatchers.get(key);
     if (known !== undefined) return known;
-    const made = makeDispatcher(proxy, options.timeouts);
-    dispatchers.set(proxy ?? "", made);
+    const made = makeDispatcher(proxy, options.timeouts, tls);
+    dispatchers.set(key, made);
     return made;
   };
   const exchange = async (wanted: HttpRequest): Promise<Result<HttpAnswer, TransportFault>> => {
+    const tls = await options.tls?.(wanted.url, wanted.owner);
+    if (tls?.ok === false) return fail({ kind: "tls", detail: tls.error, transient: false });
     try {
       const answer = await request(wanted.url, {
-        dispatcher: dispatcherFor(wanted.url),
+        dispatcher: dispatcherFor(wanted.url, tls?.value),
         method: wanted.method,
         headers: { "user-agent": options.userAgent, ...wanted.headers },
         body: wanted.body ?? null,
@@ -81,7 +89,11 @@ export function openHttp(options: HttpOptions): Http {
 }
 
 // HTTP/2 is slower for blobs, and a pool without a bound opens one connection per request.
-function makeDispatcher(proxy: string | undefined, timeouts: Timeouts): Dispatcher {
+function makeDispatcher(
+  proxy: string | undefined,
+  timeouts: Timeouts,
+  tls: RegistryTls | undefined,
+): Dispatcher {
   const common = {
     allowH2: false,
     connections: 8,
@@ -91,8 +103,14 @@ function makeDispatcher(proxy: string | undefined, timeouts: Timeouts): Dispatch
     bodyTimeout: timeouts.bodyMs,
   };
   return proxy === undefined
-    ? new Agent({ ...common, connect: { timeout: timeouts.connectMs } })
-    : new ProxyAgent({ ...common, uri: proxy, connectTimeout: timeouts.connectMs });
+    ? new Agent({ ...common, connect: { timeout: timeouts.connectMs, ...tls } })
+    : new ProxyAgent({
+        ...common,
+        uri: proxy,
+        connectTimeout: timeouts.connectMs,
+        // A proxy's own TLS is another matter than that of the registry behind it.
+        ...(tls === undefined ? {} : { requestTls: { ...tls } }),
+      });
 }
 
 type Exchange = (request: HttpRequest) => Promise<Result<HttpAnswer, TransportFault>>;

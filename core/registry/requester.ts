@@ -9,7 +9,7 @@ import {
 import { failureOfAnswer, failureOfAuthorization, failureOfFault, type RequestFacts } from "./failures.ts";
 import type { HttpAnswer, HttpRequest } from "./http.ts";
 import { createLogin, type Login } from "./login.ts";
-import { createOrigin, type Origin } from "./origin.ts";
+import { createOrigin, type Origin, type PlainHttp } from "./origin.ts";
 import type { RegistryFailure } from "./registry-failure.ts";
 import type { TokenTools } from "./token.ts";
 import { createTokenStore, type TokenStore } from "./token-store.ts";
@@ -52,7 +52,7 @@ export interface Requester {
 export interface RequesterOptions {
   /** As in references: host[:port], `docker.io` for Docker Hub. */
   readonly registry: string;
-  readonly plainHttp: boolean | undefined;
+  readonly plainHttp: PlainHttp;
   readonly tools: TokenTools;
   readonly credentials: () => Promise<Result<CredentialAnswer, CredentialProblem>>;
 }

@@ -115,6 +115,7 @@ function getRequest(realm: URL, wanted: TokenRequest): HttpRequest {
     url,
     headers: { accept: "application/json", ...authorization },
     maxBytes: MAX_TOKEN_BYTES,
+    owner: wanted.origin.host,
     mayFollow: (to) => realmAllowed(to, wanted.origin),
   };
 }
@@ -133,6 +134,7 @@ function postRequest(realm: URL, wanted: TokenRequest, identityToken: string): H
     headers: { accept: "application/json", "content-type": "application/x-www-form-urlencoded" },
     body: form.toString(),
     maxBytes: MAX_TOKEN_BYTES,
+    owner: wanted.origin.host,
   };
 }
 
