@@ -137,6 +137,7 @@ function explain(failure: Exclude<Failure, PlanInvalid>, context?: VariantContex
     case "registry-rejected":
     case "digest-mismatch":
     case "registry-answer-invalid":
+    case "outgoing-blob-invalid":
     case "registry-cancelled":
       return explainRegistry(failure);
     default:

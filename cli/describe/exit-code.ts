@@ -35,6 +35,7 @@ export function exitCode(failure: Failure): ExitCode {
     case "registry-rejected":
     case "digest-mismatch":
     case "registry-answer-invalid":
+    case "outgoing-blob-invalid":
     case "index-not-stored":
     case "release-failed":
     case "tags-refused":

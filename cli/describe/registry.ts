@@ -53,6 +53,13 @@ export function explainRegistry(failure: RegistryFailure): Explanation {
         [failure.detail],
         ["Is this a registry, and the right port? A proxy's or portal's page in between looks the same."],
       );
+    case "outgoing-blob-invalid":
+      return explain(
+        failure,
+        `${subject(failure)} is not as long as its manifest says`,
+        [`expected ${formatBytes(failure.size)}`, `got      ${formatBytes(failure.actual)}`],
+        ["What it is copied from is damaged: nothing was stored. Build or export it again."],
+      );
     case "registry-cancelled":
       return explain(failure, `interrupted while talking to ${failure.registry}`, [], []);
     default:
@@ -95,13 +102,15 @@ function explainRejected(failure: RegistryRejected): Explanation {
   return explain(failure, headline, [...failure.codes.map(nameCode), ...body], [rejectedAdvice(failure)]);
 }
 
-function rejectedAdvice({ status, registry }: RegistryRejected): string {
+function rejectedAdvice({ status, registry, request, codes }: RegistryRejected): string {
   if (status === 429)
     return `${registry} limits requests: wait, or log in for a higher limit (docker login ${registry}).`;
   if (status >= 500) return "The registry itself has a problem: run again later, what was pushed is kept.";
   if (status === 404)
     return "Check that the repository exists: some registries do not create it on the first push.";
   if (status === 413) return "A proxy in front of the registry limits the size of requests: raise its limit.";
+  if (request.method === "DELETE" && (status === 405 || codes.some(({ code }) => code === "UNSUPPORTED")))
+    return `${registry} does not delete this way: deletion may be switched off there, or it only deletes by digest.`;
   return "The registry does not take this request: its own log tells more.";
 }
 

@@ -1,8 +1,10 @@
+import { invalid, MAX_OTHER_BYTES, type Access } from "./access.ts";
+import { readBlob, streamBlob } from "./blobs.ts";
 import { findCredential } from "./credentials.ts";
-import { factsOf } from "./failures.ts";
 import { openHttp, type Timeouts } from "./http.ts";
 import { plainHttpOf } from "./origin.ts";
-import { createRequester, type Call, type Called, type Requester } from "./requester.ts";
+import { deleteManifest, readManifest, resolveManifest, writeManifest } from "./manifests.ts";
+import { createRequester, type Call, type Requester } from "./requester.ts";
 import type { Patience, Timing } from "./retry.ts";
 import type { RegistryFailure } from "./registry-failure.ts";
 import type { Registry } from "./registry.ts";
@@ -10,13 +12,11 @@ import type { Store } from "./store.ts";
 import { systemTiming } from "./timing.ts";
 import { createTlsLookup, settingsOf } from "./tls.ts";
 import type { TokenTools } from "./token.ts";
-import type { TransportFault } from "./transport-fault.ts";
-import type { Descriptor, Document } from "../oci/descriptor.ts";
-import { digestOf } from "../oci/digest-of.ts";
-import { parseDigest, type Digest } from "../oci/digest.ts";
+import { createSharedUploads } from "./share.ts";
+import { putBlob } from "./upload.ts";
 import { formatRepository, type Repository } from "../oci/reference.ts";
 import type { RegistrySettings } from "../plan/plan.ts";
-import { fail, ok, type Result } from "../result.ts";
+import { ok, type Result } from "../result.ts";
 
 /** How registries are spoken to; only the first four are usually given. */
 export interface RegistryOptions {
@@ -35,20 +35,12 @@ export interface RegistryOptions {
   readonly timing?: Timing;
   readonly timeouts?: Timeouts;
   readonly patience?: Patience;
+  /** Blobs of more bytes are sent in chunks of so many, once their first upload broke. */
+  readonly chunkBytes?: number;
 }
 
-const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
-const MAX_BLOB_BYTES = 4 * 1024 * 1024;
-const MAX_OTHER_BYTES = 64 * 1024;
 const TIMEOUTS: Timeouts = { connectMs: 10_000, headersMs: 30_000, bodyMs: 30_000 };
 const PATIENCE: Patience = { attempts: 5, budgetMs: 60_000 };
-
-const ACCEPT = [
-  "application/vnd.oci.image.index.v1+json",
-  "application/vnd.oci.image.manifest.v1+json",
-  "application/vnd.docker.distribution.manifest.list.v2+json",
-  "application/vnd.docker.distribution.manifest.v2+json",
-].join(", ");
 
 /**
  * Opens the client of all registries of a run, on HTTP/1.1 with connections kept alive until `close`.
@@ -80,30 +72,33 @@ export function openRegistry(options: RegistryOptions): Registry {
     requesters.set(key, made);
     return made;
   };
+  const uploads = createSharedUploads();
+  const { timing, patience } = tools;
   const writes = options.access === "write";
   const store = (repository: Repository): Store<RegistryFailure> => {
     const sender = requester(repository.registry, repository.path);
+    const access: Access = { requester: sender, repository, writes, timing, patience };
     return {
       name: formatRepository(repository),
       repository,
-      manifest: (reference, signal) => readManifest(sender, { repository, reference, writes, signal }),
-      blob: (descriptor, limits) =>
-        readBlob(sender, {
-          repository,
-          descriptor,
-          writes,
-          maxBytes: MAX_BLOB_BYTES,
-          signal: undefined,
-          ...limits,
-        }),
-      putManifest: (reference, document, signal) =>
-        putManifest(sender, { repository, reference, document, signal }),
-      resolve: notYet,
-      openBlob: notYet,
-      putBlob: notYet,
+      resolve: (reference, signal) => resolveManifest(access, reference, signal),
+      manifest: (reference, signal) => readManifest(access, reference, signal),
+      blob: (descriptor, limits) => readBlob(access, descriptor, limits),
+      openBlob: (descriptor, limits) => streamBlob(access, descriptor, limits),
+      putBlob: (blob, signal) => {
+        const key = `${formatRepository(repository)}@${blob.descriptor.digest}`;
+        const { chunkBytes } = options;
+        const work = () =>
+          putBlob(access, blob, { signal, ...(chunkBytes === undefined ? {} : { chunkBytes }) });
+        return uploads.once(key, signal, work);
+      },
+      putManifest: async (reference, document, signal) => {
+        const written = await writeManifest(access, { reference, document, signal });
+        return written.ok ? ok(undefined) : written;
+      },
       tags: notYet,
       referrers: notYet,
-      delete: notYet,
+      delete: (reference, signal) => deleteManifest(access, reference, signal),
     };
   };
   return {
@@ -134,142 +129,4 @@ async function ping(
   if (!called.ok) return called;
   const isPage = called.value.answer.header("content-type")[0]?.startsWith("text/html") === true;
   return isPage ? invalid(called.value, "a web page where the registry's API should be") : ok(undefined);
-}
-
-async function readManifest(
-  requester: Requester,
-  wanted: {
-    readonly repository: Repository;
-    readonly reference: string;
-    readonly writes: boolean;
-    readonly signal: AbortSignal | undefined;
-  },
-): Promise<Result<Document, RegistryFailure>> {
-  const { repository, reference, writes, signal } = wanted;
-  const called = await requester.call({
-    ...target(repository, reference, "manifests"),
-    method: "GET",
-    scope: scopeOf(repository, writes),
-    headers: { accept: ACCEPT },
-    maxBytes: MAX_MANIFEST_BYTES,
-    signal,
-  });
-  if (!called.ok) return called;
-  const { answer } = called.value;
-  const expected = parseDigest(reference) ?? parseDigest(answer.header("docker-content-digest")[0] ?? "");
-  const digest = digestOf(answer.body, expected);
-  if (expected !== undefined && expected !== digest) return mismatch(called.value, expected, digest);
-  const mediaType = mediaTypeOf(called.value);
-  if (mediaType === undefined) return invalid(called.value, "the answer is not a manifest in JSON");
-  return ok({ bytes: answer.body, descriptor: { mediaType, digest, size: answer.body.length } });
-}
-
-async function readBlob(
-  requester: Requester,
-  wanted: {
-    readonly repository: Repository;
-    readonly descriptor: Pick<Descriptor, "digest"> & Partial<Pick<Descriptor, "size">>;
-    readonly writes: boolean;
-    readonly maxBytes: number;
-    readonly signal: AbortSignal | undefined;
-  },
-): Promise<Result<Uint8Array, RegistryFailure>> {
-  const { repository, descriptor, writes, maxBytes, signal } = wanted;
-  const { digest, size } = descriptor;
-  const call: Call = {
-    ...target(repository, digest, "blobs"),
-    method: "GET",
-    scope: scopeOf(repository, writes),
-    headers: {},
-    maxBytes: size ?? maxBytes,
-    signal,
-    ...(size === undefined ? {} : { check: ({ body }) => truncation(body, size) }),
-  };
-  if (size !== undefined && size > maxBytes) {
-    const detail = `a blob of ${size} bytes, where ${maxBytes} are taken at most`;
-    return fail({ kind: "registry-answer-invalid", ...factsOf(requester.facts(call)), detail });
-  }
-  const called = await requester.call(call);
-  if (!called.ok) return called;
-  const { body } = called.value.answer;
-  const actual = digestOf(body, digest);
-  return actual === digest ? ok(body) : mismatch(called.value, digest, actual);
-}
-
-// A body without Content-Length that breaks off looks complete to the transport.
-function truncation(body: Uint8Array, size: number): TransportFault | undefined {
-  if (body.length >= size) return undefined;
-  return {
-    kind: "unreachable",
-    detail: `the body ended after ${body.length} of ${size} bytes`,
-    transient: true,
-  };
-}
-
-async function putManifest(
-  requester: Requester,
-  wanted: {
-    readonly repository: Repository;
-    readonly reference: string;
-    readonly document: Document;
-    readonly signal: AbortSignal | undefined;
-  },
-): Promise<Result<void, RegistryFailure>> {
-  const { repository, reference, document, signal } = wanted;
-  const called = await requester.call({
-    ...target(repository, reference, "manifests"),
-    method: "PUT",
-    scope: scopeOf(repository, true),
-    headers: { "content-type": document.descriptor.mediaType },
-    body: document.bytes,
-    maxBytes: MAX_OTHER_BYTES,
-    signal,
-  });
-  if (!called.ok) return called;
-  const { answer } = called.value;
-  const stored = parseDigest(answer.header("docker-content-digest")[0] ?? "");
-  const expected = digestOf(document.bytes, stored);
-  if (stored !== undefined && stored !== expected)
-    return mismatch(called.value, expected, stored, document.bytes);
-  // The specification's answer is 201; another success counts where the registry says what it stored.
-  if (answer.status === 201 || stored !== undefined) return ok(undefined);
-  return invalid(called.value, `status ${answer.status} where 201 says that a manifest is stored`);
-}
-
-function target(
-  { path }: Repository,
-  reference: string,
-  kind: "manifests" | "blobs",
-): { readonly path: string; readonly repository: string; readonly reference: string } {
-  return { path: `/v2/${path}/${kind}/${reference}`, repository: path, reference };
-}
-
-function scopeOf({ path }: Repository, writes: boolean): string {
-  return `repository:${path}:${writes ? "pull,push" : "pull"}`;
-}
-
-// The document's own word goes before the header's: some registries and proxies answer text/plain.
-function mediaTypeOf({ answer }: Called): string | undefined {
-  try {
-    const parsed: unknown = JSON.parse(Buffer.from(answer.body).toString("utf8"));
-    if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) return undefined;
-    if ("mediaType" in parsed && typeof parsed.mediaType === "string" && parsed.mediaType !== "")
-      return parsed.mediaType;
-    return answer.header("content-type")[0]?.split(";")[0]?.trim();
-  } catch {
-    return undefined;
-  }
-}
-
-function invalid(called: Called, detail: string): Result<never, RegistryFailure> {
-  return fail({ kind: "registry-answer-invalid", ...factsOf(called.facts), detail });
-}
-
-function mismatch(
-  { answer, facts }: Called,
-  expected: Digest,
-  actual: Digest,
-  bytes: Uint8Array = answer.body,
-): Result<never, RegistryFailure> {
-  return fail({ kind: "digest-mismatch", ...factsOf(facts), expected, actual, bytes: bytes.length });
 }

@@ -24,6 +24,8 @@ export interface LoginFacts {
 const MAX_SHOWN_BODY = 2_000;
 const MAX_SHOWN_MESSAGE = 500;
 const MAX_CODES = 20;
+// To these, 404 says that what they ask for is not there; to a write it says that something which it needs is not.
+const READS: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE"]);
 
 const FAILURE_OF_FAULT = {
   tls: "registry-tls-failed",
@@ -62,8 +64,14 @@ export function failureOfAnswer(answer: HttpAnswer, facts: RequestFacts, login: 
   const text = redact(Buffer.from(answer.body).toString("utf8"), login.secrets);
   const codes = parseErrorCodes(text);
   if (status === 401 || status === 403) return denied(status, codes, { facts, login });
-  if (status === 404 && facts.reference !== undefined && facts.method !== "PUT")
-    return { kind: "manifest-unknown", ...common, status, codes };
+  if (status === 404 && facts.reference !== undefined && READS.has(facts.method))
+    return {
+      kind: "manifest-unknown",
+      ...common,
+      status,
+      codes,
+      ...(isPage(answer, codes) ? { page: true } : {}),
+    };
   const shown = codes.length > 0 ? "" : plain(text).slice(0, MAX_SHOWN_BODY);
   return { kind: "registry-rejected", ...common, status, codes, ...(shown === "" ? {} : { body: shown }) };
 }
@@ -114,6 +122,10 @@ const errorBody = z.object({
   errors: z.array(z.object({ code: z.string(), message: z.nullish(z.string()) })),
 });
 
+function isPage(answer: HttpAnswer, codes: readonly RegistryErrorCode[]): boolean {
+  return codes.length === 0 && answer.header("content-type")[0]?.startsWith("text/html") === true;
+}
+
 // A token server that refuses, with whatever status, refuses the login.
 function refusedByTokenServer(answer: HttpAnswer, facts: RequestFacts, login: LoginFacts): RegistryFailure {
   const { status } = answer;
@@ -142,8 +154,8 @@ function shownRealm(realm: string): string {
   return URL.canParse(realm) ? new URL(realm).origin : "not a URL";
 }
 
-// What a server says goes to terminals: no control characters, no runs of white space.
-function plain(text: string): string {
+/** What a server says goes to terminals: no control characters, no runs of white space. */
+export function plain(text: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are what is taken out
   return text.replace(/[\u0000-\u001f\u007f-\u009f\s]+/g, " ").trim();
 }

@@ -1,4 +1,5 @@
 import { Agent, ProxyAgent, request, type Dispatcher } from "undici";
+import { outgoingBody, paced, readBody, type StreamedBody } from "./http-body.ts";
 import { proxyFor } from "./proxy.ts";
 import type { RegistryTls, TlsLookup } from "./tls.ts";
 import { faultOf, type TransportFault } from "./transport-fault.ts";
@@ -6,11 +7,15 @@ import { fail, ok, type Result } from "../result.ts";
 
 /** One exchange with a server. `maxBytes` caps the body of a success; error bodies have a cap of their own. */
 export interface HttpRequest {
-  readonly method: "GET" | "HEAD" | "PUT" | "POST";
+  readonly method: HttpMethod;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array | string;
+  readonly body?: Uint8Array | string | StreamedBody;
   readonly maxBytes: number;
+  /** Hand a success over as its body comes, uncounted: whoever asked must read `stream` to its end, or leave it by `return`. */
+  readonly streams?: boolean;
+  /** The server may have much to do before it answers (put an upload in its place): it gets more time for its headers. */
+  readonly slow?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** host[:port] of the registry that it is for: what is said of its TLS counts where the URL is its own. */
   readonly owner?: string;
@@ -18,11 +23,14 @@ export interface HttpRequest {
   readonly mayFollow?: (to: URL) => boolean;
 }
 
-/** A whole answer. `url` is where it came from after redirects. */
+export type HttpMethod = "GET" | "HEAD" | "PUT" | "POST" | "PATCH" | "DELETE";
+
+/** A whole answer; with `stream`, its body is still to come. `url` is where it came from after redirects. */
 export interface HttpAnswer {
   readonly status: number;
   readonly url: URL;
   readonly body: Uint8Array;
+  readonly stream?: AsyncIterable<Uint8Array>;
   /** Values of a header, by its name in lower case. */
   readonly header: (name: string) => readonly string[];
 }
@@ -51,6 +59,8 @@ export interface Timeouts {
 
 const MAX_REDIRECTS = 5;
 const MAX_ERROR_BYTES = 64 * 1024;
+// Registries move a large upload to its place only when it is complete, and some storage copies it then.
+const SLOW_FACTOR = 10;
 
 /** Opens a pool of connections that lives until `close`. */
 export function openHttp(options: HttpOptions): Http {
@@ -65,19 +75,24 @@ export function openHttp(options: HttpOptions): Http {
     return made;
   };
   const exchange = async (wanted: HttpRequest): Promise<Result<HttpAnswer, TransportFault>> => {
+    const { timeouts } = options;
     const tls = await options.tls?.(wanted.url, wanted.owner);
     if (tls?.ok === false) return fail({ kind: "tls", detail: tls.error, transient: false });
+    const outgoing = outgoingBody(wanted.body, wanted.signal, timeouts.bodyMs);
     try {
       const answer = await request(wanted.url, {
         dispatcher: dispatcherFor(wanted.url, tls?.value),
         method: wanted.method,
-        headers: { "user-agent": options.userAgent, ...wanted.headers },
-        body: wanted.body ?? null,
-        signal: wanted.signal ?? null,
+        headers: { "user-agent": options.userAgent, ...wanted.headers, ...outgoing.headers },
+        body: outgoing.body,
+        signal: outgoing.signal ?? null,
+        ...(wanted.slow === true ? { headersTimeout: timeouts.headersMs * SLOW_FACTOR } : {}),
       });
-      return await readAnswer(answer, wanted);
+      return await readAnswer(answer, wanted, timeouts);
     } catch (error) {
-      return fail(faultOf(error, wanted.signal));
+      return fail(faultOf(outgoing.stalled() ?? error, wanted.signal));
+    } finally {
+      outgoing.end();
     }
   };
   return {
@@ -154,33 +169,18 @@ function withoutCredentials(headers: Readonly<Record<string, string>>): Readonly
 async function readAnswer(
   answer: Dispatcher.ResponseData,
   wanted: HttpRequest,
+  { bodyMs }: Timeouts,
 ): Promise<Result<HttpAnswer, TransportFault>> {
   const isError = answer.statusCode >= 300;
-  const body = await readBody(answer.body, isError ? MAX_ERROR_BYTES : wanted.maxBytes);
-  if (body.cut && !isError)
-    return fail({
-      kind: "refused",
-      detail: `an answer of more than ${wanted.maxBytes} bytes`,
-      transient: false,
-    });
   const header = (name: string): readonly string[] => {
     const value = answer.headers[name];
     return value === undefined ? [] : typeof value === "string" ? [value] : value;
   };
-  return ok({ status: answer.statusCode, url: wanted.url, body: body.bytes, header });
-}
-
-async function readBody(
-  body: AsyncIterable<Uint8Array>,
-  maxBytes: number,
-): Promise<{ readonly bytes: Uint8Array; readonly cut: boolean }> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body) {
-    chunks.push(chunk);
-    size += chunk.length;
-    // Leaving the loop destroys the stream, and its connection with it: the rest is never read.
-    if (size > maxBytes) return { bytes: Buffer.concat(chunks).subarray(0, maxBytes), cut: true };
-  }
-  return { bytes: Buffer.concat(chunks), cut: false };
+  const head = { status: answer.statusCode, url: wanted.url, header };
+  const pieces = paced(answer.body, bodyMs);
+  if (wanted.streams === true && !isError) return ok({ ...head, body: new Uint8Array(), stream: pieces });
+  const body = await readBody(pieces, isError ? MAX_ERROR_BYTES : wanted.maxBytes);
+  if (!body.cut || isError) return ok({ ...head, body: body.bytes });
+  const detail = `an answer of more than ${wanted.maxBytes} bytes`;
+  return fail({ kind: "refused", detail, transient: false });
 }

@@ -45,7 +45,8 @@ function sameHost(realm: URL, host: string): boolean {
   );
 }
 
-function isInward(hostname: string): boolean {
+/** Is this host (as a URL spells it) an address of this machine, or of a private network? */
+export function isInward(hostname: string): boolean {
   const host = bare(hostname);
   if (host === "localhost" || host.endsWith(".localhost")) return true;
   const family = isIP(host);

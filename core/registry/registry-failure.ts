@@ -47,9 +47,10 @@ export interface CredentialsUnusable extends FailureFacts {
   readonly source: string;
   readonly detail: string;
 }
-/** 404 for a manifest or blob: the registry says that it is not there. */
+/** 404 for a manifest or blob: the registry says that it is not there; with `page`, it may have been another server's web page. */
 export interface ManifestUnknown extends FailureFacts {
   readonly kind: "manifest-unknown";
+  readonly page?: true;
   readonly status: number;
   readonly codes: readonly RegistryErrorCode[];
 }
@@ -72,6 +73,13 @@ export interface RegistryAnswerInvalid extends FailureFacts {
   readonly kind: "registry-answer-invalid";
   readonly detail: string;
 }
+/** What was to be sent is not as long as its descriptor says: its source is damaged. */
+export interface OutgoingBlobInvalid extends FailureFacts {
+  readonly kind: "outgoing-blob-invalid";
+  readonly size: number;
+  /** How many bytes there were, or how many had come when there were already too many. */
+  readonly actual: number;
+}
 /** The run was interrupted while this request was under way. */
 export interface RegistryCancelled extends FailureFacts {
   readonly kind: "registry-cancelled";
@@ -87,4 +95,5 @@ export type RegistryFailure =
   | RegistryRejected
   | DigestMismatch
   | RegistryAnswerInvalid
+  | OutgoingBlobInvalid
   | RegistryCancelled;
