@@ -58,17 +58,22 @@ export function reportJson(report: RunReport): Readonly<Record<string, unknown>>
   return {
     interrupted: report.interrupted,
     variants: report.variants.map(variantJson),
-    releases: report.released.map(({ release, index, manifests }) => ({
+    releases: report.released.map(({ release, index, manifests, tags }) => ({
       name: release.name,
       digest: index.descriptor.digest,
       mediaType: index.descriptor.mediaType,
-      tags: release.tags.map(formatReference),
+      tags: tags.filter(({ state }) => state !== "kept").map(({ tag }) => formatReference(tag)),
+      unchanged: tags.filter(({ state }) => state === "unchanged").map(({ tag }) => formatReference(tag)),
+      kept: tags
+        .filter(({ state }) => state === "kept")
+        .map(({ tag, digest }) => ({ tag: formatReference(tag), digest })),
       platforms: manifests.map(({ platform, manifest, attestations }) => ({
         platform: formatPlatformFull(platform),
         digest: manifest.digest,
         attestations: attestations.map(({ digest }) => digest),
       })),
     })),
+    ...(report.record === undefined ? {} : { record: report.record }),
     ...(report.failure === undefined ? {} : { failure: failureJson(report.failure) }),
   };
 }

@@ -3,6 +3,7 @@ import type { BuildOptions } from "./commands/build.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import type { InspectOptions } from "./commands/inspect.ts";
 import type { PlanOptions } from "./commands/plan.ts";
+import type { RollbackOptions } from "./commands/rollback.ts";
 import type { SetupOptions } from "./commands/setup.ts";
 import type { Shell } from "./shell.ts";
 
@@ -55,6 +56,7 @@ type End = (exitCode: number) => void;
 const COMMANDS: ReadonlyMap<string, (program: Command, shell: Shell, end: End) => void> = new Map([
   ["build", addBuild],
   ["plan", addPlan],
+  ["rollback", addRollback],
   ["inspect", addInspect],
   ["doctor", addDoctor],
   ["setup", addSetup],
@@ -72,6 +74,9 @@ function addBuild(program: Command, shell: Shell, end: End): void {
         .default("auto"),
     )
     .option("-q, --quiet", "show failures only")
+    .option("--allow-shrink", "let a tag lose platforms that it has now")
+    .option("--allow-downgrade", "let a tag go back to an older revision")
+    .option("--record <file>", "where to record what tags named before and after, for `rollback`")
     .option(
       "-o, --output <attributes>",
       "write the result to disk instead of pushing it: `type=oci,dest=PATH[,tar=false]` (all platforms, one layout) or `type=local,dest=FOLDER` (files, a folder for each platform)",
@@ -91,6 +96,21 @@ function addPlan(program: Command, shell: Shell, end: End): void {
     .action(async (options: PlanOptions) => {
       const { runPlan } = await import("./commands/plan.ts");
       end(await runPlan(options, shell));
+    });
+}
+
+function addRollback(program: Command, shell: Shell, end: End): void {
+  program
+    .command("rollback <record>")
+    .summary("put the tags of a release back")
+    .description(
+      "Put the tags of a release back to what they named before it, last tag first. `build` names the record of each release at its end. A tag that somebody has moved since is left alone.",
+    )
+    .option("--force", "put tags back that somebody has moved since, too")
+    .option("--json", "print JSON")
+    .action(async (record: string, options: RollbackOptions) => {
+      const { runRollback } = await import("./commands/rollback.ts");
+      end(await runRollback(record, options, shell));
     });
 }
 

@@ -3,12 +3,13 @@ import { basename } from "node:path";
 import { BINFMT_FOLDER, readBinfmt } from "../core/host/binfmt.ts";
 import { formatReference } from "../core/oci/reference.ts";
 import type { Plan } from "../core/plan/plan.ts";
+import type { TagOutcome } from "../core/publish/release.ts";
 import type { Route } from "../core/route/route.ts";
 import type { RunReport, VariantReport } from "../core/run.ts";
 import { emulates, type BinfmtEntry } from "../platforms/emulation.ts";
 import { formatPlatformFull } from "../platforms/platform.ts";
 import type { PlanRow, PlanView } from "./render/plan-table.ts";
-import type { ReleaseRow, ReleaseView } from "./render/release-table.ts";
+import type { ReleaseRow, ReleaseView, TagRow } from "./render/release-table.ts";
 
 /** What `plan` shows: every release with its routed variants. Reads binfmt_misc to name the emulators of this kernel. */
 export function planView(plan: Plan, routes: readonly Route[]): PlanView[] {
@@ -61,15 +62,19 @@ function emulatorName({ interpreter }: BinfmtEntry): string {
 /** What `build` shows at its end: every variant as it came out, and what was released. */
 export function releaseViews(plan: Plan, report: RunReport): ReleaseView[] {
   const released = new Map(report.released.map((each) => [each.release.name, each]));
-  return plan.releases.map(({ name, tags }) => {
+  return plan.releases.map(({ name }) => {
     const index = released.get(name)?.index.descriptor.digest;
     return {
       name,
       variants: report.variants.filter(({ route }) => route.variant.release === name).map(releaseRow),
-      tags: index === undefined ? [] : tags.map(formatReference),
+      tags: (released.get(name)?.tags ?? []).map(tagRow),
       ...(index === undefined ? {} : { index }),
     };
   });
+}
+
+function tagRow({ tag, state, digest }: TagOutcome): TagRow {
+  return { tag: formatReference(tag), state, digest };
 }
 
 function releaseRow({ route, outcome }: VariantReport): ReleaseRow {

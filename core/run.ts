@@ -5,8 +5,14 @@ import type { RunEvent, VariantOutcome } from "./event.ts";
 import type { Document } from "./oci/descriptor.ts";
 import type { Plan, PlannedRelease } from "./plan/plan.ts";
 import type { PublishedManifest } from "./publish/confirm.ts";
-import { moveTags, putIndexes, stitchRelease, type ReleaseFailure } from "./publish/release.ts";
+import type { Allowed } from "./publish/guard.ts";
+import { readAhead, type ReadAhead } from "./publish/read-ahead.ts";
+import type { ReleaseRecorder } from "./publish/record.ts";
+import type { ReleaseFailure } from "./publish/release-failure.ts";
+import { releaseTags, type TagOutcome } from "./publish/release.ts";
+import { stitchRelease } from "./publish/stitch.ts";
 import type { Uploads } from "./publish/transfer-uploads.ts";
+import type { Timing } from "./registry/retry.ts";
 import { fail, ok, type Result } from "./result.ts";
 import type { Route } from "./route/route.ts";
 import { solveVariant } from "./solve.ts";
@@ -21,6 +27,12 @@ export interface RunOptions {
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** What the guard lets pass; nothing where it is absent. */
+  readonly allowed?: Allowed;
+  /** Keeps the record of what happens to tags. */
+  readonly recorder?: ReleaseRecorder;
+  /** For waits; the real clock unless a test has its own. */
+  readonly timing?: Pick<Timing, "sleep">;
 }
 
 /** All that a run did. */
@@ -29,8 +41,10 @@ export interface RunReport {
   readonly variants: readonly VariantReport[];
   /** Releases whose tags all moved. Empty where a required variant is missing: then no tag has moved. */
   readonly released: readonly Released[];
-  /** What stopped the releases once everything was built. */
+  /** What stopped the releases once everything was built; with all of them out, why they have no record. */
   readonly failure?: ReleaseFailure;
+  /** Path of the record of what happened to tags. */
+  readonly record?: string;
   readonly interrupted: boolean;
 }
 
@@ -39,32 +53,62 @@ export interface VariantReport {
   readonly outcome: VariantOutcome;
 }
 
-/** A release that is out: its index, and the variants in it. */
-export interface Released {
+/** An index that is ready for its tags, and the variants in it. */
+interface Stitched {
   readonly release: PlannedRelease;
   readonly index: Document;
   readonly manifests: readonly PublishedManifest[];
+}
+
+/** A release that is out. */
+export interface Released extends Stitched {
+  /** In the plan's order. */
+  readonly tags: readonly TagOutcome[];
 }
 
 /** solve -> confirm -> stitch -> release, for the routes that `plan` shows. */
 export async function run(options: RunOptions): Promise<RunReport> {
   const { routes, buildkit, now, signal } = options;
   options.onEvent({ kind: "run-started", atMs: now(), routes, nodes: buildkit.nodes });
-  const variants = await solveAll(options);
+  const ahead = watchTags(options);
+  const onEvent = (event: RunEvent): void => {
+    options.onEvent(event);
+    ahead?.onEvent(event);
+  };
+  const variants = await solveAll({ ...options, onEvent });
   const complete = variants.every(
     ({ route, outcome }) => outcome.kind === "built" || !route.variant.required,
   );
   const goesOn = complete && !signal.aborted;
-  const released = goesOn ? await releaseAll(options, variants) : ok([]);
-  // An interruption that comes when all tags have moved has interrupted nothing.
-  const isDone = goesOn && released.ok;
-  options.onEvent({ kind: "run-ended", atMs: now(), ok: isDone });
+  const { isOut, ...published } = goesOn ? await releaseAll(options, variants, ahead) : NOT_OUT;
+  options.onEvent({ kind: "run-ended", atMs: now(), ok: isOut });
   return {
     variants,
-    released: released.ok ? released.value : [],
-    interrupted: signal.aborted && !isDone,
-    ...(released.ok ? {} : { failure: released.error }),
+    ...published,
+    // An interruption that comes when all tags have moved has interrupted nothing.
+    interrupted: signal.aborted && !isOut,
+    ...(options.recorder?.isWritten() === true ? { record: options.recorder.path } : {}),
   };
+}
+
+/** What became of the releases. `isOut` is also true where there was none to make. */
+interface Published extends Pick<RunReport, "released" | "failure"> {
+  readonly isOut: boolean;
+}
+
+const NOT_OUT: Published = { isOut: false, released: [] };
+
+/** Nothing to read where the result does not go to registries. */
+function watchTags({ plan, routes, target, signal }: RunOptions): ReadAhead | undefined {
+  if (target.kind !== "registries") return undefined;
+  const { registry } = target;
+  const variants = routes.map(({ variant }) => variant);
+  return readAhead({ releases: plan.releases.filter(isWhole), variants, registry, signal });
+}
+
+/** A release that gets its tags: a part of one is pushed only. */
+function isWhole({ tags, omitted }: PlannedRelease): boolean {
+  return tags.length > 0 && omitted.length === 0;
 }
 
 /** All variants at once, as far as their nodes have room. One that fails stops no other: what is built can still be used. */
@@ -89,43 +133,46 @@ function sharedUploads(): () => Promise<Uploads> {
   return () => (uploads ??= begin());
 }
 
-/** Every index is stored in every repository before the first tag of any release moves. */
+/** All releases of the plan together: nothing moves before all that can be known beforehand is known to be right. */
 async function releaseAll(
   options: RunOptions,
   variants: readonly VariantReport[],
-): Promise<Result<Released[], ReleaseFailure>> {
+  ahead: ReadAhead | undefined,
+): Promise<Published> {
   const stitched = stitchAll(options, variants);
-  if (!stitched.ok) return stitched;
+  if (!stitched.ok) return { ...NOT_OUT, failure: stitched.error };
   const { target } = options;
-  if (target.kind !== "registries") return stitched;
-  const publishing = {
-    registry: target.registry,
-    onEvent: options.onEvent,
-    signal: options.signal,
-    now: options.now,
-  };
-  const put = await putIndexes(stitched.value, publishing);
-  if (!put.ok) return put;
-  const moved = await moveTags(stitched.value, publishing);
-  return moved.ok ? stitched : moved;
+  if (target.kind !== "registries" || ahead === undefined || stitched.value.length === 0)
+    return { isOut: true, released: stitched.value.map((each) => ({ ...each, tags: [] })) };
+  const readings = await ahead.readings();
+  if (options.signal.aborted) return NOT_OUT;
+  const allowed = options.allowed ?? { shrink: false, downgrade: false };
+  const publishing = { ...options, registry: target.registry };
+  const out = await releaseTags(stitched.value, { readings, allowed }, publishing);
+  if (!out.ok) return { ...NOT_OUT, failure: out.error };
+  const { tags, unrecorded } = out.value;
+  const released = stitched.value.map((each) => ({
+    ...each,
+    tags: tags.filter(({ release }) => release === each.release.name),
+  }));
+  return { isOut: true, released, ...(unrecorded === undefined ? {} : { failure: unrecorded }) };
 }
 
 function stitchAll(
   options: RunOptions,
   variants: readonly VariantReport[],
-): Result<Released[], ReleaseFailure> {
-  const released: Released[] = [];
-  const whole = options.plan.releases.filter(({ tags, omitted }) => tags.length > 0 && omitted.length === 0);
-  for (const release of whole) {
+): Result<Stitched[], ReleaseFailure> {
+  const stitched: Stitched[] = [];
+  for (const release of options.plan.releases.filter(isWhole)) {
     const manifests = publishedOf(release, variants);
     if (manifests.length === 0) continue;
     const index = stitchRelease(release, manifests);
     if (!index.ok) return fail(index.error);
     const { digest } = index.value.descriptor;
     options.onEvent({ kind: "release-stitched", atMs: options.now(), release: release.name, digest });
-    released.push({ release, index: index.value, manifests });
+    stitched.push({ release, index: index.value, manifests });
   }
-  return ok(released);
+  return ok(stitched);
 }
 
 /** In the order of the plan, whatever the order of completion was. */

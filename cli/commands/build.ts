@@ -12,6 +12,7 @@ import { hostPlatform } from "../host-platform.ts";
 import { lateRegistry } from "../late-registry.ts";
 import { createRenderer, type ProgressStyle } from "../render/create.ts";
 import { releaseTable } from "../render/release-table.ts";
+import { openRecord } from "../recorder.ts";
 import { printJson, redactor, reportFailures, reportLeftOut, reportWarnings, widthOf } from "../report.ts";
 import { openSession, type PlanSelection, type Session } from "../session.ts";
 import type { Shell } from "../shell.ts";
@@ -21,6 +22,9 @@ import { releaseViews } from "../views.ts";
 export interface BuildOptions extends PlanSelection, DestinationOptions {
   readonly progress: ProgressStyle;
   readonly quiet?: boolean;
+  readonly allowShrink?: boolean;
+  readonly allowDowngrade?: boolean;
+  readonly record?: string;
 }
 
 /** `build`: everything that `plan` does, then solve, confirm, stitch and release. */
@@ -44,6 +48,8 @@ type BuildTo = BuildOptions & { readonly destination: Destination };
 async function carryOut(session: Session, options: BuildTo, shell: Shell): Promise<number> {
   const { plan, routes, refused, buildkit } = session;
   const redact = redactor(plan.secretValues);
+  const recorder = await openRecord(plan, options, shell);
+  if (!recorder.ok) return await reportFailures([recorder.error], shell, { json: options.json === true });
   if (options.quiet !== true) await reportWarnings(plan.warnings, shell);
   await reportLeftOut(refused, shell);
   const renderer = await createRenderer(options.quiet === true ? "quiet" : options.progress, shell, redact);
@@ -61,6 +67,8 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
       routes,
       buildkit,
       target: opened.value.target,
+      allowed: { shrink: options.allowShrink === true, downgrade: options.allowDowngrade === true },
+      ...(recorder.value === undefined ? {} : { recorder: recorder.value }),
       onEvent: (event) => renderer.onEvent(event),
       signal: shell.signal,
       now: shell.now,
@@ -89,6 +97,7 @@ async function answer(outcome: Outcome, shell: Shell): Promise<number> {
   if (!isQuiet) showTable(outcome, shell);
   if (!isQuiet && exitCode !== 0 && !report.interrupted && report.failure === undefined)
     shell.stderr.write(`${notDone(options.destination)} What was built is kept in the cache.\n`);
+  if (!isQuiet && report.record !== undefined) shell.stderr.write(`recorded in ${report.record}\n`);
   if (report.failure !== undefined) await reportFailures([report.failure], shell, { json: false, redact });
   if (report.interrupted) shell.stderr.write(`buildx-plan: interrupted; ${movedSoFar(report)}\n`);
   if (options.json === true) {
@@ -151,8 +160,8 @@ function resultsOf(plan: Plan, report: RunReport, destination: Destination): rea
 
 /** What can be pulled now: each tag with its digest; of a part, which gets no tag, each variant by its digest. */
 function referencesOf(plan: Plan, report: RunReport): string[] {
-  const tagged = report.released.flatMap(({ release, index }) =>
-    release.tags.map((tag) => `${formatReference(tag)}@${index.descriptor.digest}\n`),
+  const tagged = report.released.flatMap(({ tags }) =>
+    tags.map(({ tag, digest }) => `${formatReference(tag)}@${digest}\n`),
   );
   const parts = new Set(plan.releases.filter(({ omitted }) => omitted.length > 0).map(({ name }) => name));
   const pushed = report.variants.flatMap(({ route, outcome }) => {

@@ -10,8 +10,15 @@ export interface ReleaseView {
   readonly variants: readonly ReleaseRow[];
   /** Digest of the index; undefined where none was put. */
   readonly index?: string;
-  /** Tags that were moved, in order. */
-  readonly tags: readonly string[];
+  /** In order. */
+  readonly tags: readonly TagRow[];
+}
+
+/** A tag at the end of a build; one that was kept still names what it did before, `digest`. */
+export interface TagRow {
+  readonly tag: string;
+  readonly state: "moved" | "unchanged" | "kept";
+  readonly digest: string;
 }
 
 /** A variant at the end of a build. `state` is `built` where all is well. */
@@ -59,11 +66,19 @@ function block({ name, variants, index, tags }: ReleaseView, options: TableOptio
     strong(clipMiddle(name, options.width)),
     ...renderTable(variants, COLUMNS, options),
     ...(index === undefined ? [] : [fact("index", fitted(index, options.width - 7), options)]),
-    ...tags.map((tag) => fact("tag", clipMiddle(tag, options.width - 7), options)),
+    ...tags.map((row) => tagLine(row, options)),
     ...tags
+      .filter(({ state }) => state !== "kept")
       .slice(0, 1)
-      .map((tag) => fact("pull", clipMiddle(`docker pull ${tag}`, options.width - 7), options)),
+      .map(({ tag }) => fact("pull", clipMiddle(`docker pull ${tag}`, options.width - 7), options)),
   ];
+}
+
+function tagLine({ tag, state, digest }: TagRow, options: TableOptions): string {
+  if (state === "moved") return fact("tag", clipMiddle(tag, options.width - 7), options);
+  const note = state === "kept" ? ` (kept: ${shortDigest(digest)})` : " (unchanged)";
+  const room = Math.max(0, options.width - 7 - displayWidth(note));
+  return fact("tag", clipMiddle(clipMiddle(tag, room) + note, options.width - 7), options);
 }
 
 function fact(name: string, text: string, options: TableOptions): string {

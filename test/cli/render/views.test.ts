@@ -33,7 +33,11 @@ const RELEASE: readonly ReleaseView[] = [
   {
     name: "app",
     index: digest("index"),
-    tags: ["registry.example/team/app:1.2", "registry.example/team/app:latest"],
+    tags: [
+      { tag: "registry.example/team/app:1.2", state: "moved", digest: digest("index") },
+      { tag: "registry.example/team/app:latest", state: "unchanged", digest: digest("index") },
+      { tag: "registry.example/team/app:1.2.0", state: "kept", digest: digest("before") },
+    ],
     variants: [
       {
         platform: "linux/amd64",
