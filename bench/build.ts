@@ -16,6 +16,8 @@ export interface BuildBench {
   readonly buildxCommand: readonly [string, ...string[]];
   /** A folder with a `cli-plugins` that holds this buildx. */
   readonly dockerConfig: string;
+  /** A folder for what else the peers keep. */
+  readonly scratch: string;
   readonly daemon: string;
   /** The counting proxy in front of the registry: its host and port, latency in ms per request, requests so far. */
   readonly proxy: { readonly host: string; setLatency(ms: number): void; readonly requests: () => number };

@@ -53,7 +53,10 @@ function promotions(
       name: "`docker buildx imagetools create`",
       copy: (from, to) => imagetools(bench, "create", "--tag", to, from),
     },
-    { name: "`skopeo copy --all`", copy: (from, to) => skopeoCopy(`docker://${from}`, `docker://${to}`) },
+    {
+      name: "`skopeo copy --all`",
+      copy: (from, to) => skopeoCopy(bench, `docker://${from}`, `docker://${to}`),
+    },
   ];
   const withReferrers: readonly Peer[] = [
     {
@@ -80,7 +83,10 @@ export async function benchAcross(bench: BuildBench): Promise<Row[]> {
     { name: "`regctl image copy`", copy: (from, to) => regctl(hosts, "image", "copy", from, to) },
     { name: "`crane copy`", copy: (from, to) => crane("copy", from, to) },
     { name: "`oras cp`", copy: orasCopy },
-    { name: "`skopeo copy --all`", copy: (from, to) => skopeoCopy(`docker://${from}`, `docker://${to}`) },
+    {
+      name: "`skopeo copy --all`",
+      copy: (from, to) => skopeoCopy(bench, `docker://${from}`, `docker://${to}`),
+    },
   ];
   try {
     const large = { architectures: ["amd64"], layers: 3, layerBytes: 128 * MIB };
@@ -153,7 +159,7 @@ export async function benchLayout(bench: BuildBench): Promise<Row[]> {
           { name: "`crane push`", commands: () => [crane("push", layout, destinations.next())] },
           {
             name: "`skopeo copy --all`",
-            commands: () => [skopeoCopy(`oci:${layout}:latest`, `docker://${destinations.next()}`)],
+            commands: () => [skopeoCopy(bench, `oci:${layout}:latest`, `docker://${destinations.next()}`)],
           },
           {
             name: "`regctl image copy`",

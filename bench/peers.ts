@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
 import type { Command } from "./measure.ts";
 
 /** The command lines of the peers, for registries on this machine that speak plain HTTP. */
@@ -17,14 +19,22 @@ export function regctl(hosts: readonly string[], ...argv: readonly string[]): Co
   return { argv: ["regctl", ...argv, ...hosts.flatMap((host) => ["--host", `reg=${host},tls=disabled`])] };
 }
 
-/** skopeo copy of an image with all its platforms. */
-export function skopeoCopy(source: string, destination: string): Command {
+/**
+ * skopeo copy of an image with all its platforms. It remembers for ever which registry has which blob, and would send nothing from
+ * the second turn on: as the user that this makes it believe in, it keeps what it knows in a folder, a new one for each turn.
+ */
+export function skopeoCopy(
+  { scratch }: { readonly scratch: string },
+  source: string,
+  destination: string,
+): Command {
   const plain = [
     ...(source.startsWith("docker://") ? ["--src-tls-verify=false"] : []),
     "--dest-tls-verify=false",
   ];
   return {
     argv: ["skopeo", "--insecure-policy", "copy", "--quiet", "--all", ...plain, source, destination],
+    env: { _CONTAINERS_ROOTLESS_UID: "1000", XDG_DATA_HOME: join(scratch, randomUUID()) },
   };
 }
 

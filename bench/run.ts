@@ -29,6 +29,7 @@ async function main(only: readonly string[]): Promise<void> {
     buildx,
     buildxCommand: findTool("docker", process.env) === undefined ? [buildx] : ["docker", "buildx"],
     dockerConfig,
+    scratch: join(dockerConfig, "scratch"),
     daemon: daemon.address,
     proxy: { host: proxy.host, setLatency: (ms) => proxy.setLatency(ms), requests: () => proxy.log().length },
   };
