@@ -35,6 +35,12 @@ export function explainLayout(failure: LayoutFailure): Explanation {
         facts: [failure.detail],
         advice: ["Check permissions and free space there."],
       };
+    case "layout-cancelled":
+      return {
+        headline: `interrupted while the OCI layout ${failure.path} was read or written`,
+        facts: [],
+        advice: [],
+      };
     default:
       return unreachable(failure);
   }

@@ -11,6 +11,7 @@ export function explainStore(failure: StoreFailure): Explanation {
     case "layout-content-missing":
     case "layout-content-damaged":
     case "layout-inaccessible":
+    case "layout-cancelled":
       return explainLayout(failure);
     default:
       return explainRegistry(failure);

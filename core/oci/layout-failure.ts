@@ -21,4 +21,6 @@ export type LayoutFailure =
       readonly detail: string;
     }
   /** It cannot be read or written: permissions, a full disk; `detail` is the system's word. */
-  | { readonly kind: "layout-inaccessible"; readonly path: string; readonly detail: string };
+  | { readonly kind: "layout-inaccessible"; readonly path: string; readonly detail: string }
+  /** The run was interrupted while the layout was read or written. */
+  | { readonly kind: "layout-cancelled"; readonly path: string };
