@@ -85,23 +85,32 @@ export async function deliver(
   built: BuildResult,
   delivery: Delivery,
 ): Promise<Result<PublishedManifest | undefined, DeliveryFailure>> {
-  const { target, signal, onPushed } = delivery;
+  const { target, signal } = delivery;
   const { digest, file } = built;
   if (digest === undefined || target.kind === "files") return ok(undefined);
   if (target.kind === "docker") return await loaded(target.load, file, signal);
-  const stores =
-    target.kind === "layout"
-      ? [target.store]
-      : variant.build.repositories.map((repository) => target.registry.store(repository));
+  const wanted = confirmationOf(variant, digest, built);
+  if (target.kind === "layout") return await addToLayout(file, wanted, { stores: [target.store], delivery });
+  delivery.onPushed(digest);
+  const stores = variant.build.repositories.map((repository) => target.registry.store(repository));
+  const [first] = stores;
+  if (first === undefined) return ok(undefined);
+  if (file === undefined)
+    return await spread(wanted, { stores, delivery }, pushedNames(target.byBuilder, variant));
+  const pushed = await withLayout(file, first, (layout) => copyAll(layout, digest, { stores, delivery }));
+  return pushed.ok ? await confirmVariant(first, wanted, signal) : pushed;
+}
+
+/** Confirms what BuildKit pushed, and copies it to the repositories that BuildKit could not push to in the same go. */
+async function spread(
+  wanted: Confirmation,
+  { stores, delivery }: Way,
+  there: ReadonlySet<string>,
+): Promise<Result<PublishedManifest | undefined, DeliveryFailure>> {
   const [first, ...others] = stores;
   if (first === undefined) return ok(undefined);
-  onPushed(digest);
-  const wanted = confirmationOf(variant, digest, built);
-  if (file !== undefined) {
-    const pushed = await pushLayout(file, digest, { stores, delivery });
-    return pushed.ok ? await confirmVariant(first, wanted, signal) : pushed;
-  }
-  const there = target.kind === "registries" ? pushedNames(target.byBuilder, variant) : new Set([first.name]);
+  const { signal } = delivery;
+  const { digest } = wanted;
   const [confirmed, ...present] = await Promise.all([
     confirmVariant(first, wanted, signal),
     ...others.filter(({ name }) => there.has(name)).map((store) => confirmPresent(store, { digest }, signal)),
@@ -111,6 +120,26 @@ export async function deliver(
   if (failed !== undefined || !confirmed.ok || copies.length === 0) return failed ?? confirmed;
   const copied = await copyAll(first, digest, { stores: copies, delivery });
   return copied.ok ? confirmed : copied;
+}
+
+/** Only the image and its attestations: the index that BuildKit puts round them would be reached by nothing there. */
+async function addToLayout(
+  file: HandedOver | undefined,
+  wanted: Confirmation,
+  way: Way,
+): Promise<Result<PublishedManifest | undefined, DeliveryFailure>> {
+  const [to] = way.stores;
+  if (file === undefined || to === undefined) return ok(undefined);
+  return await withLayout(file, to, async (layout) => {
+    const confirmed = await confirmVariant(layout, wanted, way.delivery.signal);
+    if (!confirmed.ok) return confirmed;
+    const { manifest, attestations } = confirmed.value;
+    for (const { digest } of [manifest, ...attestations]) {
+      const copied = await copyAll(layout, digest, way);
+      if (!copied.ok) return copied;
+    }
+    return confirmed;
+  });
 }
 
 async function loaded(
@@ -148,23 +177,19 @@ interface Way {
   readonly delivery: Delivery;
 }
 
-async function pushLayout(
+/** Opens what BuildKit handed over, and removes it: six variants of two gigabytes each need not lie there to the end. */
+async function withLayout<T>(
   file: HandedOver,
-  digest: Digest,
-  way: Way,
-): Promise<Result<void, DeliveryFailure>> {
+  to: Store,
+  use: (layout: Store) => Promise<Result<T, DeliveryFailure>>,
+): Promise<Result<T, DeliveryFailure>> {
+  // Imported late, as most builds push by BuildKit alone.
+  const { openLayout } = await import("./layout/open.ts");
+  const layout = await openLayout(file.path);
   try {
-    // Imported late, as most builds push by BuildKit alone.
-    const { openLayout } = await import("./layout/open.ts");
-    const layout = await openLayout(file.path);
-    if (!layout.ok) return notPushed(way.stores[0]?.name ?? "", layout.error);
-    try {
-      return await copyAll(layout.value.store, digest, way);
-    } finally {
-      await layout.value.close();
-    }
+    return layout.ok ? await use(layout.value.store) : notPushed(to.name, layout.error);
   } finally {
-    // Six variants of two gigabytes each need not lie there until the last one is pushed.
+    if (layout.ok) await layout.value.close();
     await file.remove();
   }
 }

@@ -11,7 +11,9 @@ import type { ReleaseRecorder } from "./publish/record.ts";
 import type { ReleaseFailure } from "./publish/release-failure.ts";
 import { releaseTags, type TagOutcome } from "./publish/release.ts";
 import { stitchRelease } from "./publish/stitch.ts";
+import { nameInLayout } from "./publish/layout-release.ts";
 import type { Uploads } from "./publish/transfer-uploads.ts";
+import type { StoreFailure } from "./registry/store.ts";
 import type { Timing } from "./registry/retry.ts";
 import { fail, ok, type Result } from "./result.ts";
 import type { Route } from "./route/route.ts";
@@ -42,7 +44,7 @@ export interface RunReport {
   /** Releases whose tags all moved. Empty where a required variant is missing: then no tag has moved. */
   readonly released: readonly Released[];
   /** What stopped the releases once everything was built; with all of them out, why they have no record. */
-  readonly failure?: ReleaseFailure;
+  readonly failure?: ReleaseFailure | StoreFailure;
   /** Path of the record of what happened to tags. */
   readonly record?: string;
   readonly interrupted: boolean;
@@ -142,6 +144,10 @@ async function releaseAll(
   const stitched = stitchAll(options, variants);
   if (!stitched.ok) return { ...NOT_OUT, failure: stitched.error };
   const { target } = options;
+  if (target.kind === "layout") {
+    const named = await nameInLayout(stitched.value, target.store, options.signal);
+    if (!named.ok) return { ...NOT_OUT, failure: named.error };
+  }
   if (target.kind !== "registries" || ahead === undefined || stitched.value.length === 0)
     return { isOut: true, released: stitched.value.map((each) => ({ ...each, tags: [] })) };
   const readings = await ahead.readings();
@@ -163,7 +169,9 @@ function stitchAll(
   variants: readonly VariantReport[],
 ): Result<Stitched[], ReleaseFailure> {
   const stitched: Stitched[] = [];
-  for (const release of options.plan.releases.filter(isWhole)) {
+  // A layout takes parts and what has no tags: it is whoever asked for it that knows what for.
+  const isWanted = options.target.kind === "layout" ? () => true : isWhole;
+  for (const release of options.plan.releases.filter(isWanted)) {
     const manifests = publishedOf(release, variants);
     if (manifests.length === 0) continue;
     const index = stitchRelease(release, manifests);

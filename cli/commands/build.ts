@@ -1,9 +1,6 @@
 import { redirect, type Destination } from "../../core/destination.ts";
 import { run, type RunReport } from "../../core/run.ts";
-import { LAYOUT_SCHEME } from "../../core/oci/layout-reference.ts";
-import { formatReference, formatRepository } from "../../core/oci/reference.ts";
 import type { Plan } from "../../core/plan/plan.ts";
-import { layoutNames } from "../../core/publish/layout-release.ts";
 import type { Failure } from "../../core/failure.ts";
 import { exitCodeOf } from "../describe/exit-code.ts";
 import { diagnosticJson } from "../describe/json.ts";
@@ -16,6 +13,7 @@ import { openRecord } from "../recorder.ts";
 import { printJson, redactor, reportFailures, reportLeftOut, reportWarnings, widthOf } from "../report.ts";
 import { openSession, type PlanSelection, type Session } from "../session.ts";
 import type { Shell } from "../shell.ts";
+import { resultsOf } from "../results.ts";
 import { destinationOf, openTarget, type DestinationOptions } from "../target.ts";
 import { releaseViews } from "../views.ts";
 
@@ -129,50 +127,6 @@ function movedSoFar(report: RunReport): string {
 
 function notDone({ kind }: Destination): string {
   return kind === "registries" ? "Not released: no tag was moved." : "Not all was built.";
-}
-
-/** What there is now, a line each: references, images in a layout, names in Docker's store, or folders. */
-function resultsOf(plan: Plan, report: RunReport, destination: Destination): readonly string[] {
-  const built = new Set(
-    report.variants.flatMap(({ route, outcome }) => (outcome.kind === "built" ? [route.variant.id] : [])),
-  );
-  switch (destination.kind) {
-    case "registries":
-      return referencesOf(plan, report);
-    case "layout":
-      return report.released.flatMap(({ release, index }) =>
-        layoutNames(release, plan.releases).map(
-          ({ name }) => `${LAYOUT_SCHEME}${destination.path}:${name}@${index.descriptor.digest}\n`,
-        ),
-      );
-    case "docker":
-      return plan.releases
-        .filter(({ variants }) => variants.every(({ id }) => built.has(id)))
-        .flatMap(({ tags }) => tags.map((tag) => `${formatReference(tag)}\n`));
-    case "files":
-      return plan.releases
-        .flatMap(({ variants }) => variants.filter(({ id }) => built.has(id)))
-        .flatMap(({ build }) => build.outputs.map(({ dest }) => `${dest}\n`));
-    default:
-      return destination satisfies never;
-  }
-}
-
-/** What can be pulled now: each tag with its digest; of a part, which gets no tag, each variant by its digest. */
-function referencesOf(plan: Plan, report: RunReport): string[] {
-  const tagged = report.released.flatMap(({ tags }) =>
-    tags.map(({ tag, digest }) => `${formatReference(tag)}@${digest}\n`),
-  );
-  const parts = new Set(plan.releases.filter(({ omitted }) => omitted.length > 0).map(({ name }) => name));
-  const pushed = report.variants.flatMap(({ route, outcome }) => {
-    if (!parts.has(route.variant.release) || outcome.kind !== "built" || outcome.published === undefined)
-      return [];
-    const { digest } = outcome.published.manifest;
-    return route.variant.build.repositories.map(
-      (repository) => `${formatRepository(repository)}@${digest}\n`,
-    );
-  });
-  return [...tagged, ...pushed];
 }
 
 /** Failures of optional variants do not count: the plan lets the release go on without them. */
