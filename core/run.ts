@@ -125,14 +125,15 @@ async function solveAll(options: RunOptions): Promise<VariantReport[]> {
   return await Promise.all(options.routes.map(solveOnNode));
 }
 
-/** What is being uploaded in this run, imported when there is something to upload. */
+/** What is being uploaded in this run, made when there is something to upload. */
 function sharedUploads(): () => Promise<Uploads> {
   let uploads: Promise<Uploads> | undefined;
-  const begin = async (): Promise<Uploads> => {
-    const { createUploads } = await import("./publish/transfer-uploads.ts");
-    return createUploads();
-  };
-  return () => (uploads ??= begin());
+  return () => (uploads ??= beginUploads());
+}
+
+async function beginUploads(): Promise<Uploads> {
+  const { createUploads } = await import("./publish/transfer-uploads.ts");
+  return createUploads();
 }
 
 /** All releases of the plan together: nothing moves before all that can be known beforehand is known to be right. */
