@@ -57,7 +57,7 @@ export function explainRegistry(failure: RegistryFailure): Explanation {
       return explain(
         failure,
         `${subject(failure)} is not as long as its manifest says`,
-        [`expected ${formatBytes(failure.size)}`, `got      ${formatBytes(failure.actual)}`],
+        [`expected ${failure.size} bytes`, `got      ${failure.actual} bytes`],
         ["What it is copied from is damaged: nothing was stored. Build or export it again."],
       );
     case "registry-cancelled":

@@ -4,18 +4,22 @@ import { findCredential } from "./credentials.ts";
 import { openHttp, type Timeouts } from "./http.ts";
 import { plainHttpOf } from "./origin.ts";
 import { deleteManifest, readManifest, resolveManifest, writeManifest } from "./manifests.ts";
+import { createReferrersMemory, keepReferrer, listReferrers, type ReferrersMemory } from "./referrers.ts";
 import { createRequester, type Call, type Requester } from "./requester.ts";
 import type { Patience, Timing } from "./retry.ts";
 import type { RegistryFailure } from "./registry-failure.ts";
 import type { Registry } from "./registry.ts";
 import type { Store } from "./store.ts";
+import { listTags } from "./tags.ts";
 import { systemTiming } from "./timing.ts";
-import { createTlsLookup, settingsOf } from "./tls.ts";
+import { createTlsLookup } from "./tls.ts";
 import type { TokenTools } from "./token.ts";
 import { createSharedUploads } from "./share.ts";
 import { putBlob } from "./upload.ts";
+import { createWarnings } from "./warnings.ts";
 import { formatRepository, type Repository } from "../oci/reference.ts";
 import type { RegistrySettings } from "../plan/plan.ts";
+import { settingsOf } from "../plan/registry-settings.ts";
 import { ok, type Result } from "../result.ts";
 
 /** How registries are spoken to; only the first four are usually given. */
@@ -56,6 +60,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     timing: options.timing ?? systemTiming,
     patience: options.patience ?? PATIENCE,
   };
+  const warnings = createWarnings();
   const requesters = new Map<string, Requester>();
   // One for each repository: logins may differ between them, and tokens do.
   const requester = (registry: string, repository?: string): Requester => {
@@ -68,15 +73,23 @@ export function openRegistry(options: RegistryOptions): Registry {
       plainHttp: options.plainHttp?.(registry) ?? plainHttpOf(settingsOf(registry, registries)),
       tools,
       credentials,
+      onWarning: (headers, secrets) => warnings.add(registry, headers, secrets),
     });
     requesters.set(key, made);
     return made;
   };
   const uploads = createSharedUploads();
+  const memories = new Map<string, ReferrersMemory>();
+  const memoryOf = (registry: string): ReferrersMemory => {
+    const memory = memories.get(registry) ?? createReferrersMemory();
+    memories.set(registry, memory);
+    return memory;
+  };
   const { timing, patience } = tools;
   const writes = options.access === "write";
   const store = (repository: Repository): Store<RegistryFailure> => {
     const sender = requester(repository.registry, repository.path);
+    const memory = memoryOf(repository.registry);
     const access: Access = { requester: sender, repository, writes, timing, patience };
     return {
       name: formatRepository(repository),
@@ -94,23 +107,20 @@ export function openRegistry(options: RegistryOptions): Registry {
       },
       putManifest: async (reference, document, signal) => {
         const written = await writeManifest(access, { reference, document, signal });
-        return written.ok ? ok(undefined) : written;
+        if (!written.ok) return written;
+        return keepReferrer({ access, memory }, { document, called: written.value }, signal);
       },
-      tags: notYet,
-      referrers: notYet,
+      tags: (signal) => listTags(access, signal),
+      referrers: (digest, signal) => listReferrers({ access, memory }, digest, signal),
       delete: (reference, signal) => deleteManifest(access, reference, signal),
     };
   };
   return {
     ping: (registry, signal) => ping(requester(registry), signal),
     store,
-    warnings: () => [],
+    warnings: () => warnings.all(),
     close: () => http.close(),
   };
-}
-
-function notYet(): never {
-  throw new Error("Internal error: not built yet");
 }
 
 async function ping(

@@ -85,10 +85,17 @@ function isLoggedIn(
 }
 
 function neededScopes(mode: AuthMode, seen: SeenRequest): readonly string[] {
-  const [, repository] = /^\/v2\/(.+)\/(?:manifests|blobs)\//.exec(seen.path) ?? [];
+  const [, repository] = /^\/v2\/(.+?)\/(?:manifests|blobs|tags|referrers)\//.exec(seen.path) ?? [];
   if (repository === undefined) return [];
   const extra = mode.kind === "token" && mode.extraScope !== undefined ? [mode.extraScope] : [];
-  return [`repository:${repository}:${seen.method === "GET" ? "pull" : "pull,push"}`, ...extra];
+  const source = seen.query.get("from");
+  const mounted = source === null ? [] : [`repository:${source}:pull`];
+  return [`repository:${repository}:${actionsOf(seen)}`, ...mounted, ...extra];
+}
+
+function actionsOf({ method, path }: SeenRequest): string {
+  if (method === "DELETE" && path.includes("/manifests/")) return "pull,push,delete";
+  return method === "GET" || method === "HEAD" ? "pull" : "pull,push";
 }
 
 function isCovered(needed: string, scopes: readonly string[]): boolean {

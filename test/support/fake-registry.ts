@@ -1,6 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import { refusal, reply } from "./fake-registry-answers.ts";
 import { createFakeAuth, type AuthMode, type FakeAuth } from "./fake-registry-auth.ts";
+import {
+  createFakeUploads,
+  type BlobShelf,
+  type FakeUploads,
+  type UploadOptions,
+} from "./fake-registry-uploads.ts";
 import { createFaults, writeAnswer, type Answer, type Fault, type RequestMatch } from "./faults.ts";
 import { digestOf } from "../../core/oci/digest-of.ts";
 
@@ -13,7 +20,15 @@ export interface SeenRequest {
   readonly body: Buffer;
 }
 
-export interface FakeRegistryOptions {
+export interface FakeRegistryOptions extends UploadOptions {
+  /** True: the referrers API is there and its answers name the subject; otherwise it is an unknown page. */
+  readonly referrers?: boolean;
+  /** Tags and referrers come in pages of so many. */
+  readonly pageSize?: number;
+  /** False: `Range` is ignored. */
+  readonly ranges?: boolean;
+  /** False: DELETE is refused with 405. */
+  readonly deletes?: boolean;
   readonly auth?: AuthMode;
   readonly tls?: { readonly key: string; readonly cert: string };
 }
@@ -32,8 +47,17 @@ export interface FakeRegistry {
   log(): readonly string[];
   /** The next requests that match (`times`, once unless told) meet this fault. */
   failNext(match: RequestMatch, fault: Fault, times?: number): void;
-  /** Stores content directly; the digest is returned. */
-  addBlob(bytes: Uint8Array | string): { readonly digest: string; readonly size: number };
+  /** The next upload request with a body loses its connection after so many bytes of it, which are kept or lost. */
+  cutUpload(bytes: number, kept?: boolean): void;
+  /** Uploads that were begun and neither finished nor cancelled. */
+  openUploads(): number;
+  /** Does this repository have this blob? */
+  hasBlob(repository: string, digest: string): boolean;
+  /** Stores content directly, in this repository or in all of them; the digest is returned. */
+  addBlob(
+    bytes: Uint8Array | string,
+    repository?: string,
+  ): { readonly digest: string; readonly size: number };
   addManifest(repository: string, document: unknown, tag?: string): StoredManifest;
   /** What a tag or digest holds. */
   stored(repository: string, reference: string): StoredManifest | undefined;
@@ -48,22 +72,35 @@ export interface StoredManifest {
 
 interface State {
   readonly blobs: Map<string, Buffer>;
+  /** `repository@digest`; a blob of all repositories is `*@digest`. */
+  readonly places: Set<string>;
+  readonly uploads: FakeUploads;
+  readonly options: FakeRegistryOptions;
   /** `repository@digest` or `repository:tag`. */
   readonly manifests: Map<string, StoredManifest>;
 }
 
-const ROUTE = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/;
+const ROUTE = /^\/v2\/(.+)\/(manifests|blobs\/uploads|blobs|tags|referrers)\/([^/]*)$/;
 
 /** Starts a fake registry on a free port. */
 export async function startFakeRegistry(options: FakeRegistryOptions = {}): Promise<FakeRegistry> {
-  const state: State = { blobs: new Map(), manifests: new Map() };
+  const state = createState(options);
+  const cuts: { readonly bytes: number; readonly kept: boolean }[] = [];
   const requests: SeenRequest[] = [];
   const faults = createFaults();
   const scheme = options.tls === undefined ? "http" : "https";
   const auth = createFakeAuth(options.auth ?? { kind: "none" });
   const handle = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const seen = await see(incoming);
+    const carriesBlob = /\/blobs\/uploads\/./.test(incoming.url ?? "") && incoming.method !== "GET";
+    const hasBody = carriesBlob && Number(incoming.headers["content-length"] ?? 0) > 0;
+    const cut = hasBody ? cuts.shift() : undefined;
+    const seen = await see(incoming, cut?.bytes);
     requests.push(seen);
+    if (cut !== undefined) {
+      if (cut.kept) state.uploads.keep(seen.path.split("/").at(-1) ?? "", seen.body);
+      incoming.socket.resetAndDestroy();
+      return;
+    }
     const base = `${scheme}://${incoming.headers.host}`;
     await writeAnswer(response, () => auth.handle(seen, base) ?? answer(state, seen), faults.take(seen));
   };
@@ -79,7 +116,10 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     log: () =>
       requests.filter(({ path }) => path !== "/token").map(({ method, path }) => `${method} ${path}`),
     failNext: faults.add,
-    addBlob: (bytes) => addBlob(state, Buffer.from(bytes)),
+    cutUpload: (bytes, kept = true) => void cuts.push({ bytes, kept }),
+    openUploads: () => state.uploads.open(),
+    hasBlob: (repository, digest) => hasBlob(state, repository, digest),
+    addBlob: (bytes, repository = "*") => addBlob(state, repository, Buffer.from(bytes)),
     addManifest: (repository, document, tag) => {
       const bytes = Buffer.from(typeof document === "string" ? document : JSON.stringify(document));
       return store(state, { repository, reference: tag, mediaType: mediaTypeOf(bytes) ?? "", bytes });
@@ -104,9 +144,15 @@ export async function listen(server: Server): Promise<number> {
   return address.port;
 }
 
-async function see(incoming: IncomingMessage): Promise<SeenRequest> {
+async function see(incoming: IncomingMessage, maxBytes = Infinity): Promise<SeenRequest> {
   const chunks: Buffer[] = [];
-  for await (const chunk of incoming) chunks.push(Buffer.from(chunk));
+  let size = 0;
+  incoming.on("error", () => undefined);
+  for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
+    chunks.push(Buffer.from(chunk).subarray(0, maxBytes - size));
+    size += Buffer.from(chunk).length;
+    if (size >= maxBytes) break;
+  }
   const url = new URL(incoming.url ?? "/", "http://registry");
   const { method = "GET", headers } = incoming;
   return { method, path: url.pathname, query: url.searchParams, headers, body: Buffer.concat(chunks) };
@@ -115,17 +161,101 @@ async function see(incoming: IncomingMessage): Promise<SeenRequest> {
 function answer(state: State, seen: SeenRequest): Answer {
   if (seen.path === "/v2/") return reply(200, "{}");
   const [, repository = "", kind, reference = ""] = ROUTE.exec(seen.path) ?? [];
-  if (kind === "blobs" && seen.method === "GET") return getBlob(state, reference);
-  if (kind === "manifests" && seen.method === "GET") return getManifest(state, repository, reference);
+  const isRead = seen.method === "GET" || seen.method === "HEAD";
+  if (kind === "blobs/uploads") return state.uploads.answer(repository, reference, seen);
+  if (kind === "blobs" && isRead) return getBlob(state, { repository, reference, seen });
+  if (kind === "manifests" && isRead) return getManifest(state, repository, reference);
   if (kind === "manifests" && seen.method === "PUT")
     return putManifest(state, { repository, reference, seen });
+  if (kind === "manifests" && seen.method === "DELETE") return deleteManifest(state, repository, reference);
+  if (kind === "tags" && reference === "list" && isRead) return listTags(state, repository, seen);
+  if (kind === "referrers" && isRead && state.options.referrers === true)
+    return listReferrers(state, { repository, reference, seen });
   return refusal(404, "UNSUPPORTED");
 }
 
-function getBlob(state: State, digest: string): Answer {
-  const bytes = state.blobs.get(digest);
+function createState(options: FakeRegistryOptions): State {
+  const blobs = new Map<string, Buffer>();
+  const places = new Set<string>();
+  const shelf: BlobShelf = {
+    has: (repository, digest) => places.has(`${repository}@${digest}`) || places.has(`*@${digest}`),
+    find: (digest) => blobs.get(digest),
+    put: (repository, bytes) => {
+      blobs.set(digestOf(bytes), bytes);
+      places.add(`${repository}@${digestOf(bytes)}`);
+    },
+  };
+  return { blobs, places, options, uploads: createFakeUploads(shelf, options), manifests: new Map() };
+}
+
+function hasBlob({ places }: State, repository: string, digest: string): boolean {
+  return places.has(`${repository}@${digest}`) || places.has(`*@${digest}`);
+}
+
+function getBlob(state: State, { repository, reference: digest, seen }: Put): Answer {
+  const bytes = hasBlob(state, repository, digest) ? state.blobs.get(digest) : undefined;
   if (bytes === undefined) return refusal(404, "BLOB_UNKNOWN");
-  return reply(200, bytes, { "content-type": "application/octet-stream" });
+  const headers = { "content-type": "application/octet-stream", "docker-content-digest": digest };
+  const [, first] = /^bytes=(\d+)-$/.exec(seen.headers.range ?? "") ?? [];
+  if (first === undefined || state.options.ranges === false) return reply(200, bytes, headers);
+  if (Number(first) >= bytes.length) return refusal(416, "RANGE_INVALID");
+  const range = `bytes ${first}-${bytes.length - 1}/${bytes.length}`;
+  return reply(206, bytes.subarray(Number(first)), { ...headers, "content-range": range });
+}
+
+function deleteManifest(state: State, repository: string, reference: string): Answer {
+  if (state.options.deletes === false) return refusal(405, "UNSUPPORTED");
+  const found = find(state, repository, reference);
+  if (found === undefined) return refusal(404, "MANIFEST_UNKNOWN");
+  for (const [name, manifest] of state.manifests)
+    if (
+      name === `${repository}:${reference}` ||
+      (manifest === found && reference.includes(":") && name.startsWith(`${repository}:`))
+    )
+      state.manifests.delete(name);
+  if (reference.includes(":")) state.manifests.delete(`${repository}@${reference}`);
+  return reply(202, "");
+}
+
+function listTags(state: State, repository: string, seen: SeenRequest): Answer {
+  const names = [...state.manifests.keys()];
+  if (!names.some((name) => name.startsWith(`${repository}@`))) return refusal(404, "NAME_UNKNOWN");
+  const tags = names
+    .filter((name) => name.startsWith(`${repository}:`))
+    .map((name) => name.slice(repository.length + 1));
+  const { page, link } = pageOf(state, tags, seen);
+  return reply(200, JSON.stringify({ name: repository, tags: page }), {
+    "content-type": "application/json",
+    ...link,
+  });
+}
+
+function listReferrers(state: State, { repository, reference, seen }: Put): Answer {
+  const all = [...state.manifests].flatMap(([name, { bytes, digest, mediaType }]) => {
+    if (!name.startsWith(`${repository}@`)) return [];
+    const document: { readonly subject?: { readonly digest: string }; readonly artifactType?: string } =
+      JSON.parse(bytes.toString("utf8"));
+    if (document.subject?.digest !== reference) return [];
+    return [{ mediaType, digest, size: bytes.length, artifactType: document.artifactType }];
+  });
+  const { page, link } = pageOf(state, all, seen);
+  const mediaType = "application/vnd.oci.image.index.v1+json";
+  return reply(200, JSON.stringify({ schemaVersion: 2, mediaType, manifests: page }), {
+    "content-type": mediaType,
+    ...link,
+  });
+}
+
+function pageOf<T>(
+  { options }: State,
+  all: readonly T[],
+  { path, query }: SeenRequest,
+): { readonly page: readonly T[]; readonly link: Readonly<Record<string, string>> } {
+  const { pageSize = all.length } = options;
+  const start = Number(query.get("last") ?? 0);
+  const end = start + pageSize;
+  const link = end < all.length ? { link: `<${path}?n=${pageSize}&last=${end}>; rel="next"` } : {};
+  return { page: all.slice(start, end), link };
 }
 
 function getManifest(state: State, repository: string, reference: string): Answer {
@@ -144,15 +274,20 @@ interface Put {
 function putManifest(state: State, { repository, reference, seen }: Put): Answer {
   const mediaType = seen.headers["content-type"] ?? "";
   if (mediaType === "" || mediaTypeOf(seen.body) !== mediaType) return refusal(400, "MANIFEST_INVALID");
-  const missing = contentOf(seen.body).find((digest) => !isThere(state, repository, digest));
+  const subject = subjectOf(seen.body);
+  // A subject may be missing: it can come later, or never.
+  const missing = contentOf(seen.body).find(
+    (digest) => digest !== subject && !isThere(state, repository, digest),
+  );
   if (missing !== undefined) return refusal(404, "MANIFEST_BLOB_UNKNOWN", missing);
   if (reference.includes(":") && digestOf(seen.body) !== reference) return refusal(400, "DIGEST_INVALID");
   const { digest } = store(state, { repository, reference, mediaType, bytes: seen.body });
-  return reply(201, "", { "docker-content-digest": digest });
+  const named = state.options.referrers === true && subject !== undefined ? { "oci-subject": subject } : {};
+  return reply(201, "", { "docker-content-digest": digest, ...named });
 }
 
 function isThere(state: State, repository: string, digest: string): boolean {
-  return state.blobs.has(digest) || state.manifests.has(`${repository}@${digest}`);
+  return hasBlob(state, repository, digest) || state.manifests.has(`${repository}@${digest}`);
 }
 
 // Digests that a manifest or index points at.
@@ -160,6 +295,11 @@ function contentOf(bytes: Buffer): readonly string[] {
   return [...bytes.toString("utf8").matchAll(/"digest":\s*"(sha256:[0-9a-f]{64})"/g)].map(
     ([, digest = ""]) => digest,
   );
+}
+
+function subjectOf(bytes: Buffer): string | undefined {
+  const document: { readonly subject?: { readonly digest: string } } = JSON.parse(bytes.toString("utf8"));
+  return document.subject?.digest;
 }
 
 function mediaTypeOf(bytes: Buffer): string | undefined {
@@ -172,9 +312,14 @@ function mediaTypeOf(bytes: Buffer): string | undefined {
   }
 }
 
-function addBlob(state: State, bytes: Buffer): { readonly digest: string; readonly size: number } {
+function addBlob(
+  state: State,
+  repository: string,
+  bytes: Buffer,
+): { readonly digest: string; readonly size: number } {
   const digest = digestOf(bytes);
   state.blobs.set(digest, bytes);
+  state.places.add(`${repository}@${digest}`);
   return { digest, size: bytes.length };
 }
 
@@ -197,17 +342,4 @@ function store(
 
 function find(state: State, repository: string, reference: string): StoredManifest | undefined {
   return state.manifests.get(`${repository}${reference.includes(":") ? "@" : ":"}${reference}`);
-}
-
-function refusal(status: number, code: string, detail = ""): Answer {
-  const body = { errors: [{ code, message: `the fake registry says ${code} ${detail}`.trim() }] };
-  return reply(status, JSON.stringify(body), { "content-type": "application/json" });
-}
-
-function reply(
-  status: number,
-  body: string | Buffer,
-  headers: Readonly<Record<string, string>> = {},
-): Answer {
-  return { status, headers, body: Buffer.from(body) };
 }
