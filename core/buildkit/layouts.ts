@@ -1,18 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import * as z from "zod/mini";
-import { parseDigest } from "../oci/digest.ts";
+import { findEntry, parseLayoutIndex, tagsOf } from "../oci/layout-index.ts";
 import type { Build, BuildContext } from "../plan/plan.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { SolveRefused } from "./buildkit.ts";
 
-const REF_NAME = "org.opencontainers.image.ref.name";
-
-const indexSchema = z.looseObject({
-  manifests: z.array(
-    z.looseObject({ digest: z.string(), annotations: z.nullish(z.record(z.string(), z.string())) }),
-  ),
-});
+const MAX_INDEX_BYTES = 4 * 1024 * 1024;
 
 /**
  * Replaces tags of OCI layouts by digests, since BuildKit takes nothing else: the layout's `index.json` says which image has
@@ -34,21 +27,28 @@ async function resolveLayout(context: BuildContext): Promise<Result<BuildContext
   const { tag } = context.reference;
   const refuse = (why: string): Result<never, SolveRefused> =>
     fail({ kind: "solve-refused", message: `the OCI layout ${context.path} ${why}` });
-  const parsed = indexSchema.safeParse(await readJson(join(context.path, "index.json")));
-  if (!parsed.success) return refuse("has no readable index.json");
-  const { manifests } = parsed.data;
-  const named = manifests.find(({ annotations }) => annotations?.[REF_NAME] === tag);
-  const digest = parseDigest(named?.digest ?? "");
-  if (digest !== undefined) return ok({ ...context, reference: { kind: "digest", digest } });
-  const tags = manifests.flatMap(({ annotations }) => annotations?.[REF_NAME] ?? []);
+  const bytes = await readIndex(join(context.path, "index.json"));
+  const index = bytes === undefined ? undefined : parseLayoutIndex(bytes);
+  if (index?.ok !== true) return refuse("has no readable index.json");
+  const found = findEntry(index.value, tag);
+  if (found.kind === "one") {
+    const { digest } = found.descriptor;
+    return ok({ ...context, reference: { kind: "digest", digest } });
+  }
+  if (found.kind === "several")
+    return refuse(
+      `has several images tagged ${tag}; ask for one of them by its digest: ${found.digests.join(", ")}`,
+    );
+  const tags = tagsOf(index.value);
   return refuse(
     `has no image tagged ${tag}; it has ${tags.length === 0 ? "none with a tag" : tags.join(", ")}`,
   );
 }
 
-async function readJson(path: string): Promise<unknown> {
+async function readIndex(path: string): Promise<Uint8Array | undefined> {
   try {
-    return JSON.parse(await readFile(path, "utf8"));
+    const found = await stat(path);
+    return found.isFile() && found.size <= MAX_INDEX_BYTES ? await readFile(path) : undefined;
   } catch {
     return undefined;
   }

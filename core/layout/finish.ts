@@ -14,7 +14,7 @@ import { folderFiles, listBlobs, makeRoom, writeFile } from "./folder-files.ts";
 import type { Folder } from "./folder-files.ts";
 import { liveIndex, writeBytes, writeIndex } from "./index-file.ts";
 import type { PendingIndex } from "./index-file.ts";
-import { EMPTY_INDEX } from "./layout-index.ts";
+import { EMPTY_INDEX } from "../oci/layout-index.ts";
 import { MARKER_BYTES } from "./marker.ts";
 import { tarBytes } from "./tar-write.ts";
 import type { TarSource } from "./tar-write.ts";

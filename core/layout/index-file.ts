@@ -6,8 +6,8 @@ import { readSmall } from "./content.ts";
 import { invalid, ownFailure } from "./failures.ts";
 import { INDEX } from "./files.ts";
 import type { LayoutFiles } from "./files.ts";
-import { EMPTY_INDEX, formatLayoutIndex, parseLayoutIndex } from "./layout-index.ts";
-import type { LayoutIndex } from "./layout-index.ts";
+import { EMPTY_INDEX, formatLayoutIndex, parseLayoutIndex } from "../oci/layout-index.ts";
+import type { LayoutIndex } from "../oci/layout-index.ts";
 
 /** The `index.json` of a layout. */
 export interface IndexFile {

@@ -16,7 +16,7 @@ import { blobName } from "./files.ts";
 import type { LayoutFiles } from "./files.ts";
 import { writeBytes } from "./index-file.ts";
 import type { IndexFile } from "./index-file.ts";
-import { findEntry, tagsOf, withTag, without, withUnnamed } from "./layout-index.ts";
+import { findEntry, tagsOf, withTag, without, withUnnamed } from "../oci/layout-index.ts";
 import { checkComplete, findReferrers, referrerOf } from "./walk.ts";
 
 type Answer<T> = Promise<Result<T, LayoutFailure>>;

@@ -10,7 +10,7 @@ import {
   without,
   withUnnamed,
   type LayoutIndex,
-} from "../../../core/layout/layout-index.ts";
+} from "../../../core/oci/layout-index.ts";
 import type { Descriptor } from "../../../core/oci/descriptor.ts";
 import { digestOf } from "../../../core/oci/digest-of.ts";
 import { OCI_MANIFEST } from "../../../core/oci/media-type.ts";

@@ -1,10 +1,10 @@
 import * as z from "zod/mini";
-import type { Descriptor } from "../oci/descriptor.ts";
-import { parseDocument } from "../oci/documents.ts";
-import { parseDigest } from "../oci/digest.ts";
-import type { Digest } from "../oci/digest.ts";
-import { OCI_INDEX } from "../oci/media-type.ts";
-import { isValidTag, parseReference, parseStrictReference } from "../oci/reference.ts";
+import type { Descriptor } from "./descriptor.ts";
+import { parseDocument } from "./documents.ts";
+import { parseDigest } from "./digest.ts";
+import type { Digest } from "./digest.ts";
+import { OCI_INDEX } from "./media-type.ts";
+import { isValidTag, parseReference, parseStrictReference } from "./reference.ts";
 import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
 
