@@ -16,11 +16,15 @@ export function planJson(
   return {
     file: plan.file.path,
     nodes: nodes.map(nodeJson),
+    registries: plan.registries.map(({ location: _location, ...settings }) => settings),
     releases: plan.releases.map((release) => ({
       name: release.name,
       image: release.image,
       matrix: release.cell,
       tags: release.tags.map(formatReference),
+      ifExists: ifExistsJson(release),
+      mediaTypes: release.mediaTypes,
+      attestations: release.attestations,
       indexAnnotations: release.indexAnnotations,
       variants: release.variants.map((variant) => ({
         id: variant.id,
@@ -33,6 +37,13 @@ export function planJson(
       })),
     })),
   };
+}
+
+/** By tag; those that are moved whatever they name have no entry. */
+function ifExistsJson({ tags }: PlannedRelease): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    tags.flatMap((tag) => (tag.ifExists === undefined ? [] : [[formatReference(tag), tag.ifExists]])),
+  );
 }
 
 function buildJson({ build }: PlannedRelease["variants"][number]): unknown {

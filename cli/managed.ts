@@ -6,6 +6,7 @@ import type { DaemonHost, HostUser } from "../core/buildkit/daemon-needs.ts";
 import type { InstalledBuildKit } from "../core/buildkit/install.ts";
 import { startManaged } from "../core/buildkit/managed.ts";
 import { cachePaths } from "../core/host/paths.ts";
+import type { RegistrySettings } from "../core/plan/plan.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { hostPlatform } from "./host-platform.ts";
 import type { Shell } from "./shell.ts";
@@ -32,10 +33,11 @@ function hostUser(): HostUser {
   }
 }
 
-/** Starts the managed BuildKit where it is not running, and answers its address. */
+/** Starts the managed BuildKit where it is not running as the plan's registries want it, and answers its address. */
 export async function managedAddress(
   shell: Shell,
   tools: InstalledBuildKit,
+  registries: readonly RegistrySettings[],
 ): Promise<Result<string, ToolFailure>> {
   const { buildkitd, version } = tools;
   if (buildkitd === undefined) {
@@ -50,6 +52,7 @@ export async function managedAddress(
     ...(await daemonHost(shell)),
     buildkitd,
     version,
+    registries,
     signal: shell.signal,
   });
   return started.ok ? ok(started.value.address) : started;

@@ -121,6 +121,7 @@ function addInspect(program: Command, shell: Shell, end: End): void {
     .description(
       "Show what a tag or digest holds: the index, each platform's manifest, size and layers, and the attestations.",
     )
+    .option("-f, --file <path>", "a plan whose `registries` say how registries are reached")
     .option("--json", "print JSON")
     .action(async (reference: string, options: InspectOptions) => {
       const { runInspect } = await import("./commands/inspect.ts");

@@ -3,7 +3,8 @@ import type { BuildKit, Node } from "../core/buildkit/buildkit.ts";
 import { connectBuilders, isAddress } from "../core/buildkit/connect.ts";
 import type { Failure } from "../core/failure.ts";
 import { loadPlan } from "../core/plan/load.ts";
-import type { Builder, Plan, Variant } from "../core/plan/plan.ts";
+import { withRegistries } from "../core/buildkit/registry-access.ts";
+import type { Plan, Variant } from "../core/plan/plan.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { routeVariants, type Route, type RouteRefused } from "../core/route/route.ts";
 import type { Shell } from "./shell.ts";
@@ -46,8 +47,9 @@ export async function openSession(
     await asked?.drop();
     return plan;
   }
-  const buildkit = await (asked?.buildkit ?? openBuilders(plan.value.builders, selection, shell));
-  if (!buildkit.ok) return buildkit;
+  const opened = await (asked?.buildkit ?? openBuilders(plan.value, selection, shell));
+  if (!opened.ok) return opened;
+  const buildkit = ok(withRegistries(opened.value, plan.value.registries));
   const routed = routeWhatMustBe(variantsOf(plan.value), buildkit.value.nodes);
   if (routed.ok) return ok({ plan: plan.value, ...routed.value, buildkit: buildkit.value });
   await buildkit.value.close();
@@ -108,7 +110,7 @@ function askEarly(
   if (selection.builder === undefined || !isAddress(selection.builder)) return undefined;
   const unwanted = new AbortController();
   const signal = AbortSignal.any([shell.signal, unwanted.signal]);
-  const buildkit = openBuilders([], selection, { ...shell, signal });
+  const buildkit = openBuilders({ builders: [], registries: [] }, selection, { ...shell, signal });
   return {
     buildkit,
     drop: async () => {
@@ -119,7 +121,11 @@ function askEarly(
   };
 }
 
-async function openBuilders(builders: readonly Builder[], selection: PlanSelection, shell: Shell): Opened {
+async function openBuilders(
+  { builders, registries }: Pick<Plan, "builders" | "registries">,
+  selection: PlanSelection,
+  shell: Shell,
+): Opened {
   const tools = await findTools(shell);
   if (!tools.ok) return fail([tools.error]);
   return await connectBuilders({
@@ -129,7 +135,7 @@ async function openBuilders(builders: readonly Builder[], selection: PlanSelecti
     startManaged: async () => {
       // Imported late: all other builders are reached without it.
       const { managedAddress } = await import("./managed.ts");
-      return await managedAddress(shell, tools.value);
+      return await managedAddress(shell, tools.value, registries);
     },
   });
 }

@@ -1,4 +1,5 @@
 import { isAbsolute, resolve } from "node:path";
+import { pushedByBuilder } from "../core/buildkit/registry-access.ts";
 import type { Target } from "../core/deliver.ts";
 import { parseDestination, type Destination } from "../core/destination.ts";
 import type { Failure } from "../core/failure.ts";
@@ -46,7 +47,13 @@ export async function openTarget(
 ): Promise<Result<OpenTarget, Failure>> {
   switch (destination.kind) {
     case "registries":
-      return ok(nothingToClose({ kind: "registries", registry, byBuilder: (repositories) => repositories }));
+      return ok(
+        nothingToClose({
+          kind: "registries",
+          registry,
+          byBuilder: (repositories) => pushedByBuilder(repositories, plan.registries),
+        }),
+      );
     case "files":
       return ok(nothingToClose({ kind: "files" }));
     case "docker":

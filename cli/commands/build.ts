@@ -56,6 +56,7 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
     home: shell.home,
     userAgent: `buildx-plan/${shell.version}`,
     access: "write",
+    registries: plan.registries,
   });
   try {
     const opened = await openTarget(options.destination, { plan, registry }, shell);

@@ -44,7 +44,13 @@ async function look(
   shell: Shell,
 ): Promise<readonly Finding[]> {
   const { env, home, signal } = shell;
-  const registry = openRegistry({ env, home, userAgent: `buildx-plan/${shell.version}`, access: "read" });
+  const registry = openRegistry({
+    env,
+    home,
+    userAgent: `buildx-plan/${shell.version}`,
+    access: "read",
+    ...(plan === undefined ? {} : { registries: plan.registries }),
+  });
   try {
     return await examine({
       ...(await daemonHost(shell)),

@@ -4,11 +4,14 @@ import { parseReference } from "../../core/oci/reference.ts";
 import { openRegistry } from "../../core/registry/client.ts";
 import { formatPlatformFull, type Platform } from "../../platforms/platform.ts";
 import { inspectView, type InspectView } from "../render/inspect-view.ts";
+import { registriesOf } from "../registries.ts";
 import { printJson, reportFailures, widthOf } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { unreachable } from "../unreachable.ts";
 
 export interface InspectOptions {
+  /** A plan that says how registries are reached. */
+  readonly file?: string;
   readonly json?: boolean;
 }
 
@@ -17,11 +20,14 @@ export async function runInspect(text: string, options: InspectOptions, shell: S
   const json = options.json === true;
   const reference = parseReference(text);
   if (!reference.ok) return await reportFailures([reference.error], shell, { json });
+  const registries = await registriesOf(options.file, shell);
+  if (!registries.ok) return await reportFailures(registries.error, shell, { json });
   const registry = openRegistry({
     env: shell.env,
     home: shell.home,
     userAgent: `buildx-plan/${shell.version}`,
     access: "read",
+    registries: registries.value,
   });
   try {
     const inspected = await inspectImage(registry, reference.value, shell.signal);

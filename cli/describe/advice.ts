@@ -117,9 +117,14 @@ const PUSH_RULES: readonly (readonly [RegExp, (registry: string) => string])[] =
   [
     /"http:[^"]*": (EOF|net\/http: HTTP\/1\.x transport connection broken|malformed HTTP)/i,
     (registry) =>
-      `BuildKit speaks plain HTTP with loopback addresses, and got no answer in it: if ${registry} speaks TLS, push to it by a name that is not loopback.`,
+      `BuildKit speaks plain HTTP with loopback addresses, and got no answer in it: if ${registry} speaks TLS, push to it by a name that is not loopback, or write \`push: client\` in the plan.`,
   ],
-  [/x509|certificate|tls:|HTTP response to HTTPS/i, (registry) => tlsAdvice(registry)],
+  [
+    /HTTP response to HTTPS/i,
+    (registry) =>
+      `${registry} speaks plain HTTP: write \`insecure: true\` for it under \`registries\` in the plan.`,
+  ],
+  [/x509|certificate|tls:/i, (registry) => builderTlsAdvice(registry)],
   [
     /\b429\b|too many requests|toomanyrequests/i,
     (registry) => `${registry} limits requests: wait, then run again.`,
@@ -152,7 +157,12 @@ export function loginAdvice(registry: string): string {
 
 /** What to do where TLS failed. */
 export function tlsAdvice(registry: string): string {
-  return `If ${registry} has a private CA, name its certificate in NODE_EXTRA_CA_CERTS (and in BuildKit's configuration); plain HTTP is spoken with loopback addresses only.`;
+  return `If ${registry} has a private CA, name its certificate as \`ca\` under \`registries\` in the plan, or in NODE_EXTRA_CA_CERTS; plain HTTP is spoken with loopback addresses, and where the plan says \`insecure: true\`.`;
+}
+
+/** Only the managed BuildKit is configured by the plan; any other keeps what it was given when it was set up. */
+function builderTlsAdvice(registry: string): string {
+  return `BuildKit itself has to know the certificate of ${registry}: \`registries\` in the plan tells the managed one; with any other, name it in its buildkitd.toml (\`[registry."${registry}"]\`, \`ca\`), or write \`push: client\` in the plan.`;
 }
 
 function qemuAdvice(crash: string, context: VariantContext | undefined): readonly string[] {

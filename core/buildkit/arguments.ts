@@ -1,8 +1,17 @@
 import { basename, dirname } from "node:path";
 import { formatPlatformFull } from "../../platforms/platform.ts";
 import { formatRepository, type Repository } from "../oci/reference.ts";
-import type { Build, BuildContext, CacheEntry, FileOutput, Secret, SshAgent } from "../plan/plan.ts";
+import type {
+  Build,
+  BuildContext,
+  CacheEntry,
+  FileOutput,
+  RegistrySettings,
+  Secret,
+  SshAgent,
+} from "../plan/plan.ts";
 import type { ImageResult, SolveRequest } from "./buildkit.ts";
+import { isPushedInsecurely, pushedByBuilder, tokenServerTrust } from "./registry-access.ts";
 
 /** How a daemon is addressed on `buildctl`'s command line: `--addr` and the TLS flags. */
 export interface DaemonAddress {
@@ -46,7 +55,7 @@ export function addressArguments(daemon: DaemonAddress): string[] {
  * @see https://github.com/moby/buildkit/blob/master/README.md#output
  */
 export function solveCommand(request: SolveRequest, daemon: DaemonAddress, files: SolveFiles): SolveCommand {
-  const { build, platform } = request;
+  const { build, platform, registries = [] } = request;
   const secrets = secretArguments(build.secrets);
   const argv = [
     ...addressArguments(daemon),
@@ -55,6 +64,7 @@ export function solveCommand(request: SolveRequest, daemon: DaemonAddress, files
     `--metadata-file=${files.metadata}`,
     "--frontend=dockerfile.v0",
     `--opt=platform=${formatPlatformFull(platform)}`,
+    ...tokenServerTrust(registries).map((trust) => `--registry-auth-tlscontext=${csv(trust)}`),
     ...contextArguments(build),
     ...frontendOptions(request).map(([key, value]) => `--opt=${key}=${value}`),
     ...(build.noCache ? ["--no-cache"] : []),
@@ -151,18 +161,21 @@ function cacheValue(entry: CacheEntry): string {
   ]);
 }
 
-function outputArguments({ build, image }: SolveRequest, files: SolveFiles): string[] {
-  const output = imageResult(build, image, files);
+function outputArguments({ build, image, registries = [] }: SolveRequest, files: SolveFiles): string[] {
+  const output =
+    image.kind === "push"
+      ? pushOutput(build, image.repositories, registries)
+      : imageFile(build, image, files);
   return [
     ...(output === undefined ? [] : [`--output=${csv(output)}`]),
     ...build.outputs.map((output) => `--output=${fileOutput(output)}`),
   ];
 }
 
-function imageResult(build: Build, image: ImageResult, files: SolveFiles): string[] | undefined {
+type ImageFile = Exclude<ImageResult, { readonly kind: "push" }>;
+
+function imageFile(build: Build, image: ImageFile, files: SolveFiles): string[] | undefined {
   switch (image.kind) {
-    case "push":
-      return pushOutput(build, image.repositories);
     case "layout":
       return ["type=oci", `dest=${files.image}`, "tar=false", ...imageAttributes(build)];
     case "docker":
@@ -182,14 +195,21 @@ function imageResult(build: Build, image: ImageResult, files: SolveFiles): strin
  * Pushed by digest only: a name without a tag, into every repository at once, so that all get the same bytes.
  * Not stored: a Docker Engine would keep an untagged image of every build.
  */
-function pushOutput(build: Build, repositories: readonly Repository[]): string[] {
+function pushOutput(
+  build: Build,
+  repositories: readonly Repository[],
+  registries: readonly RegistrySettings[],
+): string[] {
+  const isInsecure =
+    build.image["registry.insecure"] === undefined && isPushedInsecurely(repositories, registries);
   return [
     "type=image",
-    `name=${repositories.map(formatRepository).join(",")}`,
+    `name=${pushedByBuilder(repositories, registries).map(formatRepository).join(",")}`,
     "push=true",
     "store=false",
     "push-by-digest=true",
     "name-canonical=true",
+    ...(isInsecure ? ["registry.insecure=true"] : []),
     ...imageAttributes(build),
   ];
 }

@@ -1,5 +1,5 @@
 import type { Platform } from "../../platforms/platform.ts";
-import type { Build } from "../plan/plan.ts";
+import type { Build, RegistrySettings } from "../plan/plan.ts";
 import type { Repository } from "../oci/reference.ts";
 import type { Result } from "../result.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -41,6 +41,8 @@ export interface SolveRequest {
   readonly platform: Platform;
   readonly build: Build;
   readonly image: ImageResult;
+  /** What the plan says of registries, as far as a build can be told. */
+  readonly registries?: readonly RegistrySettings[];
   readonly timeoutMs?: number;
 }
 

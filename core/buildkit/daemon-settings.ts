@@ -2,6 +2,8 @@ import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import type { Environment } from "../host/folders.ts";
 import type { CachePaths } from "../host/paths.ts";
+import type { RegistrySettings } from "../plan/plan.ts";
+import { registryConfiguration } from "./registry-access.ts";
 import { isAtLeast, parseVersion, type Version } from "../host/tools.ts";
 
 /** The first BuildKit that knows the keys for disk limits and for how long platforms are remembered. */
@@ -38,10 +40,14 @@ export function daemonFiles(paths: CachePaths, socket: string): DaemonFiles {
 
 /**
  * The daemon's configuration: runc worker only, its cache limited, and emulators noticed within seconds of being
- * installed (BuildKit's own default is an hour).
+ * installed (BuildKit's own default is an hour). And what the plan says of registries.
  * @see https://github.com/moby/buildkit/blob/v0.33.1/docs/buildkitd.toml.md
  */
-export function daemonConfiguration(files: DaemonFiles, version: string): string {
+export function daemonConfiguration(
+  files: DaemonFiles,
+  version: string,
+  registries: readonly RegistrySettings[] = [],
+): string {
   const known = parseVersion(version);
   const hasCurrentKeys = known !== undefined && isAtLeast(known, CURRENT_KEYS);
   return [
@@ -57,6 +63,7 @@ export function daemonConfiguration(files: DaemonFiles, version: string): string
     ...(hasCurrentKeys ? [`reservedSpace = "2GB"`, `maxUsedSpace = "20GB"`, `minFreeSpace = "10%"`] : []),
     "[worker.containerd]",
     "enabled = false",
+    ...registryConfiguration(registries),
     "",
   ].join("\n");
 }

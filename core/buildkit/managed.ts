@@ -6,6 +6,7 @@ import { withLock } from "../host/lock.ts";
 import type { CachePaths } from "../host/paths.ts";
 import type { ProcessIdentity } from "../host/process-identity.ts";
 import { descendants, signalProcess, waitUntilGone } from "../host/processes.ts";
+import type { RegistrySettings } from "../plan/plan.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { ToolFailure } from "./buildkit.ts";
 import { remedyFor } from "./daemon-diagnosis.ts";
@@ -27,6 +28,8 @@ export interface StartOptions extends DaemonHost {
   /** Path of the daemon's program, and its version. */
   readonly buildkitd: string;
   readonly version: string;
+  /** What the plan says of registries. */
+  readonly registries?: readonly RegistrySettings[];
   readonly signal: AbortSignal;
 }
 
@@ -56,7 +59,7 @@ export async function startManaged(options: StartOptions): Promise<Result<Manage
   const needs = await daemonNeeds(options, dirname(options.buildkitd));
   if (!needs.ok) return needs;
   const files = daemonFiles(options.paths, needs.value.socket);
-  const configuration = daemonConfiguration(files, options.version);
+  const configuration = daemonConfiguration(files, options.version, options.registries);
   const command = daemonCommand(options.buildkitd, files, needs.value.rootlesskit);
   const start: Start = {
     options,

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
 import { isRegistryName, registryKey } from "../oci/registry-name.ts";
 import type { RegistrySettings } from "../plan/plan.ts";
+import { settingsOf } from "../plan/registry-settings.ts";
 import { fail, ok, type Result } from "../result.ts";
 
 /** How TLS is spoken with one registry, where that is not the way of all others. */
@@ -41,15 +42,6 @@ export function createTlsLookup(options: TlsOptions): TlsLookup {
     known.set(url.host, found);
     return await found;
   };
-}
-
-/** What the plan says of a registry, however that is spelt. */
-export function settingsOf(
-  registry: string,
-  registries: readonly RegistrySettings[],
-): RegistrySettings | undefined {
-  const key = registryKey(registry);
-  return registries.find((each) => registryKey(each.registry) === key);
 }
 
 function isOwnHost(url: URL, owner: string): boolean {

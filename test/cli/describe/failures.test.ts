@@ -147,7 +147,7 @@ group("advice for a registry", () => {
     [
       "a private CA",
       kinds["registry-tls-failed"],
-      /NODE_EXTRA_CA_CERTS.*plain HTTP is spoken with loopback addresses only/,
+      /`registries` in the plan, or in NODE_EXTRA_CA_CERTS; plain HTTP is spoken with loopback addresses/,
     ],
     [
       "BuildKit's 401",
@@ -155,7 +155,16 @@ group("advice for a registry", () => {
       /docker login registry\.example/,
     ],
     ["BuildKit's 403", { ...kinds["push-failed"], message: "denied: requested access" }, /write permission/],
-    ["BuildKit's TLS", { ...kinds["push-failed"], message: "x509: unknown authority" }, /private CA/],
+    [
+      "BuildKit's TLS",
+      { ...kinds["push-failed"], message: "x509: certificate signed by unknown authority" },
+      /buildkitd\.toml \(`\[registry\."registry\.example"\]`, `ca`\), or write `push: client`/,
+    ],
+    [
+      "BuildKit's plain HTTP",
+      { ...kinds["push-failed"], message: "http: server gave HTTP response to HTTPS client" },
+      /speaks plain HTTP: write `insecure: true`/,
+    ],
   ])("recognises %s", (_, failure, advice) => {
     expect(describe(failure, PLAIN)).toMatch(advice);
   });

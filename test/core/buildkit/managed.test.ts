@@ -112,6 +112,17 @@ describe("startManaged", () => {
     expect(await pidOf(rig)).not.toBe(pid);
   });
 
+  test("replaces an idle daemon where the plan says something else of registries", async () => {
+    const rig = await daemonRig();
+    const location = { file: { path: "plan.yaml", text: "" }, range: { start: 0, end: 0 } };
+    const registries = [{ registry: "registry.example", insecure: true, location }];
+    await startManaged(rig.options);
+    const next = await startManaged({ ...rig.options, registries });
+    expect(next).toMatchObject({ ok: true, value: { isNew: true } });
+    const again = await startManaged({ ...rig.options, registries });
+    expect(again).toMatchObject({ ok: true, value: { isNew: false } });
+  });
+
   test("leaves a daemon of another version alone while it builds", async () => {
     const rig = await daemonRig();
     await startManaged(rig.options);
