@@ -49,8 +49,11 @@ export async function openRig(files: Readonly<Record<string, string>> = {}): Pro
     }
   };
   await write(files);
+  // Records of releases belong to the test, not to whoever runs it.
+  const state = `${directory}.state`;
+  onTestFinished(() => rm(state, { recursive: true, force: true }));
   const start: Rig["start"] = (argv, env = {}, stdin = "") =>
-    startProgram(argv, { cwd: directory, env, stdin });
+    startProgram(argv, { cwd: directory, env: { XDG_STATE_HOME: state, ...env }, stdin });
   return {
     directory,
     write,
