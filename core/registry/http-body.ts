@@ -31,23 +31,25 @@ export function outgoingBody(
 ): OutgoingBody {
   if (given === undefined || typeof given === "string" || given instanceof Uint8Array)
     return { body: given ?? null, headers: {}, signal, stalled: () => undefined, end: () => undefined };
-  const controller = new AbortController();
-  const either = AbortSignal.any([controller.signal, ...(signal === undefined ? [] : [signal])]);
+  const stall = new AbortController();
+  // Not the exchange's own signal: aborted after a good end, that one would cost the connection.
+  const done = new AbortController();
+  const outer = signal === undefined ? [] : [signal];
   let stalled: Error | undefined;
   const onStall = (): void => {
     stalled = slow(`the server took nothing of the body for ${stallMs} ms`);
-    controller.abort(stalled);
+    stall.abort(stalled);
   };
-  const body = Readable.from(watched(given.open(either), stallMs, onStall));
+  const body = Readable.from(watched(given.open(AbortSignal.any([done.signal, ...outer])), stallMs, onStall));
   // The exchange fails by the same error: without a listener of its own it would be uncaught as well.
   body.on("error", () => undefined);
   return {
     body,
     headers: { "content-length": String(given.length) },
-    signal: either,
+    signal: AbortSignal.any([stall.signal, ...outer]),
     stalled: () => stalled,
     end: () => {
-      controller.abort();
+      done.abort();
       body.destroy();
     },
   };

@@ -86,6 +86,8 @@ export function openHttp(options: HttpOptions): Http {
         headers: { "user-agent": options.userAgent, ...wanted.headers, ...outgoing.headers },
         body: outgoing.body,
         signal: outgoing.signal ?? null,
+        // The library would end the connection after each HEAD, for servers that send a body all the same.
+        reset: false,
         ...(wanted.slow === true ? { headersTimeout: timeouts.headersMs * SLOW_FACTOR } : {}),
       });
       return await readAnswer(answer, wanted, timeouts);

@@ -90,18 +90,24 @@ export async function sendChunks(
   return complete(upload, uploadCall(upload, "PUT", ending(upload, session)));
 }
 
-/** Asks the registry how much it has; undefined where the upload cannot go on and has to begin anew. */
+/** What a registry says of an upload that broke: where it goes on now, and whether it can. */
+export interface Standing {
+  readonly session: Session;
+  readonly usable: boolean;
+}
+
+/** Asks the registry how much it has; undefined where it does not know the upload any more. */
 export async function askSession(
   upload: Upload,
   session: Session,
-): Promise<Result<Session | undefined, Setback>> {
+): Promise<Result<Standing | undefined, Setback>> {
   const called = await upload.access.requester.callOnce(uploadCall(upload, "GET", session.url));
   if (!called.ok) return called.error.transient || isCancelled(called.error) ? called : ok(undefined);
   const offset = endOf(called.value);
   // `0-0` may be one byte, and some registries say it of none: neither is worth the doubt.
-  if (offset === undefined || offset < 2 || offset > upload.descriptor.size) return ok(undefined);
-  const next = sessionOf(called.value, upload.access, offset, session.minChunkBytes);
-  return ok(next.ok ? next.value : { ...session, offset });
+  const usable = offset !== undefined && offset >= 2 && offset <= upload.descriptor.size;
+  const next = sessionOf(called.value, upload.access, offset ?? 0, session.minChunkBytes);
+  return ok({ session: next.ok ? next.value : { ...session, offset: offset ?? 0 }, usable });
 }
 
 /** Tells the registry that an upload is given up; whether it listens does not matter any more. */

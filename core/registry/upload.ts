@@ -185,9 +185,10 @@ async function resume(upload: Upload, progress: Progress): Promise<Result<"there
   if (progress.session === undefined) return restart(upload, progress);
   const asked = await askSession(upload, progress.session);
   if (!asked.ok) return asked;
-  if (asked.value === undefined || !progress.mayChunk) return restart(upload, progress);
-  if (asked.value.offset - progress.session.offset >= PROGRESS_BYTES) progress.attempt = 1;
-  progress.session = asked.value;
+  const before = progress.session.offset;
+  progress.session = asked.value?.session;
+  if (asked.value?.usable !== true || !progress.mayChunk) return restart(upload, progress);
+  if (asked.value.session.offset - before >= PROGRESS_BYTES) progress.attempt = 1;
   progress.chunked = true;
   return ok("again");
 }

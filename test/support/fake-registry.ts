@@ -51,6 +51,8 @@ export interface FakeRegistry {
   cutUpload(bytes: number, kept?: boolean): void;
   /** Uploads that were begun and neither finished nor cancelled. */
   openUploads(): number;
+  /** Connections that were made so far. */
+  connections(): number;
   /** Does this repository have this blob? */
   hasBlob(repository: string, digest: string): boolean;
   /** Stores content directly, in this repository or in all of them; the digest is returned. */
@@ -95,6 +97,7 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     const hasBody = carriesBlob && Number(incoming.headers["content-length"] ?? 0) > 0;
     const cut = hasBody ? cuts.shift() : undefined;
     const seen = await see(incoming, cut?.bytes);
+    if (seen === undefined) return;
     requests.push(seen);
     if (cut !== undefined) {
       if (cut.kept) state.uploads.keep(seen.path.split("/").at(-1) ?? "", seen.body);
@@ -107,6 +110,10 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
   const listener = (incoming: IncomingMessage, response: ServerResponse): void =>
     void handle(incoming, response);
   const server = options.tls === undefined ? createServer(listener) : createTlsServer(options.tls, listener);
+  let connections = 0;
+  server.on("connection", () => {
+    connections += 1;
+  });
   const host = `127.0.0.1:${await listen(server)}`;
   return {
     host,
@@ -118,6 +125,7 @@ export async function startFakeRegistry(options: FakeRegistryOptions = {}): Prom
     failNext: faults.add,
     cutUpload: (bytes, kept = true) => void cuts.push({ bytes, kept }),
     openUploads: () => state.uploads.open(),
+    connections: () => connections,
     hasBlob: (repository, digest) => hasBlob(state, repository, digest),
     addBlob: (bytes, repository = "*") => addBlob(state, repository, Buffer.from(bytes)),
     addManifest: (repository, document, tag) => {
@@ -144,14 +152,19 @@ export async function listen(server: Server): Promise<number> {
   return address.port;
 }
 
-async function see(incoming: IncomingMessage, maxBytes = Infinity): Promise<SeenRequest> {
+// Undefined where the client left in the middle of its body.
+async function see(incoming: IncomingMessage, maxBytes = Infinity): Promise<SeenRequest | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
   incoming.on("error", () => undefined);
-  for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
-    chunks.push(Buffer.from(chunk).subarray(0, maxBytes - size));
-    size += Buffer.from(chunk).length;
-    if (size >= maxBytes) break;
+  try {
+    for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
+      chunks.push(Buffer.from(chunk).subarray(0, maxBytes - size));
+      size += Buffer.from(chunk).length;
+      if (size >= maxBytes) break;
+    }
+  } catch {
+    return undefined;
   }
   const url = new URL(incoming.url ?? "/", "http://registry");
   const { method = "GET", headers } = incoming;
