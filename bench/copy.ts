@@ -10,7 +10,7 @@ import { peakMemory, run, type Command } from "./measure.ts";
 import { crane, imagetools, oras, regctl, skopeoCopy } from "./peers.ts";
 import type { Row } from "./table.ts";
 
-const SIX = "linux/amd64, linux/arm64, linux/arm/v7, linux/386, linux/ppc64le, linux/s390x";
+const SIX = ["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/s390x"];
 const MIB = 2 ** 20;
 
 /** A copy under way: from a name to a new name. */
@@ -228,14 +228,19 @@ async function digestOf(name: string): Promise<string> {
   return (await run(crane("digest", name))).trim();
 }
 
-/** The same file in all six, so that they share one layer; provenance makes an attestation for each. */
+/** A layer of its own for each platform, and the attestation that provenance makes. */
 async function pushAttested(bench: BuildBench): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "bench-copy-"));
   const name = `${bench.proxy.host}/promote-${randomUUID()}:latest`;
   try {
-    await writeFile(join(folder, "data"), randomBytes(50 * MIB));
-    await writeFile(join(folder, "Dockerfile"), "FROM scratch\nCOPY data /data\n");
-    const plan = `version: 1\nimages:\n  app:\n    platforms: [${SIX}]\n    tags: ["${name}"]\n`;
+    for (const platform of SIX) {
+      const [, ...slug] = platform.split("/");
+      await writeFile(join(folder, slug.join("")), randomBytes(50 * MIB));
+    }
+    const dockerfile =
+      "FROM scratch\nARG TARGETARCH\nARG TARGETVARIANT\nCOPY ${TARGETARCH}${TARGETVARIANT} /data\n";
+    await writeFile(join(folder, "Dockerfile"), dockerfile);
+    const plan = `version: 1\nimages:\n  app:\n    platforms: [${SIX.join(", ")}]\n    tags: ["${name}"]\n`;
     await writeFile(join(folder, "buildx-plan.yaml"), plan);
     const argv = [bench.bin, "build", "--builder", bench.daemon, "--progress", "quiet"];
     await run({ argv: [process.execPath, ...argv], cwd: folder });
