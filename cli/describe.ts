@@ -7,10 +7,13 @@ import { explainConfirm } from "./describe/confirm.ts";
 import { explainRegistry } from "./describe/registry.ts";
 import { explainTagsRefused } from "./describe/guard.ts";
 import { explainRecord, explainRollback } from "./describe/record.ts";
-import { explainReference } from "./describe/reference.ts";
+import { explainLayoutReference, explainReference } from "./describe/reference.ts";
 import { explainRelease } from "./describe/release.ts";
 import { explainSolve } from "./describe/solve.ts";
 import { explainInstall, explainRefusal, explainTool } from "./describe/tool.ts";
+import { explainGc } from "./describe/gc.ts";
+import { explainStitch } from "./describe/stitch.ts";
+import { explainTransfer } from "./describe/transfer.ts";
 import { unreachable } from "./unreachable.ts";
 import { visible } from "./text/safe.ts";
 import { count } from "./text/units.ts";
@@ -123,6 +126,22 @@ function explain(failure: Exclude<Failure, PlanInvalid>, context?: VariantContex
       return explainLayout(failure);
     case "reference-invalid":
       return explainReference(failure);
+    case "layout-reference-invalid":
+      return explainLayoutReference(failure);
+    case "transfer-failed":
+    case "transfer-invalid":
+    case "tags-not-moved":
+    case "source-moved":
+      return explainTransfer(failure);
+    case "child-refused":
+    case "attestation-missing":
+    case "stitch-refused":
+      return explainStitch(failure);
+    case "gc-incomplete":
+    case "gc-unreadable":
+    case "gc-changed":
+    case "gc-not-deleted":
+      return explainGc(failure);
     case "not-an-image":
       return {
         headline: `${failure.reference} is no image`,

@@ -1,10 +1,13 @@
 import { Command, CommanderError, Option } from "commander";
 import type { BuildOptions } from "./commands/build.ts";
+import type { CopyOptions } from "./commands/copy.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
+import type { GcOptions } from "./commands/gc.ts";
 import type { InspectOptions } from "./commands/inspect.ts";
 import type { PlanOptions } from "./commands/plan.ts";
 import type { RollbackOptions } from "./commands/rollback.ts";
 import type { SetupOptions } from "./commands/setup.ts";
+import type { StitchOptions } from "./commands/stitch.ts";
 import type { Shell } from "./shell.ts";
 
 /**
@@ -58,6 +61,9 @@ const COMMANDS: ReadonlyMap<string, (program: Command, shell: Shell, end: End) =
   ["plan", addPlan],
   ["rollback", addRollback],
   ["inspect", addInspect],
+  ["copy", addCopy],
+  ["stitch", addStitch],
+  ["gc", addGc],
   ["doctor", addDoctor],
   ["setup", addSetup],
   ["schema", addSchema],
@@ -119,13 +125,71 @@ function addInspect(program: Command, shell: Shell, end: End): void {
     .command("inspect <reference>")
     .summary("show what a tag holds")
     .description(
-      "Show what a tag or digest holds: the index, each platform's manifest, size and layers, and the attestations.",
+      "Show what a tag or digest holds: the index, each platform's manifest, size and layers, and the attestations. oci-layout://PATH[:TAG] is a layout.",
     )
+    .option("--platforms", "only platforms and their digests, from the index alone")
     .option("-f, --file <path>", "a plan whose `registries` say how registries are reached")
     .option("--json", "print JSON")
     .action(async (reference: string, options: InspectOptions) => {
       const { runInspect } = await import("./commands/inspect.ts");
       end(await runInspect(reference, options, shell));
+    });
+}
+
+function addCopy(program: Command, shell: Shell, end: End): void {
+  program
+    .command("copy <source> <targets...>")
+    .summary("promote an image or index, with all that belongs to it")
+    .description(
+      "Copy an image or index, its attestations and what refers to it, byte for byte. Source and targets are references or oci-layout://PATH[:TAG] (a path that ends in .tar is a tar file); a target without a tag takes the source's.",
+    )
+    .option("--no-referrers", "leave out what refers to it: signatures, SBOMs")
+    .option("--json", "print JSON")
+    .action(async (source: string, targets: readonly string[], options: CopyOptions) => {
+      const { runCopy } = await import("./commands/copy.ts");
+      end(await runCopy([source, ...targets], options, shell));
+    });
+}
+
+function addStitch(program: Command, shell: Shell, end: End): void {
+  program
+    .command("stitch <children...>")
+    .summary("make one index of pushed images, and move tags to it")
+    .description(
+      "Make one index of images that are pushed already. A child is [PLATFORM=]REFERENCE: an image, or an index whose images and attestations are taken. A set that cannot be right is refused before anything is written.",
+    )
+    .requiredOption(
+      "--tag <reference>",
+      "tag that is to name the index (repeatable, moved in this order)",
+      collect,
+    )
+    .option("--annotation <key=value>", "annotation of the index (repeatable)", collect, [])
+    .addOption(
+      new Option("--attest <policy>", "what becomes of attestations")
+        .choices(["keep", "strip", "require"])
+        .default("keep"),
+    )
+    .option("--json", "print JSON")
+    .action(async (children: readonly string[], options: StitchOptions) => {
+      const { runStitch } = await import("./commands/stitch.ts");
+      end(await runStitch(children, options, shell));
+    });
+}
+
+function addGc(program: Command, shell: Shell, end: End): void {
+  program
+    .command("gc <place> [candidates...]")
+    .summary("find what no tag, index or referrer reaches")
+    .description(
+      "Follow everything that the tags of a repository (or the entries of oci-layout://PATH) lead to, and list which of these digests nothing reaches. Registries do not list manifests without a tag: name the candidates.",
+    )
+    .option("--dry-run", "list them")
+    .option("--delete", "list them and delete them")
+    .option("--candidates <file>", "more digests: one a line or a JSON array, - for standard input")
+    .option("--json", "print JSON")
+    .action(async (place: string, candidates: readonly string[], options: GcOptions) => {
+      const { runGc } = await import("./commands/gc.ts");
+      end(await runGc([place, ...candidates], options, shell));
     });
 }
 
@@ -181,6 +245,6 @@ function planOptions(command: Command): Command {
     .option("--json", "print JSON");
 }
 
-function collect(value: string, before: readonly string[]): string[] {
+function collect(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }

@@ -1,3 +1,7 @@
+import type { CopyFailure } from "./copy.ts";
+import type { GcFailure } from "./gc.ts";
+import type { LayoutReferenceInvalid } from "./oci/layout-reference.ts";
+import type { StitchFailure } from "./stitch.ts";
 import type { SolveFailure, ToolFailure } from "./buildkit/buildkit.ts";
 import type { InstallFailure } from "./buildkit/install.ts";
 import type { InspectFailure } from "./inspected-image.ts";
@@ -25,4 +29,8 @@ export type Failure =
   | RegistryFailure
   | LayoutFailure
   | InspectFailure
-  | ReferenceInvalid;
+  | ReferenceInvalid
+  | LayoutReferenceInvalid
+  | CopyFailure
+  | StitchFailure
+  | GcFailure;

@@ -9,39 +9,36 @@ import type {
   InspectedImage,
   InspectedPlatform,
   InspectFailure,
+  ListedPlatforms,
   Oddity,
   SharedLayer,
 } from "./inspected-image.ts";
 import { isImageConfig, isIndex, isManifest } from "./oci/media-type.ts";
-import { formatReference, toResolvable, type Reference, type Repository } from "./oci/reference.ts";
-import type { RegistryFailure } from "./registry/registry-failure.ts";
-import type { Registry } from "./registry/registry.ts";
+import { isAbsent } from "./publish/transfer-graph.ts";
+import type { Store, StoreFailure } from "./registry/store.ts";
 import { fail, ok, type Result } from "./result.ts";
 
 /** Requests under way at the same time. */
 const CONCURRENCY = 8;
 
-/** Reads a reference (its tag `latest` where it names none) with everything below it, down to but without the layers. */
+/** What is to be looked at: a tag or digest of a store, and what it is called. */
+export interface Inspected {
+  readonly store: Store;
+  /** Tag or digest. */
+  readonly reference: string;
+  /** As it is shown. */
+  readonly name: string;
+}
+
+/** Reads an image or index with everything below it, down to but without the layers. */
 export async function inspectImage(
-  registry: Registry,
-  reference: Reference,
+  inspected: Inspected,
   signal?: AbortSignal,
 ): Promise<Result<InspectedImage, InspectFailure>> {
-  const resolvable = toResolvable(reference);
-  const reader = createReader(registry, resolvable, signal);
-  const read = await reader.manifest("digest" in resolvable ? resolvable.digest : resolvable.tag);
+  const reader = createReader(inspected.store, signal);
+  const read = await readRoot(reader, inspected);
   if (!read.ok) return read;
-  const { descriptor } = read.value;
-  const parsed = parseDocument(read.value.bytes);
-  const text = formatReference(resolvable);
-  if (!parsed.ok)
-    return fail({
-      kind: "not-an-image",
-      reference: text,
-      digest: descriptor.digest,
-      detail: parsed.error.detail,
-    });
-  const document = parsed.value;
+  const { descriptor, document } = read.value;
   const contents =
     document.kind === "index"
       ? await readIndex(reader, document)
@@ -49,14 +46,45 @@ export async function inspectImage(
   if (!contents.ok) return contents;
   const { mediaType, annotations } = document;
   const sharedLayers = findShared(contents.value.platforms);
-  return ok({
-    reference: text,
-    mediaType,
-    digest: descriptor.digest,
-    annotations,
-    ...contents.value,
-    sharedLayers,
-  });
+  const { digest } = descriptor;
+  return ok({ reference: inspected.name, mediaType, digest, annotations, ...contents.value, sharedLayers });
+}
+
+/** Lists platforms and their digests from the index alone: one request, and one more for the config of a single image. */
+export async function listPlatforms(
+  inspected: Inspected,
+  signal?: AbortSignal,
+): Promise<Result<ListedPlatforms, InspectFailure>> {
+  const reader = createReader(inspected.store, signal);
+  const read = await readRoot(reader, inspected);
+  if (!read.ok) return read;
+  const { descriptor, document } = read.value;
+  const about = { reference: inspected.name, mediaType: document.mediaType, digest: descriptor.digest };
+  if (document.kind === "index") {
+    const images = document.manifests.filter((entry) => !isAttestation(entry));
+    return ok({ ...about, platforms: images.map(listEntry) });
+  }
+  const platform = await platformOf(reader, {}, document);
+  if (!platform.ok) return platform;
+  const told = platform.value === undefined ? {} : { platform: platform.value };
+  return ok({ ...about, platforms: [{ digest: descriptor.digest, ...told }] });
+}
+
+function listEntry({ digest, platform }: Descriptor): ListedPlatforms["platforms"][number] {
+  return { digest, ...(platform === undefined ? {} : { platform: normalizePlatform(platform) }) };
+}
+
+async function readRoot(
+  reader: Reader,
+  { reference, name }: Inspected,
+): Promise<Result<{ readonly descriptor: Descriptor; readonly document: Index | Manifest }, InspectFailure>> {
+  const read = await reader.manifest(reference);
+  if (!read.ok) return read;
+  const { descriptor } = read.value;
+  const parsed = parseDocument(read.value.bytes);
+  if (parsed.ok) return ok({ descriptor, document: parsed.value });
+  const { detail } = parsed.error;
+  return fail({ kind: "not-an-image", reference: name, digest: descriptor.digest, detail });
 }
 
 interface Contents {
@@ -65,16 +93,15 @@ interface Contents {
 }
 
 interface Reader {
-  manifest(reference: string): Promise<Result<Document, RegistryFailure>>;
-  blob(descriptor: Descriptor): Promise<Result<Uint8Array, RegistryFailure>>;
+  manifest(reference: string): Promise<Result<Document, StoreFailure>>;
+  blob(descriptor: Descriptor): Promise<Result<Uint8Array, StoreFailure>>;
 }
 
-function createReader(registry: Registry, repository: Repository, signal: AbortSignal | undefined): Reader {
+function createReader(store: Store, signal: AbortSignal | undefined): Reader {
   const slots = new Slots(CONCURRENCY);
   return {
-    manifest: (reference) => slots.hold(() => registry.store(repository).manifest(reference, signal)),
-    blob: (descriptor) =>
-      slots.hold(() => registry.store(repository).blob(descriptor, signal === undefined ? {} : { signal })),
+    manifest: (reference) => slots.hold(() => store.manifest(reference, signal)),
+    blob: (descriptor) => slots.hold(() => store.blob(descriptor, signal === undefined ? {} : { signal })),
   };
 }
 
@@ -82,7 +109,7 @@ async function readSingle(
   reader: Reader,
   descriptor: Descriptor,
   manifest: Manifest,
-): Promise<Result<Contents, RegistryFailure>> {
+): Promise<Result<Contents, StoreFailure>> {
   const platform = await platformOf(reader, {}, manifest);
   if (!platform.ok) return platform;
   return ok({ platforms: [describeImage(descriptor, manifest, platform.value)], oddities: [] });
@@ -98,7 +125,7 @@ type Entry =
     }
   | { readonly kind: "odd"; readonly oddity: Oddity };
 
-async function readIndex(reader: Reader, index: Index): Promise<Result<Contents, RegistryFailure>> {
+async function readIndex(reader: Reader, index: Index): Promise<Result<Contents, StoreFailure>> {
   const read = await Promise.all(index.manifests.map((entry) => readEntry(reader, entry)));
   const entries: Entry[] = [];
   for (const result of read) {
@@ -114,14 +141,14 @@ async function readIndex(reader: Reader, index: Index): Promise<Result<Contents,
   });
 }
 
-async function readEntry(reader: Reader, entry: Descriptor): Promise<Result<Entry, RegistryFailure>> {
+async function readEntry(reader: Reader, entry: Descriptor): Promise<Result<Entry, StoreFailure>> {
   const { digest, mediaType } = entry;
   if (isIndex(mediaType)) return ok({ kind: "odd", oddity: { kind: "nested-index", digest } });
   if (!isManifest(mediaType))
     return ok({ kind: "odd", oddity: { kind: "foreign-entry", digest, mediaType } });
   const read = await reader.manifest(digest);
   // Only the registry's own word makes a child absent; any other failure means that we do not know.
-  if (!read.ok && read.error.kind === "manifest-unknown") {
+  if (!read.ok && isAbsent(read.error)) {
     const platform = entry.platform === undefined ? {} : { platform: normalizePlatform(entry.platform) };
     return ok({ kind: "odd", oddity: { kind: "child-missing", digest, ...platform } });
   }
@@ -150,7 +177,7 @@ async function imageEntry(
   reader: Reader,
   entry: Descriptor,
   manifest: Manifest,
-): Promise<Result<Entry, RegistryFailure>> {
+): Promise<Result<Entry, StoreFailure>> {
   const platform = await platformOf(reader, entry, manifest);
   if (!platform.ok) return platform;
   const isTold = entry.platform !== undefined;
@@ -166,11 +193,11 @@ async function platformOf(
   reader: Reader,
   entry: Pick<Descriptor, "platform">,
   manifest: Manifest,
-): Promise<Result<Platform | undefined, RegistryFailure>> {
+): Promise<Result<Platform | undefined, StoreFailure>> {
   if (entry.platform !== undefined) return ok(normalizePlatform(entry.platform));
   if (!isImageConfig(manifest.config.mediaType)) return ok(undefined);
   const read = await reader.blob(manifest.config);
-  if (!read.ok) return read.error.kind === "manifest-unknown" ? ok(undefined) : read;
+  if (!read.ok) return isAbsent(read.error) ? ok(undefined) : read;
   const config = parseImageConfig(read.value);
   return ok(config.ok ? normalizePlatform(config.value.platform) : undefined);
 }

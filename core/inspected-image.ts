@@ -1,7 +1,7 @@
 import type { Platform } from "../platforms/platform.ts";
 import type { Descriptor } from "./oci/descriptor.ts";
 import type { Digest } from "./oci/digest.ts";
-import type { RegistryFailure } from "./registry/registry-failure.ts";
+import type { StoreFailure } from "./registry/store.ts";
 
 /** What a reference holds, of whatever origin: OCI or Docker, an index or one image. */
 export interface InspectedImage {
@@ -14,6 +14,15 @@ export interface InspectedImage {
   /** Layers that several platforms have in common, in the order in which they are first met. */
   readonly sharedLayers: readonly SharedLayer[];
   readonly oddities: readonly Oddity[];
+}
+
+/** What an index alone tells of its images, attestations left out. */
+export interface ListedPlatforms {
+  readonly reference: string;
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** In the order of the index. */
+  readonly platforms: readonly { readonly platform?: Platform; readonly digest: Digest }[];
 }
 
 /** One image, and what is attested of it. */
@@ -58,9 +67,9 @@ export type Oddity =
   /** It speaks of an image that is not in this index, or of none. */
   | { readonly kind: "attestation-stray"; readonly digest: Digest; readonly subject?: Digest };
 
-/** Why there is nothing to show: the registry's answer, or a document that is no image. */
+/** Why there is nothing to show: the store's answer, or a document that is no image. */
 export type InspectFailure =
-  | RegistryFailure
+  | StoreFailure
   | {
       readonly kind: "not-an-image";
       readonly reference: string;

@@ -20,7 +20,16 @@ const LAYERS: readonly (readonly string[])[] = [
   ["core/deliver.ts"],
   ["core/event.ts"],
   ["core/publish/"],
-  ["core/solve.ts", "core/run.ts", "core/destination.ts", "core/inspect", "core/gc.ts", "core/failure.ts"],
+  [
+    "core/solve.ts",
+    "core/run.ts",
+    "core/destination.ts",
+    "core/copy.ts",
+    "core/stitch",
+    "core/inspect",
+    "core/gc",
+    "core/failure.ts",
+  ],
   ["cli/"],
 ];
 

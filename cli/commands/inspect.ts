@@ -1,42 +1,50 @@
-import { inspectImage } from "../../core/inspect.ts";
-import type { InspectedImage, Oddity } from "../../core/inspected-image.ts";
-import { parseReference } from "../../core/oci/reference.ts";
-import { openRegistry } from "../../core/registry/client.ts";
+import { inspectImage, listPlatforms, type Inspected } from "../../core/inspect.ts";
+import type { InspectedImage, ListedPlatforms, Oddity } from "../../core/inspected-image.ts";
 import { formatPlatformFull, type Platform } from "../../platforms/platform.ts";
-import { inspectView, type InspectView } from "../render/inspect-view.ts";
-import { registriesOf } from "../registries.ts";
+import { inspectView, platformList, type InspectView } from "../render/inspect-view.ts";
 import { printJson, reportFailures, widthOf } from "../report.ts";
 import type { Shell } from "../shell.ts";
+import { openStores, type NamedStore } from "../stores.ts";
 import { unreachable } from "../unreachable.ts";
 
 export interface InspectOptions {
-  /** A plan that says how registries are reached. */
-  readonly file?: string;
+  readonly platforms?: boolean;
   readonly json?: boolean;
 }
 
-/** `inspect`: what a tag or digest holds, whoever made it. */
+/** `inspect`: what a tag or digest holds, whoever made it, in a registry or a layout. */
 export async function runInspect(text: string, options: InspectOptions, shell: Shell): Promise<number> {
   const json = options.json === true;
-  const reference = parseReference(text);
-  if (!reference.ok) return await reportFailures([reference.error], shell, { json });
-  const registries = await registriesOf(options.file, shell);
-  if (!registries.ok) return await reportFailures(registries.error, shell, { json });
-  const registry = openRegistry({
-    env: shell.env,
-    home: shell.home,
-    userAgent: `buildx-plan/${shell.version}`,
-    access: "read",
-    registries: registries.value,
-  });
+  const stores = openStores(shell, "read");
   try {
-    const inspected = await inspectImage(registry, reference.value, shell.signal);
+    const source = await stores.source(text);
+    if (!source.ok) return await reportFailures([source.error], shell, { json });
+    const wanted = inspectedOf(source.value);
+    if (options.platforms === true) {
+      const listed = await listPlatforms(wanted, shell.signal);
+      if (!listed.ok) return await reportFailures([listed.error], shell, { json });
+      showPlatforms(listed.value, json, shell);
+      return 0;
+    }
+    const inspected = await inspectImage(wanted, shell.signal);
     if (!inspected.ok) return await reportFailures([inspected.error], shell, { json });
     show(inspected.value, json, shell);
     return 0;
   } finally {
-    await registry.close();
+    await stores.close();
   }
+}
+
+function inspectedOf({ store, name, tag, digest }: NamedStore): Inspected {
+  const reference = digest ?? tag ?? "latest";
+  return { store, reference, name: `${name}${digest === undefined ? ":" : "@"}${reference}` };
+}
+
+function showPlatforms({ platforms, ...about }: ListedPlatforms, json: boolean, shell: Shell): void {
+  const rows = platforms.map(({ platform, digest }) => ({ platform: platformText(platform), digest }));
+  const { stdout } = shell;
+  if (json) printJson(shell, { ok: true, ...about, platforms: rows });
+  else stdout.write(`${platformList(rows, { width: widthOf(stdout), colour: stdout.colour })}\n`);
 }
 
 function show(image: InspectedImage, json: boolean, shell: Shell): void {

@@ -20,6 +20,7 @@ export function exitCode(failure: Failure): ExitCode {
     case "plan-invalid":
     case "override-invalid":
     case "reference-invalid":
+    case "layout-reference-invalid":
     case "record-unreadable":
     case "record-invalid":
       return 2;
@@ -56,7 +57,19 @@ export function exitCode(failure: Failure): ExitCode {
     case "attestations-missing":
     case "index-refused":
     case "not-an-image":
+    case "transfer-invalid":
+    case "source-moved":
+    case "child-refused":
+    case "attestation-missing":
+    case "stitch-refused":
+    case "gc-unreadable":
+    case "gc-changed":
       return 4;
+    case "transfer-failed":
+    case "tags-not-moved":
+    case "gc-incomplete":
+    case "gc-not-deleted":
+      return exitCode(failure.cause) === 130 ? 130 : 3;
     case "route-refused":
     case "tool-missing":
     case "builder-unreachable":

@@ -1,4 +1,5 @@
 import type { ReferenceInvalid, ReferenceProblem } from "../../core/oci/reference.ts";
+import type { LayoutReferenceInvalid } from "../../core/oci/layout-reference.ts";
 import type { Explanation } from "./explanation.ts";
 
 const WORDS: Readonly<Record<ReferenceProblem, string>> = {
@@ -23,5 +24,20 @@ export function explainReference({ problem, text, suggestion }: ReferenceInvalid
     headline: `\`${text}\` is no image reference: ${WORDS[problem]}`,
     facts: [],
     advice: suggestion === undefined ? [] : [`Did you mean ${suggestion}?`],
+  };
+}
+
+const LAYOUT_WORDS: Readonly<Record<LayoutReferenceInvalid["problem"], string>> = {
+  "no-scheme": "it does not begin with oci-layout://",
+  "no-path": "it names no path",
+  "digest-invalid": "its digest is none that can be checked",
+};
+
+/** Why a text names no image in an OCI layout, in words. */
+export function explainLayoutReference({ problem, text }: LayoutReferenceInvalid): Explanation {
+  return {
+    headline: `\`${text}\` names no image in an OCI layout: ${LAYOUT_WORDS[problem]}`,
+    facts: [],
+    advice: ["Write oci-layout://PATH, oci-layout://PATH:TAG or oci-layout://PATH@sha256:..."],
   };
 }

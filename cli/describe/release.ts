@@ -91,7 +91,8 @@ export function rollbackCommand(record: string): string {
   return `buildx-plan rollback ${isPlain ? record : `'${record.replaceAll("'", String.raw`'\''`)}'`}`;
 }
 
-function refusal(cause: IndexRefused): string {
+/** What stands against an index, in words. */
+export function refusal(cause: IndexRefused): string {
   switch (cause.kind) {
     case "index-empty":
       return "there is nothing to put in it";

@@ -73,6 +73,18 @@ export function inspectView(view: InspectView, options: TableOptions): string {
     .join("\n\n");
 }
 
+/** The answer of `inspect --platforms`. */
+export function platformList(
+  platforms: readonly Pick<InspectPlatform, "platform" | "digest">[],
+  options: TableOptions,
+): string {
+  const columns: readonly Column<Pick<InspectPlatform, "platform" | "digest">>[] = [
+    { heading: "PLATFORM", cell: ({ platform }) => visible(platform) },
+    { heading: "MANIFEST", cell: ({ digest }) => digest, short: shortDigest },
+  ];
+  return renderTable(platforms, columns, options).join("\n");
+}
+
 function head(view: InspectView, options: TableOptions): readonly string[] {
   const { strong, faint } = palette(options.colour);
   const digest = displayWidth(view.digest) <= options.width - 8 ? view.digest : shortDigest(view.digest);

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { inspectImage } from "../../core/inspect.ts";
-import { parseReference } from "../../core/oci/reference.ts";
+import { formatReference, parseReference, toResolvable } from "../../core/oci/reference.ts";
 import { formatPlatform } from "../../platforms/platform.ts";
 import type { FakeRegistry } from "../support/fake-registry.ts";
 import {
@@ -18,7 +18,10 @@ async function inspect(fake: FakeRegistry, name = "team/app:v1") {
   const reference = parseReference(`${fake.host}/${name}`);
   if (!reference.ok) throw new Error(name);
   const { registry } = await testClient({ access: "read" });
-  return inspectImage(registry, reference.value);
+  const resolvable = toResolvable(reference.value);
+  const asked = "digest" in resolvable ? resolvable.digest : resolvable.tag;
+  const store = registry.store(resolvable);
+  return inspectImage({ store, reference: asked, name: formatReference(resolvable) });
 }
 
 function addTag(

@@ -1,0 +1,35 @@
+import type { GcReport } from "../../core/gc.ts";
+import { visible } from "../text/safe.ts";
+import { count, formatBytes } from "../text/units.ts";
+
+/** What was found, and what could not be known, for people: the lines beside the answer of `gc`. */
+export function gcLines(report: GcReport, place: { readonly isLayout: boolean }): readonly string[] {
+  const { unreachable, kept, absent, missing, roots, manifests } = report;
+  const bytes = unreachable.reduce((sum, { size }) => sum + size, 0);
+  const lists = unreachable.filter(({ tag }) => tag !== undefined);
+  const gone = [...roots].filter(([, digest]) => digest === undefined);
+  const what = place.isLayout ? "blob" : "manifest";
+  return [
+    `${count(unreachable.length, what)} (${formatBytes(bytes)}) that nothing reaches; followed ${count(manifests, "manifest")} from ${count(roots.size, "name")}`,
+    ...lists.map(
+      ({ digest, tag }) =>
+        `${digest} is ${visible(tag ?? "")}, a list of what refers to a manifest that is gone`,
+    ),
+    ...(place.isLayout
+      ? []
+      : kept.map(({ digest, via }) => `kept: ${digest}, which ${visible(via)} leads to`)),
+    ...absent.map((digest) => `not there: ${digest}`),
+    ...missing.map(({ digest, via }) => `missing: ${digest}, which ${visible(via)} names`),
+    ...(place.isLayout ? [] : gone.map(([name]) => `missing: what the tag ${visible(name)} names`)),
+    ...unknowns(place).map((sentence) => `not known: ${sentence}`),
+  ];
+}
+
+/** What no answer of a registry tells. */
+export function unknowns({ isLayout }: { readonly isLayout: boolean }): readonly string[] {
+  if (isLayout) return [];
+  return [
+    "manifests without a tag that were not given as candidates; registries do not list them",
+    "whether anybody pulls one of these by its digest, from a deployment for instance",
+  ];
+}
