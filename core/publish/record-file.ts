@@ -58,7 +58,7 @@ export async function openRecorder(
 ): Promise<Result<ReleaseRecorder, RecordUnwritable>> {
   try {
     const path = await targetOf(options.path);
-    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(path));
     const occupied = await findOccupied(path);
     if (occupied !== undefined) return fail(unwritable(options.path, occupied));
     await rm(await writeBeside(path, ""));
@@ -143,6 +143,22 @@ async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r").catch(() => undefined);
   await handle?.sync().catch(() => undefined);
   await handle?.close();
+}
+
+// Node's own recursion never ends where a folder cannot be made although its parent is there, in /proc for instance.
+async function makeFolder(path: string): Promise<void> {
+  const make = () => mkdir(path, { mode: 0o700 });
+  try {
+    await make();
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return;
+    if (codeOf(error) !== "ENOENT" || dirname(path) === path) throw error;
+    await makeFolder(dirname(path));
+    await make().catch((again: unknown) => {
+      // Another run may have made it meanwhile.
+      if (codeOf(again) !== "EEXIST") throw again;
+    });
+  }
 }
 
 /** Where a link leads, so that renaming does not replace the link itself. */

@@ -13,21 +13,18 @@ function outcomes({ variants }: RunReport): readonly string[] {
   return variants.map(({ outcome }) => outcome.kind);
 }
 
-test("stores the indexes of all releases everywhere before the first tag of any moves", async () => {
+test("stores the indexes of all releases everywhere before the first tag of any moves, but where that tag stores it", async () => {
   const hosts = ["one.example", "two.example"];
   const releases = [releaseOf("app", ["linux/amd64"], hosts), releaseOf("tool", ["linux/amd64"], hosts)];
   const world = start({ releases });
   await world.finish("tool linux/amd64", "app linux/amd64");
   const report = await world.ended;
   const digests = report.released.map(({ index }) => index.descriptor.digest);
-  expect(world.registry.writes.slice(0, 4).toSorted()).toEqual(
-    releases
-      .flatMap(({ repositories }, at) =>
-        repositories.map((each) => `${formatRepository(each)}@${digests[at]}`),
-      )
-      .toSorted(),
+  const places = releases.flatMap(({ repositories }, at) =>
+    repositories.map((each) => `${formatRepository(each)}@${digests[at]}`),
   );
-  expect(world.registry.writes.slice(4)).toEqual(releases.flatMap(({ tags }) => tags.map(formatReference)));
+  expect(world.registry.writes.slice(0, 3).toSorted()).toEqual(places.slice(1).toSorted());
+  expect(world.registry.writes.slice(3)).toEqual(releases.flatMap(({ tags }) => tags.map(formatReference)));
 });
 
 test("the bytes of the index do not depend on the order in which solves end", async () => {
@@ -107,7 +104,7 @@ test("an index that one registry does not take keeps all tags where they are", a
   const report = await world.ended;
   expect(report.failure).toMatchObject({ kind: "index-not-stored", repository: { registry: "two.example" } });
   expect(report.released).toEqual([]);
-  expect(world.registry.writes).toEqual([`one.example/app@${digest}`]);
+  expect(world.registry.writes).toEqual([]);
 });
 
 test("cancelled when everything is built and nothing released: no index is stored, no tag moves", async () => {
@@ -174,7 +171,6 @@ test("events come in the order in which things happen", async () => {
   expect(all[0]).toBe("run-started");
   expect(all.slice(all.lastIndexOf("variant-done") + 1)).toEqual([
     "release-stitched",
-    "index-put",
     "index-put",
     "tag-moved",
     "tag-moved",

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Document } from "../../core/oci/descriptor.ts";
 import type { Repository } from "../../core/oci/reference.ts";
 import { confirmVariant } from "../../core/publish/confirm.ts";
-import { moveTags, putIndexes, stitchRelease } from "../../core/publish/release.ts";
+import { readTags, releaseTags } from "../../core/publish/release.ts";
+import { stitchRelease } from "../../core/publish/stitch.ts";
 import { startFaultProxy, type FaultProxy } from "../support/fault-proxy.ts";
 import { makeDocument, makeImage, OCI, type TestImage } from "../support/images.ts";
 import { variant } from "../support/make.ts";
@@ -127,7 +128,7 @@ test("what it wrote is read by another client", async () => {
   expect(stdout).toBe(Buffer.from(index.bytes).toString("utf8"));
 });
 
-test("reads six pushed variants and releases them with one tag in 14 requests", async () => {
+test("reads six pushed variants and releases them with one tag in 14 requests, the guard's included", async () => {
   const { registry } = await testClient();
   const repository = { registry: proxy.host, path: "client/stitch" };
   const platforms = [
@@ -158,14 +159,12 @@ test("reads six pushed variants and releases them with one tag in 14 requests", 
   if (!index.ok) throw new Error(index.error.kind);
   const signal = new AbortController().signal;
   const publishing = { registry, signal, onEvent: () => undefined, now: () => 0 };
-  const stitched = [{ release, index: index.value }];
-  expect(await putIndexes(stitched, publishing)).toMatchObject({ ok: true });
-  expect(await moveTags(stitched, publishing)).toMatchObject({ ok: true });
+  const stitched = [{ release, index: index.value, manifests: published }];
+  const readings = await readTags([release], registry, signal);
+  const allowed = { shrink: false, downgrade: false };
+  expect(await releaseTags(stitched, { readings, allowed }, publishing)).toMatchObject({ ok: true });
   const log = proxy.log();
-  expect(log.filter((line) => /^GET .*manifests/.test(line))).toHaveLength(6);
+  expect(log.filter((line) => /^GET .*manifests\/sha256/.test(line))).toHaveLength(6);
   expect(log.filter((line) => /^GET .*blobs/.test(line))).toHaveLength(6);
-  expect(log.slice(12)).toEqual([
-    `PUT /v2/client/stitch/manifests/${index.value.descriptor.digest}`,
-    "PUT /v2/client/stitch/manifests/v1",
-  ]);
+  expect(log.slice(12)).toEqual(["GET /v2/client/stitch/manifests/v1", "PUT /v2/client/stitch/manifests/v1"]);
 });

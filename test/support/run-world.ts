@@ -1,7 +1,8 @@
 import type { Node, SolveFailure } from "../../core/buildkit/buildkit.ts";
 import type { RunEvent } from "../../core/event.ts";
 import type { Plan, PlannedRelease, Variant } from "../../core/plan/plan.ts";
-import { run, type RunReport } from "../../core/run.ts";
+import type { Registry } from "../../core/registry/registry.ts";
+import { run, type RunOptions, type RunReport } from "../../core/run.ts";
 import { build, node, variant } from "./make.ts";
 import { memoryBuildKit, type MemoryBuildKit } from "./memory-buildkit.ts";
 import { memoryRegistry, type MemoryRegistry } from "./memory-registry.ts";
@@ -51,13 +52,24 @@ export interface Start {
   /** The node of each variant, where it is not the first. */
   readonly place?: (variant: Variant) => Node | undefined;
   readonly prepare?: (registry: MemoryRegistry) => void;
+  /** What stands between the run and the registry. */
+  readonly through?: (registry: MemoryRegistry) => Registry;
+  readonly options?: Pick<RunOptions, "allowed" | "recorder">;
   readonly onEvent?: (event: RunEvent, cancel: () => void) => void;
 }
 
 const WIDE = node("wide", PLATFORMS, [], { maxParallelism: 99 });
 
 /** Begins a run. Nothing in it ends before the test says so. */
-export function start({ releases, nodes = [WIDE], place, prepare, onEvent }: Start): World {
+export function start({
+  releases,
+  nodes = [WIDE],
+  place,
+  prepare,
+  onEvent,
+  through,
+  options = {},
+}: Start): World {
   const registry = memoryRegistry();
   prepare?.(registry);
   const buildkit = memoryBuildKit(nodes, registry);
@@ -84,7 +96,12 @@ export function start({ releases, nodes = [WIDE], place, prepare, onEvent }: Sta
     plan,
     routes,
     buildkit,
-    target: { kind: "registries", registry, byBuilder: (repositories) => repositories },
+    target: {
+      kind: "registries",
+      registry: through?.(registry) ?? registry,
+      byBuilder: (repositories) => repositories,
+    },
+    ...options,
     onEvent: (event) => {
       events.push(event);
       onEvent?.(event, cancel);

@@ -1,218 +1,252 @@
-import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { RunEvent } from "../../../core/event.ts";
-import { parseDocument } from "../../../core/oci/documents.ts";
+import { formatReference } from "../../../core/oci/reference.ts";
 import type { PlannedRelease } from "../../../core/plan/plan.ts";
-import type { PublishedManifest } from "../../../core/publish/confirm.ts";
-import { moveTags, putIndexes, stitchRelease, type Publishing } from "../../../core/publish/release.ts";
-import { formatPlatform } from "../../../platforms/platform.ts";
-import { isAttestation } from "../../../core/oci/attestation.ts";
+import type { Allowed, Candidate } from "../../../core/publish/guard.ts";
+import type { ReleaseRecorder } from "../../../core/publish/record.ts";
+import { readTags, releaseTags } from "../../../core/publish/release.ts";
+import type { Publishing } from "../../../core/publish/tags.ts";
 import type { FakeRegistry } from "../../support/fake-registry.ts";
-import { addImage, makeAttestation, makeImage } from "../../support/images.ts";
+import { addImage, makeDocument, makeImage, OCI, type TestImage } from "../../support/images.ts";
 import { platform, variant } from "../../support/make.ts";
 import { fakeRegistry, testClient } from "../../support/registry-rig.ts";
 import { plannedRelease } from "../../support/release.ts";
 
-const PLATFORMS = ["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/s390x"];
+const NEITHER: Allowed = { shrink: false, downgrade: false };
 
-function published(text: string): PublishedManifest {
-  const image = makeImage({ ...platform(text) });
-  const attestation = makeAttestation(`https://slsa.dev/provenance/v0.2#${text}`);
-  const { digest } = image.manifest.descriptor;
-  return {
-    variant: `app ${text}`,
-    platform: platform(text),
-    manifest: { ...image.manifest.descriptor, platform: platform(text) },
-    attestations: [
-      {
-        ...attestation.manifest.descriptor,
-        platform: { os: "unknown", architecture: "unknown" },
-        annotations: {
-          "vnd.docker.reference.digest": digest,
-          "vnd.docker.reference.type": "attestation-manifest",
-        },
-      },
-    ],
-    size: 0,
-    layers: [],
-  };
-}
-
-function release(changes: Partial<PlannedRelease> = {}): PlannedRelease {
-  return plannedRelease({ variants: PLATFORMS.map((text) => variant(text)), ...changes });
-}
-
-const all = PLATFORMS.map(published);
-
-function stitched(changes: Partial<PlannedRelease> = {}) {
-  const planned = release(changes);
-  const index = stitchRelease(planned, all);
-  if (!index.ok) throw new Error(index.error.kind);
-  return { release: planned, index: index.value };
-}
-
-test("stitches images in the plan's order, then their attestations in the same order", () => {
-  const index = parseDocument(stitched({ indexAnnotations: { "org.example.a": "b" } }).index.bytes);
-  if (!index.ok || index.value.kind !== "index") throw new Error("not an index");
-  const { manifests, annotations } = index.value;
-  expect(
-    manifests.map((entry) =>
-      isAttestation(entry) ? "attestation" : formatPlatform(entry.platform ?? platform("linux")),
-    ),
-  ).toEqual([...PLATFORMS, ...PLATFORMS.map(() => "attestation")]);
-  expect(manifests.slice(PLATFORMS.length).map(({ digest }) => digest)).toEqual(
-    all.flatMap(({ attestations }) => attestations.map(({ digest }) => digest)),
-  );
-  expect(annotations).toEqual({ "org.example.a": "b" });
-});
-
-test("stitches the same bytes whatever the order of completion", () => {
-  const expected = stitched().index;
-  fc.assert(
-    fc.property(fc.shuffledSubarray(all, { minLength: all.length }), (shuffled) => {
-      expect(stitchRelease(release(), shuffled)).toEqual({ ok: true, value: expected });
-    }),
-  );
-});
-
-test("lets nothing through but the expected set", () => {
-  const extra = { ...published("linux/riscv64") };
-  expect(stitchRelease(release(), all.slice(1))).toMatchObject({
-    ok: false,
-    error: { kind: "release-incomplete", release: "app", missing: ["app linux/amd64"], unexpected: [] },
-  });
-  expect(stitchRelease(release(), [...all, extra, ...all.slice(0, 1)])).toMatchObject({
-    ok: false,
-    error: { kind: "release-incomplete", missing: [], unexpected: ["app linux/riscv64", "app linux/amd64"] },
-  });
-  const optional = release({
-    variants: PLATFORMS.map((text) => variant(text, { required: text !== "linux/amd64" })),
-  });
-  expect(stitchRelease(optional, all.slice(1))).toMatchObject({ ok: true });
-});
-
-test("refuses an index that no client could use", () => {
-  const twice = all.map((each) => ({
-    ...each,
-    manifest: { ...each.manifest, platform: platform("linux/amd64") },
-  }));
-  expect(stitchRelease(release(), twice)).toMatchObject({
-    ok: false,
-    error: { kind: "index-refused", release: "app", cause: { kind: "platform-twice" } },
-  });
-});
-
-/** A registry that has all children in these repositories, and what publishing there looks like from outside. */
-async function withChildren(...paths: readonly string[]): Promise<{
+interface World {
   readonly fake: FakeRegistry;
   readonly publishing: Publishing;
   readonly events: RunEvent[];
   readonly controller: AbortController;
-}> {
+  readonly waitsMs: number[];
+}
+
+async function world(): Promise<World> {
   const fake = await fakeRegistry();
-  for (const path of paths) {
-    for (const text of PLATFORMS) {
-      addImage(fake, path, makeImage({ ...platform(text) }));
-      addImage(fake, path, makeAttestation(`https://slsa.dev/provenance/v0.2#${text}`));
-    }
-  }
   const { registry } = await testClient();
   const events: RunEvent[] = [];
+  const waitsMs: number[] = [];
   const controller = new AbortController();
-  const onEvent = (event: RunEvent): void => void events.push(event);
   return {
     fake,
-    publishing: { registry, onEvent, signal: controller.signal, now: () => 7 },
     events,
     controller,
+    waitsMs,
+    publishing: {
+      registry,
+      onEvent: (event) => void events.push(event),
+      signal: controller.signal,
+      now: () => 7,
+      timing: { sleep: async (ms) => void waitsMs.push(ms) },
+    },
   };
 }
 
-test("puts the index by digest into every repository, then moves the tags in order", async () => {
-  const { fake, publishing, events } = await withChildren("team/app", "team/other");
-  const repositories = ["team/app", "team/other"].map((path) => ({ registry: fake.host, path }));
-  const tags = repositories.flatMap((repository) => ["v1", "latest"].map((tag) => ({ ...repository, tag })));
-  const one = stitched({ repositories, tags });
-  expect(await putIndexes([one], publishing)).toEqual({ ok: true, value: undefined });
-  const { digest } = one.index.descriptor;
-  expect(fake.log().toSorted()).toEqual([
-    `PUT /v2/team/app/manifests/${digest}`,
-    `PUT /v2/team/other/manifests/${digest}`,
-  ]);
-  expect(fake.stored("team/app", "v1")).toBeUndefined();
-  expect(await moveTags([one], publishing)).toEqual({ ok: true, value: undefined });
-  expect(fake.log().slice(2)).toEqual([
-    "PUT /v2/team/app/manifests/v1",
-    "PUT /v2/team/app/manifests/latest",
-    "PUT /v2/team/other/manifests/v1",
-    "PUT /v2/team/other/manifests/latest",
-  ]);
-  expect(fake.stored("team/other", "latest")?.digest).toBe(digest);
-  expect(events.map(({ kind }) => kind)).toEqual(["index-put", "index-put", ...tags.map(() => "tag-moved")]);
-  expect(events.at(-1)).toEqual({ kind: "tag-moved", atMs: 7, release: "app", tag: tags[3], digest });
-});
+function imageOf(text: string, layer = "layer"): TestImage {
+  return makeImage({ ...platform(text) }, [layer]);
+}
 
-test("stores no index where a child is missing, and says which", async () => {
-  const { fake, publishing, events } = await withChildren("team/app");
-  const repository = { registry: fake.host, path: "team/empty" };
-  const one = stitched({ repositories: [repository] });
-  expect(await putIndexes([one], publishing)).toMatchObject({
-    ok: false,
-    error: { kind: "index-not-stored", release: "app", repository, cause: { kind: "registry-rejected" } },
+/** A release of these tags (`path:tag`) whose children are in place, and its index. */
+function stocked(
+  { fake }: World,
+  tags: readonly string[],
+  changes: Partial<PlannedRelease> & { readonly layer?: string } = {},
+): Candidate {
+  const { layer = "layer", ...planned } = changes;
+  const parsed = tags.map((text) => {
+    const [path = "", tag = ""] = text.split(":");
+    return { registry: fake.host, path, tag };
   });
-  expect(events).toEqual([]);
+  const paths = [...new Set(parsed.map(({ path }) => path))];
+  const image = imageOf("linux/amd64", layer);
+  for (const path of paths) addImage(fake, path, image);
+  const where = platform("linux/amd64");
+  const manifest = { ...image.manifest.descriptor, platform: where };
+  const release = plannedRelease({
+    variants: [variant("linux/amd64")],
+    tags: parsed,
+    repositories: paths.map((path) => ({ registry: fake.host, path })),
+    ...planned,
+  });
+  return {
+    release,
+    index: makeDocument({ schemaVersion: 2, mediaType: OCI.index, manifests: [manifest] }),
+    manifests: [
+      { variant: "app linux/amd64", platform: where, manifest, attestations: [], size: 1, layers: [] },
+    ],
+  };
+}
+
+async function release(
+  { publishing }: World,
+  candidates: readonly Candidate[],
+  changes: Partial<Publishing> & { readonly allowed?: Allowed } = {},
+) {
+  const { allowed = NEITHER, ...more } = changes;
+  const releases = candidates.map((each) => each.release);
+  const readings = await readTags(releases, publishing.registry, publishing.signal);
+  return await releaseTags(candidates, { readings, allowed }, { ...publishing, ...more });
+}
+
+/** An index of these platforms behind a tag. */
+function occupy(fake: FakeRegistry, path: string, tag: string, platforms: readonly string[]): string {
+  const manifests = platforms.map((text) => {
+    const image = imageOf(text, "before");
+    addImage(fake, path, image);
+    return { ...image.manifest.descriptor, platform: { ...platform(text) } };
+  });
+  return fake.addManifest(path, { schemaVersion: 2, mediaType: OCI.index, manifests }, tag).digest;
+}
+
+function writes({ fake }: World): readonly string[] {
+  return fake.log().filter((line) => line.startsWith("PUT"));
+}
+
+test("one repository: a request to read and one to write for each tag, and none besides", async () => {
+  const here = await world();
+  const one = stocked(here, ["team/app:1", "team/app:latest"]);
+  const { digest } = one.index.descriptor;
+  const released = await release(here, [one]);
+  expect(here.fake.log().toSorted()).toEqual([
+    "GET /v2/team/app/manifests/1",
+    "GET /v2/team/app/manifests/latest",
+    "PUT /v2/team/app/manifests/1",
+    "PUT /v2/team/app/manifests/latest",
+  ]);
+  expect(released).toMatchObject({
+    value: {
+      tags: [
+        { state: "moved", digest },
+        { state: "moved", digest },
+      ],
+    },
+  });
+  expect(here.fake.stored("team/app", "latest")?.digest).toBe(digest);
+  expect(here.events.map(({ kind }) => kind)).toEqual(["tag-moved", "tag-moved"]);
 });
 
-test("stops at the first tag that does not move, and says which did", async () => {
-  const { fake, publishing, events } = await withChildren("team/app");
-  const repository = { registry: fake.host, path: "team/app" };
-  const tags = ["v1", "v1.2", "latest"].map((tag) => ({ ...repository, tag }));
-  fake.failNext({ path: /v1\.2$/ }, { kind: "status", status: 403 });
-  const result = await moveTags([stitched({ repositories: [repository], tags })], publishing);
-  expect(result).toMatchObject({
+test("several repositories and releases: every index is everywhere before the first tag moves", async () => {
+  const here = await world();
+  const app = stocked(here, ["team/app:1", "mirror/app:1"]);
+  const tool = stocked(here, ["team/app:tool", "team/tool:1"], { name: "tool", layer: "tool" });
+  expect(await release(here, [app, tool])).toMatchObject({ ok: true });
+  const [appDigest, toolDigest] = [app, tool].map(({ index }) => index.descriptor.digest);
+  expect(writes(here).slice(0, 3).toSorted()).toEqual([
+    `PUT /v2/mirror/app/manifests/${appDigest}`,
+    `PUT /v2/team/app/manifests/${toolDigest}`,
+    `PUT /v2/team/tool/manifests/${toolDigest}`,
+  ]);
+  expect(writes(here).slice(3)).toEqual([
+    "PUT /v2/team/app/manifests/1",
+    "PUT /v2/mirror/app/manifests/1",
+    "PUT /v2/team/app/manifests/tool",
+    "PUT /v2/team/tool/manifests/1",
+  ]);
+});
+
+test("an index that one repository does not take keeps all tags where they are", async () => {
+  const here = await world();
+  const one = stocked(here, ["team/app:1", "mirror/app:1"]);
+  here.fake.failNext({ method: "PUT", path: /mirror/ }, { kind: "status", status: 403 });
+  expect(await release(here, [one])).toMatchObject({
     ok: false,
+    error: { kind: "index-not-stored", repository: { path: "mirror/app" }, cause: { status: 403 } },
+  });
+  expect(here.fake.stored("team/app", "1")).toBeUndefined();
+});
+
+test("stores no index where a child is missing, and says so once it has waited for it", async () => {
+  const here = await world();
+  const { index, ...rest } = stocked(here, ["team/app:1"]);
+  const missing = { ...imageOf("linux/arm64").manifest.descriptor, platform: platform("linux/arm64") };
+  const broken = makeDocument({ schemaVersion: 2, mediaType: OCI.index, manifests: [missing] });
+  expect(await release(here, [{ ...rest, index: broken }])).toMatchObject({
+    error: { kind: "release-failed", moved: [], failedTag: { tag: "1" }, cause: { status: 404 } },
+  });
+  expect(here.waitsMs).toEqual([250, 500, 1_000, 2_000]);
+  expect(index.descriptor.digest).not.toBe(broken.descriptor.digest);
+});
+
+test.each([
+  [404, "MANIFEST_UNKNOWN"],
+  [400, "MANIFEST_BLOB_UNKNOWN"],
+  [400, "BLOB_UNKNOWN"],
+  [404, ""],
+])("a registry that needs a moment until its children can be named (%i %s) gets it", async (status, code) => {
+  const here = await world();
+  const one = stocked(here, ["team/app:1", "mirror/app:1"]);
+  const body = code === "" ? "" : JSON.stringify({ errors: [{ code, message: "not yet" }] });
+  here.fake.failNext({ method: "PUT" }, { kind: "status", status, body }, 3);
+  expect(await release(here, [one])).toMatchObject({ ok: true });
+  expect(here.waitsMs).toHaveLength(3);
+});
+
+test("a refusal that time does not mend is not waited for", async () => {
+  const here = await world();
+  here.fake.failNext({ method: "PUT" }, { kind: "status", status: 403 });
+  expect(await release(here, [stocked(here, ["team/app:1"])])).toMatchObject({ ok: false });
+  expect(here.waitsMs).toEqual([]);
+});
+
+test("stops at the first tag that does not move, and says what became of each", async () => {
+  const here = await world();
+  const { fake } = here;
+  occupy(fake, "team/app", "pinned", ["linux/amd64"]);
+  const one = stocked(here, [
+    "team/app:same",
+    "team/app:1",
+    "team/app:pinned",
+    "team/app:1.2",
+    "team/app:latest",
+  ]);
+  fake.addManifest("team/app", Buffer.from(one.index.bytes).toString("utf8"), "same");
+  const tags = one.release.tags.map((tag) =>
+    tag.tag === "pinned" ? { ...tag, ifExists: "skip" as const } : tag,
+  );
+  fake.failNext({ method: "PUT", path: /1\.2$/ }, { kind: "status", status: 403 });
+  const result = await release(here, [{ ...one, release: { ...one.release, tags } }]);
+  expect(result).toMatchObject({
     error: {
       kind: "release-failed",
       release: "app",
-      moved: tags.slice(0, 1),
-      failedTag: tags[1],
-      notTried: tags.slice(2),
+      moved: [{ tag: "1" }],
+      unchanged: [{ tag: "same" }],
+      kept: [{ tag: "pinned" }],
+      failedTag: { tag: "1.2" },
+      notTried: [{ tag: "latest" }],
       cause: { kind: "registry-denied", status: 403 },
     },
   });
-  expect(fake.log()).toHaveLength(2);
-  expect(events).toHaveLength(1);
+  expect(writes(here)).toEqual(["PUT /v2/team/app/manifests/1", "PUT /v2/team/app/manifests/1.2"]);
+  expect(here.events.map(({ kind }) => kind)).toEqual(["tag-unchanged", "tag-moved", "tag-kept"]);
 });
 
 test("moves no further tag once it is cancelled", async () => {
-  const { fake, publishing, controller } = await withChildren("team/app");
-  const repository = { registry: fake.host, path: "team/app" };
-  const tags = ["v1", "v2", "v3"].map((tag) => ({ ...repository, tag }));
+  const here = await world();
+  const one = stocked(here, ["team/app:1", "team/app:2", "team/app:3"]);
   const onEvent = (event: RunEvent): void => {
-    if (event.kind === "tag-moved") controller.abort();
+    if (event.kind === "tag-moved") here.controller.abort();
   };
-  const result = await moveTags([stitched({ repositories: [repository], tags })], { ...publishing, onEvent });
-  expect(result).toMatchObject({
-    ok: false,
+  expect(await release(here, [one], { onEvent })).toMatchObject({
     error: {
-      moved: tags.slice(0, 1),
-      failedTag: tags[1],
-      notTried: tags.slice(2),
+      moved: [{ tag: "1" }],
+      failedTag: { tag: "2" },
+      notTried: [{ tag: "3" }],
       cause: { kind: "registry-cancelled" },
     },
   });
-  expect(fake.log()).toEqual(["PUT /v2/team/app/manifests/v1"]);
+  expect(writes(here)).toEqual(["PUT /v2/team/app/manifests/1"]);
 });
 
 test("takes a tag for moved where only the answer got lost", async () => {
-  const { fake, publishing } = await withChildren("team/app");
-  const repository = { registry: fake.host, path: "team/app" };
-  const tags = ["v1", "v2"].map((tag) => ({ ...repository, tag }));
-  const one = stitched({ repositories: [repository], tags });
+  const here = await world();
+  const one = stocked(here, ["team/app:1", "team/app:2"]);
+  const readings = await readTags([one.release], here.publishing.registry, here.controller.signal);
   const { digest, mediaType } = one.index.descriptor;
-  fake.failNext({ method: "PUT", path: /v1$/ }, { kind: "reset" }, 5);
-  fake.failNext(
-    { method: "GET", path: /v1$/ },
+  here.fake.failNext({ method: "PUT", path: /1$/ }, { kind: "reset" }, 5);
+  here.fake.failNext(
+    { method: "GET", path: /1$/ },
     {
       kind: "status",
       status: 200,
@@ -220,15 +254,111 @@ test("takes a tag for moved where only the answer got lost", async () => {
       body: Buffer.from(one.index.bytes).toString("utf8"),
     },
   );
-  expect(await moveTags([one], publishing)).toEqual({ ok: true, value: undefined });
-  expect(fake.stored("team/app", "v2")?.digest).toBe(digest);
+  const released = await releaseTags([one], { readings, allowed: NEITHER }, here.publishing);
+  expect(released).toMatchObject({ ok: true });
+  expect(here.fake.stored("team/app", "2")?.digest).toBe(digest);
 });
 
-test("costs one request for each repository and one for each tag", async () => {
-  const { fake, publishing } = await withChildren("team/app");
-  const repository = { registry: fake.host, path: "team/app" };
-  const one = stitched({ repositories: [repository], tags: [{ ...repository, tag: "v1" }] });
-  await putIndexes([one], publishing);
-  await moveTags([one], publishing);
-  expect(fake.requests).toHaveLength(2);
+test("a plain second run writes nothing", async () => {
+  const here = await world();
+  const one = stocked(here, ["team/app:1", "mirror/app:1"]);
+  await release(here, [one]);
+  const before = writes(here).length;
+  expect(await release(here, [one])).toMatchObject({
+    value: { tags: [{ state: "unchanged" }, { state: "unchanged" }] },
+  });
+  expect(writes(here)).toHaveLength(before);
+  expect(here.events.slice(-2).map(({ kind }) => kind)).toEqual(["tag-unchanged", "tag-unchanged"]);
+});
+
+test("the guard refuses before anything is written, for all releases at once", async () => {
+  const here = await world();
+  occupy(here.fake, "team/app", "latest", ["linux/amd64", "linux/arm64"]);
+  occupy(here.fake, "team/tool", "1", ["linux/amd64"]);
+  const app = stocked(here, ["team/app:1", "team/app:latest"]);
+  const tool = stocked(here, ["team/tool:1"], { name: "tool", layer: "tool" });
+  const pinned = {
+    ...tool.release,
+    tags: tool.release.tags.map((tag) => ({ ...tag, ifExists: "fail" as const })),
+  };
+  here.fake.failNext({ method: "GET", path: /app\/manifests\/1$/ }, { kind: "status", status: 403 });
+  expect(await release(here, [app, { ...tool, release: pinned }])).toMatchObject({
+    error: {
+      kind: "tags-refused",
+      refusals: [
+        { release: "app", tag: { tag: "1" }, why: "unreadable", cause: { status: 403 } },
+        { release: "app", tag: { tag: "latest" }, why: "shrinks", lost: ["linux/arm64"] },
+        { release: "tool", tag: { tag: "1" }, why: "exists" },
+      ],
+    },
+  });
+  expect(writes(here)).toEqual([]);
+  expect(here.events).toEqual([]);
+});
+
+test("a tag that is kept costs nothing but the look at it, and its repository holds the index all the same", async () => {
+  const here = await world();
+  const before = occupy(here.fake, "team/app", "1", ["linux/amd64"]);
+  const one = stocked(here, ["team/app:1"]);
+  const kept = {
+    ...one.release,
+    tags: one.release.tags.map((tag) => ({ ...tag, ifExists: "skip" as const })),
+  };
+  expect(await release(here, [{ ...one, release: kept }])).toMatchObject({
+    value: { tags: [{ state: "kept", digest: before }] },
+  });
+  expect(writes(here)).toEqual([`PUT /v2/team/app/manifests/${one.index.descriptor.digest}`]);
+  expect(here.fake.stored("team/app", "1")?.digest).toBe(before);
+});
+
+/** Takes down what it is told, and when in relation to the requests. */
+function spyingRecorder(log: string[], changes: Partial<ReleaseRecorder> = {}): ReleaseRecorder {
+  return {
+    path: "/state/record.json",
+    isWritten: () => true,
+    begin: async (_, decisions) => {
+      log.push(`begin ${decisions.map(({ tag, before }) => `${tag.tag}=${before}`).join(" ")}`);
+      return { ok: true, value: undefined };
+    },
+    moved: (tag) => void log.push(`moved ${tag}`),
+    end: async (isDone) => {
+      log.push(`end ${isDone}`);
+      return { ok: true, value: undefined };
+    },
+    ...changes,
+  };
+}
+
+test("the record begins before the first tag moves, follows each, and says how it ended", async () => {
+  const here = await world();
+  const before = occupy(here.fake, "team/app", "1", ["linux/amd64"]);
+  const one = stocked(here, ["team/app:1", "team/app:2"]);
+  const log: string[] = [];
+  const onEvent = (event: RunEvent): void => void log.push(event.kind);
+  await release(here, [one], { onEvent, recorder: spyingRecorder(log) });
+  const [first, second] = one.release.tags.map(formatReference);
+  expect(log).toEqual([
+    `begin 1=${before} 2=null`,
+    `moved ${first}`,
+    "tag-moved",
+    `moved ${second}`,
+    "tag-moved",
+    "end true",
+  ]);
+});
+
+test("a release without a record moves no tag; one that lost it on the way is out, and says so", async () => {
+  const failed = {
+    ok: false,
+    error: { kind: "record-unwritable", path: "/state/record.json", when: "before-tags", detail: "ENOSPC" },
+  } as const;
+  const here = await world();
+  const one = stocked(here, ["team/app:1"]);
+  const none = spyingRecorder([], { begin: async () => failed });
+  expect(await release(here, [one], { recorder: none })).toEqual(failed);
+  expect(here.fake.stored("team/app", "1")).toBeUndefined();
+  const lost = spyingRecorder([], { end: async () => failed });
+  expect(await release(here, [one], { recorder: lost })).toMatchObject({
+    value: { tags: [{ state: "moved" }], unrecorded: failed.error },
+  });
 });
