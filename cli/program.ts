@@ -120,6 +120,12 @@ function addRollback(program: Command, shell: Shell, end: End): void {
     });
 }
 
+/** Of commands that need nothing else of a plan. */
+const REGISTRIES_FROM = [
+  "-f, --file <path>",
+  "a plan whose `registries` say how registries are reached",
+] as const;
+
 function addInspect(program: Command, shell: Shell, end: End): void {
   program
     .command("inspect <reference>")
@@ -128,7 +134,7 @@ function addInspect(program: Command, shell: Shell, end: End): void {
       "Show what a tag or digest holds: the index, each platform's manifest, size and layers, and the attestations. oci-layout://PATH[:TAG] is a layout.",
     )
     .option("--platforms", "only platforms and their digests, from the index alone")
-    .option("-f, --file <path>", "a plan whose `registries` say how registries are reached")
+    .option(...REGISTRIES_FROM)
     .option("--json", "print JSON")
     .action(async (reference: string, options: InspectOptions) => {
       const { runInspect } = await import("./commands/inspect.ts");
@@ -144,6 +150,7 @@ function addCopy(program: Command, shell: Shell, end: End): void {
       "Copy an image or index, its attestations and what refers to it, byte for byte. Source and targets are references or oci-layout://PATH[:TAG] (a path that ends in .tar is a tar file); a target without a tag takes the source's.",
     )
     .option("--no-referrers", "leave out what refers to it: signatures, SBOMs")
+    .option(...REGISTRIES_FROM)
     .option("--json", "print JSON")
     .action(async (source: string, targets: readonly string[], options: CopyOptions) => {
       const { runCopy } = await import("./commands/copy.ts");
@@ -169,6 +176,7 @@ function addStitch(program: Command, shell: Shell, end: End): void {
         .choices(["keep", "strip", "require"])
         .default("keep"),
     )
+    .option(...REGISTRIES_FROM)
     .option("--json", "print JSON")
     .action(async (children: readonly string[], options: StitchOptions) => {
       const { runStitch } = await import("./commands/stitch.ts");
@@ -186,6 +194,7 @@ function addGc(program: Command, shell: Shell, end: End): void {
     .option("--dry-run", "list them")
     .option("--delete", "list them and delete them")
     .option("--candidates <file>", "more digests: one a line or a JSON array, - for standard input")
+    .option(...REGISTRIES_FROM)
     .option("--json", "print JSON")
     .action(async (place: string, candidates: readonly string[], options: GcOptions) => {
       const { runGc } = await import("./commands/gc.ts");

@@ -8,6 +8,7 @@ import {
   type LayoutReferenceInvalid,
 } from "../core/oci/layout-reference.ts";
 import { parseReference, type ReferenceInvalid } from "../core/oci/reference.ts";
+import type { RegistrySettings } from "../core/plan/plan.ts";
 import { openRegistry } from "../core/registry/client.ts";
 import type { Registry } from "../core/registry/registry.ts";
 import type { Store } from "../core/registry/store.ts";
@@ -40,9 +41,13 @@ export interface Stores {
 }
 
 /** Begins without asking or opening anything. */
-export function openStores(shell: Shell, access: "read" | "write"): Stores {
+export function openStores(
+  shell: Shell,
+  access: "read" | "write",
+  registries: readonly RegistrySettings[],
+): Stores {
   const { env, home, version } = shell;
-  const registry = openRegistry({ env, home, userAgent: `buildx-plan/${version}`, access });
+  const registry = openRegistry({ env, home, userAgent: `buildx-plan/${version}`, access, registries });
   const opened: Layout[] = [];
   const made = new Map<string, NewLayout>();
   return {

@@ -2,12 +2,15 @@ import { copyImage, type Copied } from "../../core/copy.ts";
 import type { Target } from "../../core/publish/transfer-tags.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import { notCopiedLines, transferLine, transferMeter } from "../render/transfer-view.ts";
+import { registriesOf } from "../registries.ts";
 import { printJson, reportFailures } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { openStores, readName, type NamedStore, type Stores, type StoreUnopened } from "../stores.ts";
 import type { Failure } from "../../core/failure.ts";
 
 export interface CopyOptions {
+  /** A plan that says how registries are reached. */
+  readonly file?: string;
   readonly referrers: boolean;
   readonly json?: boolean;
 }
@@ -19,7 +22,9 @@ export async function runCopy(
   shell: Shell,
 ): Promise<number> {
   const json = options.json === true;
-  const stores = openStores(shell, "write");
+  const registries = await registriesOf(options.file, shell);
+  if (!registries.ok) return await reportFailures(registries.error, shell, { json });
+  const stores = openStores(shell, "write", registries.value);
   const meter = transferMeter(shell);
   try {
     const copied = await copyBetween({ source, targets, referrers: options.referrers }, stores, {

@@ -7,11 +7,14 @@ import { openLayoutBlobs } from "../../core/layout/blobs.ts";
 import { parseDigest, type Digest } from "../../core/oci/digest.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import { gcLines, unknowns } from "../render/gc-view.ts";
+import { registriesOf } from "../registries.ts";
 import { printJson, reportFailures } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { openStores, readName, type Stores } from "../stores.ts";
 
 export interface GcOptions {
+  /** A plan that says how registries are reached. */
+  readonly file?: string;
   readonly dryRun?: boolean;
   readonly delete?: boolean;
   readonly candidates?: string;
@@ -25,7 +28,9 @@ export async function runGc(
   shell: Shell,
 ): Promise<number> {
   const json = options.json === true;
-  const stores = openStores(shell, options.delete === true ? "write" : "read");
+  const registries = await registriesOf(options.file, shell);
+  if (!registries.ok) return await reportFailures(registries.error, shell, { json });
+  const stores = openStores(shell, options.delete === true ? "write" : "read", registries.value);
   try {
     const swept = await sweep({ place, digests, options }, stores, shell);
     if (!swept.ok) return await reportFailures([swept.error], shell, { json });

@@ -2,12 +2,15 @@ import { inspectImage, listPlatforms, type Inspected } from "../../core/inspect.
 import type { InspectedImage, ListedPlatforms, Oddity } from "../../core/inspected-image.ts";
 import { formatPlatformFull, type Platform } from "../../platforms/platform.ts";
 import { inspectView, platformList, type InspectView } from "../render/inspect-view.ts";
+import { registriesOf } from "../registries.ts";
 import { printJson, reportFailures, widthOf } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { openStores, type NamedStore } from "../stores.ts";
 import { unreachable } from "../unreachable.ts";
 
 export interface InspectOptions {
+  /** A plan that says how registries are reached. */
+  readonly file?: string;
   readonly platforms?: boolean;
   readonly json?: boolean;
 }
@@ -15,7 +18,9 @@ export interface InspectOptions {
 /** `inspect`: what a tag or digest holds, whoever made it, in a registry or a layout. */
 export async function runInspect(text: string, options: InspectOptions, shell: Shell): Promise<number> {
   const json = options.json === true;
-  const stores = openStores(shell, "read");
+  const registries = await registriesOf(options.file, shell);
+  if (!registries.ok) return await reportFailures(registries.error, shell, { json });
+  const stores = openStores(shell, "read", registries.value);
   try {
     const source = await stores.source(text);
     if (!source.ok) return await reportFailures([source.error], shell, { json });

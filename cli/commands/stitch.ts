@@ -11,11 +11,14 @@ import { stitchImages, type Stitched } from "../../core/stitch.ts";
 import type { StitchChild } from "../../core/stitch-child.ts";
 import type { AttestationPolicy } from "../../core/stitch-policy.ts";
 import { notCopiedLines, transferLine } from "../render/transfer-view.ts";
+import { registriesOf } from "../registries.ts";
 import { printJson, reportFailures } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { openStores, type Stores } from "../stores.ts";
 
 export interface StitchOptions {
+  /** A plan that says how registries are reached. */
+  readonly file?: string;
   readonly tag: readonly string[];
   readonly annotation: readonly string[];
   readonly attest: AttestationPolicy;
@@ -29,7 +32,9 @@ export async function runStitch(
   shell: Shell,
 ): Promise<number> {
   const json = options.json === true;
-  const stores = openStores(shell, "write");
+  const registries = await registriesOf(options.file, shell);
+  if (!registries.ok) return await reportFailures(registries.error, shell, { json });
+  const stores = openStores(shell, "write", registries.value);
   try {
     const stitched = await stitch(children, options, { stores, signal: shell.signal });
     if (!stitched.ok) return await reportFailures([stitched.error], shell, { json });
