@@ -4,7 +4,14 @@ import { findCredential } from "./credentials.ts";
 import { openHttp, type Timeouts } from "./http.ts";
 import { plainHttpOf } from "./origin.ts";
 import { deleteManifest, readManifest, resolveManifest, writeManifest } from "./manifests.ts";
-import { createReferrersMemory, keepReferrer, listReferrers, type ReferrersMemory } from "./referrers.ts";
+import {
+  createReferrersMemory,
+  dropReferrer,
+  keepReferrer,
+  listReferrers,
+  subjectInList,
+  type ReferrersMemory,
+} from "./referrers.ts";
 import { createRequester, type Call, type Requester } from "./requester.ts";
 import type { Patience, Timing } from "./retry.ts";
 import type { RegistryFailure } from "./registry-failure.ts";
@@ -112,7 +119,14 @@ export function openRegistry(options: RegistryOptions): Registry {
       },
       tags: (signal) => listTags(access, signal),
       referrers: (digest, signal) => listReferrers({ access, memory }, digest, signal),
-      delete: (reference, signal) => deleteManifest(access, reference, signal),
+      keepsReferrersInTags: () => memory.missing,
+      delete: async (reference, signal) => {
+        const subject = await subjectInList({ access, memory }, reference, signal);
+        if (!subject.ok) return subject;
+        const deleted = await deleteManifest(access, reference, signal);
+        if (!deleted.ok || subject.value === undefined) return deleted;
+        return dropReferrer({ access, memory }, { subject: subject.value, removed: reference }, signal);
+      },
     };
   };
   return {

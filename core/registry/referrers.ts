@@ -4,7 +4,7 @@ import { MAX_PAGE_BYTES, readPages } from "./pages.ts";
 import type { Call, Called } from "./requester.ts";
 import type { RegistryFailure } from "./registry-failure.ts";
 import type { Descriptor, Document } from "../oci/descriptor.ts";
-import type { Digest } from "../oci/digest.ts";
+import { parseDigest, type Digest } from "../oci/digest.ts";
 import { digestOf } from "../oci/digest-of.ts";
 import { parseDocument } from "../oci/documents.ts";
 import { OCI_INDEX } from "../oci/media-type.ts";
@@ -13,13 +13,15 @@ import { fail, ok, type Result } from "../result.ts";
 /** What is known of the referrers API of one registry, so that one without it is asked once only. */
 export interface ReferrersMemory {
   missing: boolean;
+  /** It has taken a manifest with a subject and left the list to us. */
+  listless: boolean;
   /** Lists kept in tags are read and written again: one change at a time, for each tag. */
   readonly changes: Map<string, Promise<unknown>>;
 }
 
 /** Begins without having asked. */
 export function createReferrersMemory(): ReferrersMemory {
-  return { missing: false, changes: new Map() };
+  return { missing: false, listless: false, changes: new Map() };
 }
 
 interface Known {
@@ -59,6 +61,7 @@ export async function keepReferrer(
   const parsed = parseDocument(document.bytes);
   if (!parsed.ok || parsed.value.subject === undefined) return ok(undefined);
   if (called.answer.header("oci-subject").length > 0) return ok(undefined);
+  memory.listless = true;
   const subject = parsed.value.subject.digest;
   const { annotations } = parsed.value;
   const artifactType =
@@ -71,13 +74,46 @@ export async function keepReferrer(
     ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
     ...(artifactType === undefined ? {} : { artifactType }),
   };
-  const key = `${access.repository.path}@${subject}`;
-  const before = memory.changes.get(key) ?? Promise.resolve();
-  const change = before.then(() => addToList(access, { subject, entry, signal }));
-  memory.changes.set(key, change);
-  const changed = await change;
-  if (memory.changes.get(key) === change) memory.changes.delete(key);
-  return changed;
+  return inTurn({ access, memory }, subject, async () => {
+    const list = await readList(access, subject, signal);
+    if (!list.ok) return list;
+    if (list.value?.manifests.some(({ digest }) => digest === entry.digest) === true) return ok(undefined);
+    const document = changedList(list.value?.bytes, (others) => [...others, entry]);
+    return writeList(access, { subject, document, signal });
+  });
+}
+
+/**
+ * The subject of a manifest that is about to be removed, where the registry leaves its list of referrers to us.
+ * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-manifests
+ */
+export async function subjectInList(
+  { access, memory }: Known,
+  reference: string,
+  signal: AbortSignal | undefined,
+): Promise<Result<Digest | undefined, RegistryFailure>> {
+  if (!(memory.missing || memory.listless) || parseDigest(reference) === undefined) return ok(undefined);
+  const read = await readManifest(access, reference, signal);
+  if (!read.ok) return read.error.kind === "manifest-unknown" ? ok(undefined) : read;
+  const parsed = parseDocument(read.value.bytes);
+  return ok(parsed.ok ? parsed.value.subject?.digest : undefined);
+}
+
+/** Takes a manifest that was removed out of its subject's list. */
+export async function dropReferrer(
+  { access, memory }: Known,
+  { subject, removed }: { readonly subject: Digest; readonly removed: string },
+  signal: AbortSignal | undefined,
+): Promise<Result<void, RegistryFailure>> {
+  return inTurn({ access, memory }, subject, async () => {
+    const list = await readList(access, subject, signal);
+    if (!list.ok) return list;
+    if (list.value?.manifests.some(({ digest }) => digest === removed) !== true) return ok(undefined);
+    const document = changedList(list.value.bytes, (entries) =>
+      entries.filter((each) => !isOf(each, removed)),
+    );
+    return writeList(access, { subject, document, signal });
+  });
 }
 
 /** The tag that stands for the referrers of a digest. */
@@ -140,31 +176,47 @@ async function readList(
   });
 }
 
-async function addToList(
+async function writeList(
   access: Access,
   wanted: {
     readonly subject: Digest;
-    readonly entry: Descriptor;
+    readonly document: Document;
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<Result<void, RegistryFailure>> {
-  const { subject, entry, signal } = wanted;
-  const list = await readList(access, subject, signal);
-  if (!list.ok) return list;
-  if (list.value?.manifests.some(({ digest }) => digest === entry.digest) === true) return ok(undefined);
-  const document = withEntry(list.value?.bytes, entry);
-  const reference = referrersTag(subject);
-  const written = await writeManifest(access, { reference, document, signal });
+  const written = await writeManifest(access, { ...wanted, reference: referrersTag(wanted.subject) });
   return written.ok ? ok(undefined) : written;
 }
 
+// Two that change one list at once would each lose what the other wrote.
+async function inTurn(
+  { access, memory }: Known,
+  subject: Digest,
+  work: () => Promise<Result<void, RegistryFailure>>,
+): Promise<Result<void, RegistryFailure>> {
+  const key = `${access.repository.path}@${subject}`;
+  const before = memory.changes.get(key) ?? Promise.resolve();
+  const change = before.then(work);
+  memory.changes.set(key, change);
+  const changed = await change;
+  if (memory.changes.get(key) === change) memory.changes.delete(key);
+  return changed;
+}
+
 // What others wrote into the list stays as it is, fields that we do not know included.
-function withEntry(bytes: Uint8Array | undefined, entry: Descriptor): Document {
+function changedList(
+  bytes: Uint8Array | undefined,
+  change: (entries: readonly unknown[]) => readonly unknown[],
+): Document {
   const old: unknown = bytes === undefined ? {} : JSON.parse(Buffer.from(bytes).toString("utf8"));
   const fields = typeof old === "object" && old !== null ? old : {};
-  const others: readonly unknown[] =
+  const entries: readonly unknown[] =
     "manifests" in fields && Array.isArray(fields.manifests) ? fields.manifests : [];
-  const list = { ...fields, schemaVersion: 2, mediaType: OCI_INDEX, manifests: [...others, entry] };
+  const list = { ...fields, schemaVersion: 2, mediaType: OCI_INDEX, manifests: change(entries) };
   const text = new TextEncoder().encode(JSON.stringify(list));
   return { bytes: text, descriptor: { mediaType: OCI_INDEX, digest: digestOf(text), size: text.length } };
+}
+
+function isOf(entry: unknown, digest: string): boolean {
+  return typeof entry === "object" && entry !== null && "digest" in entry && entry.digest === digest;
 }

@@ -46,6 +46,8 @@ export interface Store<F extends StoreFailure = StoreFailure> {
    * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#listing-referrers
    */
   referrers(digest: Digest, signal?: AbortSignal): Promise<Result<readonly Descriptor[], F>>;
+  /** Has the registry shown that it does not know the referrers API? Then lists of referrers are kept in tags. */
+  keepsReferrersInTags?(): boolean;
   /** Removes a tag, or (by digest) a manifest with all its tags. Removing what is not there is done. */
   delete(reference: string, signal?: AbortSignal): Promise<Result<void, F>>;
 }

@@ -8,7 +8,6 @@ import { listen, stop, type FakeRegistry, type FakeRegistryOptions } from "../..
 import { fakeRegistry, testClient } from "../../support/registry-rig.ts";
 
 const MiB = 1024 * 1024;
-const UPLOADS = "/v2/team/app/blobs/uploads/";
 
 interface Rig {
   readonly fake: FakeRegistry;

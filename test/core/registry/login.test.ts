@@ -322,3 +322,78 @@ test("stops waiting for a token that others still wait for, once it is cancelled
   expect(fake.auth.issued).toEqual([]);
   expect(await patient).toMatchObject({ ok: true });
 });
+
+/** Where the client reads its logins; rewriting it is what `docker login` does meanwhile. */
+async function withConfig(auths: object): Promise<{
+  readonly home: string;
+  readonly rewrite: (auths: object) => Promise<void>;
+}> {
+  const home = await temporaryFolder();
+  const rewrite = (value: object): Promise<void> =>
+    writeFile(join(home, "config.json"), JSON.stringify({ auths: value }));
+  await rewrite(auths);
+  return { home, rewrite };
+}
+
+test("asks the config file once more where a password is no longer taken", async () => {
+  const fake = await withTag({ kind: "basic", ...LOGIN });
+  const config = await withConfig({ [fake.host]: { username: "ada", password: "old" } });
+  const { registry } = await testClient({ env: { DOCKER_CONFIG: config.home } });
+  const read = () => registry.store(fake.repository).manifest("v1");
+  expect(await read()).toMatchObject({ ok: false, error: { kind: "registry-denied", status: 401 } });
+  await config.rewrite({ [fake.host]: ENTRY });
+  expect(await Promise.all([read(), read(), read()])).toMatchObject([
+    { ok: true },
+    { ok: true },
+    { ok: true },
+  ]);
+  const before = fake.requests.length;
+  expect(await read()).toMatchObject({ ok: true });
+  expect(fake.requests).toHaveLength(before + 1);
+});
+
+test("asks a helper once more where its identity token is no longer taken", async () => {
+  const fake = await withTag({ kind: "token", identityToken: "new-identity" });
+  const folder = await temporaryFolder();
+  const helper = join(folder, "docker-credential-turning");
+  // It gives another token each time: the second one is right.
+  const script = `#!/bin/sh
+echo >>"${folder}/asked"
+[ $(wc -l <"${folder}/asked") -eq 2 ] && token=new-identity || token=old-identity
+printf '{"Username":"<token>","Secret":"%s"}' "$token"
+`;
+  await writeFile(helper, script);
+  await chmod(helper, 0o755);
+  await writeFile(join(folder, "config.json"), JSON.stringify({ credsStore: "turning" }));
+  const env = { DOCKER_CONFIG: folder, PATH: `${folder}:${process.env["PATH"]}` };
+  const { registry } = await testClient({ env });
+  const reads = [1, 2, 3].map(() => registry.store(fake.repository).manifest("v1"));
+  expect(await Promise.all(reads)).toMatchObject([{ ok: true }, { ok: true }, { ok: true }]);
+  const posts = fake.requests
+    .filter(({ path }) => path === "/token")
+    .map(({ body }) => body.toString("utf8"));
+  expect(posts.map((post) => new URLSearchParams(post).get("refresh_token"))).toEqual([
+    "old-identity",
+    "new-identity",
+  ]);
+});
+
+test("does not go on asking for logins that are refused, however new they are", async () => {
+  const fake = await withTag({ kind: "basic", ...LOGIN });
+  const folder = await temporaryFolder();
+  const helper = join(folder, "docker-credential-turning");
+  const script = `#!/bin/sh
+echo >>"${folder}/asked"
+printf '{"Username":"ada","Secret":"%s"}' "$(wc -l <"${folder}/asked")"
+`;
+  await writeFile(helper, script);
+  await chmod(helper, 0o755);
+  await writeFile(join(folder, "config.json"), JSON.stringify({ credsStore: "turning" }));
+  const env = { DOCKER_CONFIG: folder, PATH: `${folder}:${process.env["PATH"]}` };
+  const { registry } = await testClient({ env });
+  expect(await registry.store(fake.repository).manifest("v1")).toMatchObject({
+    ok: false,
+    error: { kind: "registry-denied", status: 401 },
+  });
+  expect(fake.log()).toHaveLength(3);
+});
