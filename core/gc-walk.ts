@@ -4,6 +4,7 @@ import type { Digest } from "./oci/digest.ts";
 import { parseDocument } from "./oci/documents.ts";
 import { isIndex, isLayer, isManifest } from "./oci/media-type.ts";
 import { isAbsent } from "./publish/transfer-graph.ts";
+import { referrersTag } from "./registry/referrers.ts";
 import type { Store, StoreFailure } from "./registry/store.ts";
 import { fail, ok, type Result } from "./result.ts";
 
@@ -100,15 +101,6 @@ export function beginWalk(store: Store, { listTags, referrers, signal }: WalkOpt
   };
 }
 
-/**
- * The tag under which registries without the referrers API keep the list of what refers to a manifest.
- * @see https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema
- */
-export function listTagOf(digest: Digest): string {
-  const [algorithm = "", hex = ""] = digest.split(":");
-  return `${algorithm}-${hex.slice(0, 64)}`;
-}
-
 async function visitRoot(work: Work, { name, reference }: GcRoot): Promise<void> {
   const document = await read(work, reference, name);
   work.roots.set(name, document?.descriptor.digest);
@@ -150,14 +142,16 @@ async function visitDocument(work: Work, { bytes, descriptor }: Document, via: s
 }
 
 async function visitReferrers(work: Work, digest: Digest): Promise<void> {
-  if (!work.askReferrers || work.failure !== undefined) return;
+  // Lists that are kept in tags are followed as tags.
+  const isListed = !work.askReferrers || work.store.keepsReferrersInTags?.() === true;
+  if (isListed || work.failure !== undefined) return;
   const listed = await work.slots.hold(() => work.store.referrers(digest, work.signal));
   if (!listed.ok) return stop(work, { kind: "gc-incomplete", ...place(work, digest), cause: listed.error });
   await Promise.all(listed.value.map((entry) => visit(work, entry, digest)));
 }
 
 async function visitList(work: Work, digest: Digest): Promise<void> {
-  const tag = work.lists.get(listTagOf(digest));
+  const tag = work.lists.get(referrersTag(digest));
   if (tag !== undefined && !work.roots.has(tag)) await visitRoot(work, { name: tag, reference: tag });
 }
 

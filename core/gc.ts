@@ -1,9 +1,10 @@
 import { parentsFirst } from "./gc-order.ts";
-import { beginWalk, listTagOf, type GcIncomplete, type GcRoot, type Reached, type Walk } from "./gc-walk.ts";
+import { beginWalk, type GcIncomplete, type GcRoot, type Reached, type Walk } from "./gc-walk.ts";
 import type { LayoutBlobs } from "./layout/blobs.ts";
 import type { Document } from "./oci/descriptor.ts";
 import { parseDigest, type Digest } from "./oci/digest.ts";
 import { isAbsent } from "./publish/transfer-graph.ts";
+import { referrersTag } from "./registry/referrers.ts";
 import type { Store, StoreFailure } from "./registry/store.ts";
 import { fail, ok, type Result } from "./result.ts";
 
@@ -105,7 +106,7 @@ async function findOrphanedLists(
   // What was walked last may lead to a subject that was thought to be gone.
   const reached = walk.reached();
   const late = orphaned.filter((tag) =>
-    [...reached.digests.keys()].some((digest) => listTagOf(digest) === tag),
+    [...reached.digests.keys()].some((digest) => referrersTag(digest) === tag),
   );
   const walked = await walk.visitRoots(late.map(asRoot));
   return walked.ok ? ok(orphaned.filter((tag) => !late.includes(tag))) : walked;

@@ -4,6 +4,7 @@ import { parseDocument, type Index, type Manifest } from "../oci/documents.ts";
 import { isIndex, isLayer, isManifest, isNonDistributable } from "../oci/media-type.ts";
 import type { BlobOutcome, Store, StoreFailure } from "../registry/store.ts";
 import { fail, ok, type Result } from "../result.ts";
+import { createReferrerLookup, type ReferrerLookup } from "./transfer-referrers.ts";
 import type { TransferFailure } from "./transfer-failure.ts";
 import type { Uploads } from "./transfer-uploads.ts";
 
@@ -63,8 +64,7 @@ interface Work {
   /** Referrers under way, which no manifest waits for. */
   readonly referring: Promise<void>[];
   readonly asked: Set<Digest>;
-  /** Where the registry has no referrers API, each write of a referrer changes a list: one at a time. */
-  readonly lists: Map<Digest, Promise<void>>;
+  readonly lookup: ReferrerLookup;
   readonly read: { documents: number; bytes: number };
   readonly count: {
     manifests: number;
@@ -101,7 +101,7 @@ function begin(options: Work["options"]): Work {
     blobs: new Map(),
     referring: [],
     asked: new Set(),
-    lists: new Map(),
+    lookup: createReferrerLookup(options.from),
     read: { documents: 0, bytes: 0 },
     count: { manifests: 0, referrers: 0, bytes: 0, blobs: { present: 0, mounted: 0, uploaded: 0 } },
     notCopied: new Map(),
@@ -211,7 +211,7 @@ function askReferrers(work: Work, digest: Digest, depth: number): void {
 
 async function copyReferrers(work: Work, subject: Digest, depth: number): Promise<void> {
   if (hasStopped(work)) return;
-  const listed = await work.options.from.referrers(subject, work.signal);
+  const listed = await work.lookup(subject, work.signal);
   if (!listed.ok) return broken(work, subject, listed.error);
   await Promise.all(listed.value.map((entry) => copyReferrer(work, { subject, entry, depth: depth + 1 })));
 }
@@ -239,9 +239,7 @@ async function copyNewReferrer(
   if (!parsed.ok || parsed.value.subject?.digest !== subject)
     return invalid(work, entry.digest, `it is listed as a referrer of ${subject}, and is none`);
   await copyBelow(work, document, depth);
-  const turn = (work.lists.get(subject) ?? Promise.resolve()).then(() => writeManifest(work, document));
-  work.lists.set(subject, turn);
-  await turn;
+  await writeManifest(work, document);
   work.count.referrers += 1;
 }
 
