@@ -11,7 +11,13 @@ const entry = { mediaType: `${OCI}.manifest.v1+json`, digest: DIGEST, size: 9 };
 
 describe("parseDocument", () => {
   test("reads a manifest, and leaves out what it does not know", () => {
-    const layer = { mediaType: `${OCI}.layer.v1.tar+zstd`, digest: DIGEST, size: 12, urls: ["ftp://x"] };
+    const layer = {
+      mediaType: `${OCI}.layer.v1.tar+zstd`,
+      digest: DIGEST,
+      size: 12,
+      urls: ["ftp://x"],
+      data: "",
+    };
     const document = {
       schemaVersion: 2,
       mediaType: `${OCI}.manifest.v1+json`,
@@ -29,7 +35,7 @@ describe("parseDocument", () => {
         mediaType: document.mediaType,
         artifactType: document.artifactType,
         config,
-        layers: [{ mediaType: layer.mediaType, digest: DIGEST, size: 12 }],
+        layers: [{ mediaType: layer.mediaType, digest: DIGEST, size: 12, urls: ["ftp://x"] }],
         subject: entry,
         annotations: { a: "1" },
       },
