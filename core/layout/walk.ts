@@ -2,7 +2,7 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import type { Index, Manifest } from "../oci/documents.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { LayoutFailure } from "../oci/layout-failure.ts";
-import { isIndex, isManifest } from "../oci/media-type.ts";
+import { isIndex, isManifest, isNonDistributable } from "../oci/media-type.ts";
 import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
 import { readDocument } from "./content.ts";
@@ -61,7 +61,9 @@ export async function checkComplete(
   parsed: Manifest | Index,
 ): Promise<Result<void, LayoutFailure>> {
   const needed =
-    parsed.kind === "index" ? parsed.manifests : [parsed.config, ...parsed.layers.filter(isDistributed)];
+    parsed.kind === "index"
+      ? parsed.manifests
+      : [parsed.config, ...parsed.layers.filter((layer) => !isNonDistributable(layer.mediaType))];
   for (const { digest, size } of needed) {
     const name = blobName(digest);
     const found = name === undefined ? ok(undefined) : await files.size(name);
@@ -73,8 +75,4 @@ export async function checkComplete(
 
 function isDocument({ mediaType }: Descriptor): boolean {
   return isIndex(mediaType) || isManifest(mediaType);
-}
-
-function isDistributed({ mediaType }: Descriptor): boolean {
-  return !mediaType.includes(".nondistributable.") && !mediaType.includes(".foreign.");
 }

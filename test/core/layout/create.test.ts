@@ -160,6 +160,10 @@ test("what is discarded, or removed but not finished, leaves a folder as it was"
   await put(made.store, amd64("new"), "v2");
   expect(await made.store.delete(amd64("old").manifest.descriptor.digest)).toEqual(DONE);
   expect(await made.store.tags()).toEqual({ ok: true, value: ["v2"] });
+  expect(await made.store.resolve(amd64("old").manifest.descriptor.digest)).toEqual({
+    ok: true,
+    value: undefined,
+  });
   await made.discard();
   expect(await files()).toEqual(before);
   expect(await (await opened(path)).store.manifest("v1")).toMatchObject({ ok: true });

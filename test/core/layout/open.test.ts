@@ -129,7 +129,11 @@ describe.each(PLACES)("%s is refused", (_, place) => {
       { [nameOf(config.digest)]: "x" },
       { ...damaged, detail: `it has 1 bytes and not ${config.size}` },
     ],
-    ["more bytes", { [nameOf(config.digest)]: "x".repeat(config.size + 1) }, damaged],
+    [
+      "more bytes",
+      { [nameOf(config.digest)]: "x".repeat(config.size + 1) },
+      { ...damaged, detail: `it has ${config.size + 1} bytes and not ${config.size}` },
+    ],
   ])("when a blob is read: %s", async (_why, files, failure) => {
     const { store } = await opened(await place({ ...layoutFiles(image), ...files }));
     expect(await store.blob(config)).toMatchObject({ ok: false, error: failure });
@@ -221,6 +225,16 @@ describe("links in a folder lead nowhere:", () => {
     });
   });
 
+  test("a folder in the place of a blob", async () => {
+    const path = await folderOf({ ...layoutFiles(image) });
+    await rm(join(path, nameOf(config.digest)));
+    await mkdir(join(path, nameOf(config.digest)));
+    const { store } = await opened(path);
+    const refused = { ok: false, error: { kind: "layout-invalid" } };
+    expect(await store.blob(config)).toMatchObject(refused);
+    expect(await store.putBlob(outgoing(image.config))).toMatchObject(refused);
+  });
+
   test("a pipe is not waited for", async () => {
     const path = await folderOf(layoutFiles(image));
     await rm(join(path, nameOf(config.digest)));
@@ -249,6 +263,7 @@ describe("a tar file", () => {
     ["compressed with zstd", Buffer.from("28b52ffd0458", "hex"), "it is compressed with zstd"],
     ["that is empty", Buffer.of(), "it is truncated"],
     ["that is none", Buffer.alloc(2048, "text"), "it is no tar file"],
+    ["cut off within a member", whole.subarray(0, 530), "it is truncated: it ends within oci-layout"],
     ["without its end", whole.subarray(0, -1024), "it is truncated: a tar file has an end mark"],
     [
       "with two indexes",
@@ -345,6 +360,7 @@ describe("a tar file", () => {
         { name: "pax", type: "x", content: `${record.length + 3}${record}` },
         { name: "short", content },
         { name: "././@LongLink", type: "L", content: `${nameOf(other)}\0` },
+        { name: "././@LongLink", type: "K", content: "a long target of a link\0" },
         { name: "short", content: "other" },
       ]),
     );

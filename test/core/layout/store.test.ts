@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import type { Document } from "../../../core/oci/descriptor.ts";
@@ -126,18 +126,22 @@ test.each(PLACES)("%s lists what is about a manifest, and removes it again", asy
   expect(await store.manifest(digest)).toMatchObject({ error: { kind: "layout-content-missing" } });
 });
 
-test("finds a signature that only an index within the index leads to", async () => {
-  const store = (await opened(await emptyLayout())).store;
+test("finds a signature that only an index leads to, whatever else that names", async () => {
   const image = amd64();
   const signature = referrer(image.manifest, {});
+  const missing = { ...image.manifest.descriptor, digest: digestOf(Buffer.from("not copied")) };
   const index = makeDocument({
     schemaVersion: 2,
     mediaType: OCI.index,
-    manifests: [image.manifest.descriptor, signature.manifest.descriptor],
+    manifests: [missing, image.manifest.descriptor, signature.manifest.descriptor],
   });
-  await put(store, image, image.manifest.descriptor.digest);
-  await put(store, signature, signature.manifest.descriptor.digest);
-  expect(await store.putManifest("v1", index)).toMatchObject({ ok: true });
+  const documents = [image.manifest, signature.manifest, index];
+  const path = await folderOf({
+    ...MARKER,
+    "index.json": indexJson([index.descriptor]),
+    ...Object.fromEntries(documents.map(({ descriptor, bytes }) => [nameOf(descriptor.digest), bytes])),
+  });
+  const { store } = await opened(path);
   expect(await store.referrers(image.manifest.descriptor.digest)).toMatchObject({
     value: [{ digest: signature.manifest.descriptor.digest }],
   });
@@ -201,20 +205,47 @@ test("who waited for a blob whose writer failed writes it", async () => {
 });
 
 test.each([
-  ["other bytes", "other", {}],
-  ["fewer bytes", "cont", {}],
-  ["more bytes", "content and more", {}],
-])("content with %s than its name promises is not kept", async (_, sent) => {
+  ["other bytes", "CONTENT", "its bytes have the digest sha256:"],
+  ["fewer bytes", "cont", "it has 4 bytes and not 7"],
+  ["more bytes", "content and more", "it has more than 7 bytes"],
+])("content with %s than its name promises is not kept", async (_, sent, detail) => {
   const path = await emptyLayout();
   const store = (await opened(path)).store;
   const promised = outgoing(Buffer.from("content")).descriptor;
   const put = await store.putBlob({ ...outgoing(Buffer.from(sent)), descriptor: promised });
   expect(put).toMatchObject({
     ok: false,
-    error: { kind: "layout-content-damaged", digest: promised.digest },
+    error: {
+      kind: "layout-content-damaged",
+      digest: promised.digest,
+      detail: expect.stringContaining(detail),
+    },
   });
-  await expect(readFile(join(path, nameOf(promised.digest)))).rejects.toThrow("ENOENT");
+  expect(await readdir(join(path, "blobs/sha256"))).toEqual([]);
   expect(await store.blob(promised)).toMatchObject({ error: { kind: "layout-content-missing" } });
+});
+
+test("content without an end is not waited for", async () => {
+  const store = (await opened(await emptyLayout())).store;
+  let sent = 0;
+  const endless = async function* (): AsyncGenerator<Uint8Array> {
+    for (; sent < 100; sent += 1) yield Buffer.from("more");
+  };
+  const put = await store.putBlob({ ...outgoing(Buffer.from("content")), open: endless });
+  expect(put).toMatchObject({ ok: false, error: { kind: "layout-content-damaged" } });
+  expect(sent).toBeLessThan(5);
+});
+
+test("a document whose blob is there, of another size, is not taken", async () => {
+  const image = amd64();
+  const config = outgoing(image.config).descriptor;
+  const path = await folderOf({ ...MARKER, "index.json": indexJson([]), [nameOf(config.digest)]: "{}" });
+  const store = (await opened(path)).store;
+  await put(store, { ...image, config: Buffer.from("something else") });
+  expect(await store.putManifest("v1", image.manifest)).toMatchObject({
+    ok: false,
+    error: { kind: "layout-content-missing", reference: config.digest },
+  });
 });
 
 test("a blob of the wrong size is written anew", async () => {
@@ -230,7 +261,12 @@ test("a blob of the wrong size is written anew", async () => {
 });
 
 test.each<[string, (document: Document) => Document, string, string]>([
-  ["of another digest", (it) => ({ ...it, bytes: Buffer.from("{}") }), "v1", "layout-content-damaged"],
+  [
+    "of another digest",
+    (it) => ({ ...it, bytes: Buffer.alloc(it.bytes.length, " ") }),
+    "v1",
+    "layout-content-damaged",
+  ],
   [
     "of another size",
     (it) => ({ ...it, descriptor: { ...it.descriptor, size: 1 } }),
