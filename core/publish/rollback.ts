@@ -116,8 +116,8 @@ async function remove(tag: TaggedReference, { registry, signal }: RollbackWorld)
     : { kind: "failed", cause: deleted.error };
 }
 
-// The specification lets a registry do without deletion: 405, or 400 with its code for it.
+// A registry may do without deleting tags, and says so with 400 or 405; distribution 2.8 with a code about digests.
+// https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#deleting-tags
 function refusesDeletion(failure: RegistryFailure): boolean {
-  if (failure.kind !== "registry-rejected") return false;
-  return failure.status === 405 || failure.codes.some(({ code }) => code === "UNSUPPORTED");
+  return failure.kind === "registry-rejected" && (failure.status === 400 || failure.status === 405);
 }

@@ -121,6 +121,20 @@ export function eventsAt(clock: { now(): number }) {
       tag: { registry: "registry.example", path: "team/app", tag },
       digest: digest(release),
     }),
+    tagKept: (release: string, tag: string): RunEvent => ({
+      kind: "tag-kept",
+      atMs: atMs(),
+      release,
+      tag: { registry: "registry.example", path: "team/app", tag },
+      digest: digest("before"),
+    }),
+    tagUnchanged: (release: string, tag: string): RunEvent => ({
+      kind: "tag-unchanged",
+      atMs: atMs(),
+      release,
+      tag: { registry: "registry.example", path: "team/app", tag },
+      digest: digest(release),
+    }),
     ended: (ok: boolean): RunEvent => ({ kind: "run-ended", atMs: atMs(), ok }),
   };
 }

@@ -24,6 +24,8 @@ const EVENTS: readonly RunEvent[] = [
   at.stitched("app"),
   at.indexPut("app"),
   at.tagMoved("app", "1.2"),
+  at.tagKept("app", "1.2.3"),
+  at.tagUnchanged("app", "latest"),
   at.ended(false),
 ];
 

@@ -99,11 +99,15 @@ describe("the view for pipes", () => {
       at.stitched("app"),
       at.indexPut("app"),
       at.tagMoved("app", "1.2"),
+      at.tagKept("app", "1.2.3"),
+      at.tagUnchanged("app", "latest"),
     ];
     expect(await written(createLines, events)).toMatchInlineSnapshot(`
       "[app] index sha256:a172cedcae47474b615c54d510a5d84a8dea3032e958587430b413538be3f333
       [app] index pushed to registry.example/team/app
       [app] tag moved: registry.example/team/app:1.2
+      [app] tag kept as it was: registry.example/team/app:1.2.3
+      [app] tag named it already: registry.example/team/app:latest
       "
     `);
   });

@@ -125,7 +125,7 @@ test("what is gone from the registry cannot be put back", async () => {
 
 test.each([
   [405, [], "stays"],
-  [400, [{ code: "UNSUPPORTED", message: "" }], "stays"],
+  [400, [{ code: "DIGEST_INVALID", message: "" }], "stays"],
   [500, [], "failed"],
 ] as const)("a registry that answers %i to a deletion (%j): the tag %s", async (status, codes, kind) => {
   const { registry, roll } = await oneTag({ before: null });
