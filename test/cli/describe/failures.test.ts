@@ -192,6 +192,9 @@ group("the exit code", () => {
         "registry-tls-failed",
       ],
     ],
+    [2, ["layout-missing", "layout-content-missing"]],
+    [3, ["layout-inaccessible"]],
+    [4, ["layout-invalid", "layout-content-damaged"]],
     [4, ["platform-mismatch", "document-invalid"]],
     [
       5,
@@ -206,6 +209,7 @@ group("the exit code", () => {
       ],
     ],
     [130, ["connect-cancelled", "solve-cancelled", "registry-cancelled", "install-cancelled"]],
+    [130, ["layout-cancelled"]],
   ])("%i", (code, kinds) => {
     const all = failuresOfEachKind("");
     expect(kinds.map((kind) => exitCode(all[kind]))).toEqual(kinds.map(() => code));
