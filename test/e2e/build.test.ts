@@ -327,8 +327,8 @@ test("JSON events tell the whole run, one a line", async () => {
   const kinds = events.map(({ kind }) => kind);
   expect(kinds[0]).toBe("run-started");
   expect(kinds.at(-1)).toBe("run-ended");
-  expect(kinds.indexOf("index-put")).toBeLessThan(kinds.indexOf("tag-moved"));
-  expect(kinds.lastIndexOf("variant-done")).toBeLessThan(kinds.indexOf("index-put"));
+  expect(kinds.indexOf("release-stitched")).toBeLessThan(kinds.indexOf("tag-moved"));
+  expect(kinds.lastIndexOf("variant-done")).toBeLessThan(kinds.indexOf("release-stitched"));
   expect(new Set(events.map(({ schemaVersion }) => schemaVersion))).toEqual(new Set([1]));
 });
 
