@@ -11,7 +11,7 @@ import type {
   SshAgent,
 } from "../plan/plan.ts";
 import type { ImageResult, SolveRequest } from "./buildkit.ts";
-import { isPushedInsecurely, pushedByBuilder, tokenServerTrust } from "./registry-access.ts";
+import { cacheAttributes, isPushedInsecurely, pushedByBuilder, tokenServerTrust } from "./registry-access.ts";
 
 /** How a daemon is addressed on `buildctl`'s command line: `--addr` and the TLS flags. */
 export interface DaemonAddress {
@@ -70,8 +70,8 @@ export function solveCommand(request: SolveRequest, daemon: DaemonAddress, files
     ...(build.noCache ? ["--no-cache"] : []),
     ...secrets.argv,
     ...build.ssh.map((agent) => `--ssh=${sshValue(agent)}`),
-    ...build.cacheFrom.map((entry) => `--import-cache=${cacheValue(entry)}`),
-    ...build.cacheTo.map((entry) => `--export-cache=${cacheValue(entry)}`),
+    ...build.cacheFrom.map((entry) => `--import-cache=${cacheValue(entry, registries)}`),
+    ...build.cacheTo.map((entry) => `--export-cache=${cacheValue(entry, registries)}`),
     ...outputArguments(request, files),
   ];
   return { argv, env: secrets.env };
@@ -154,11 +154,9 @@ function sshValue(agent: SshAgent): string {
   return agent.paths.length === 0 ? agent.id : `${agent.id}=${agent.paths.join(",")}`;
 }
 
-function cacheValue(entry: CacheEntry): string {
-  return csv([
-    `type=${entry.type}`,
-    ...Object.entries(entry.attributes).map(([key, value]) => `${key}=${value}`),
-  ]);
+function cacheValue(entry: CacheEntry, registries: readonly RegistrySettings[]): string {
+  const attributes = Object.entries(cacheAttributes(entry, registries));
+  return csv([`type=${entry.type}`, ...attributes.map(([key, value]) => `${key}=${value}`)]);
 }
 
 function outputArguments({ build, image, registries = [] }: SolveRequest, files: SolveFiles): string[] {

@@ -1,11 +1,11 @@
 /*
  * What BuildKit is told of registries. A daemon of ours gets all of it in its configuration. Any other can be told two things with
- * a build: that all registries of one push are insecure, and whom `buildctl`, which fetches the tokens, is to trust then. Its own
- * configuration is the place for the rest.
+ * a build: that the registry of a cache or all registries of one push are insecure, and whom `buildctl`, which fetches the tokens,
+ * is to trust then. Its own configuration is the place for the rest.
  */
 import { registryKey } from "../oci/registry-name.ts";
-import type { Repository } from "../oci/reference.ts";
-import type { RegistrySettings } from "../plan/plan.ts";
+import { parseReference, type Repository } from "../oci/reference.ts";
+import type { CacheEntry, RegistrySettings } from "../plan/plan.ts";
 import { settingsOf } from "../plan/registry-settings.ts";
 import type { BuildKit } from "./buildkit.ts";
 
@@ -27,6 +27,17 @@ export function isPushedInsecurely(
   registries: readonly RegistrySettings[],
 ): boolean {
   return first !== undefined && isTold(first.registry, registries);
+}
+
+/** The attributes of a cache, in which BuildKit is told where its registry is insecure. The plan's own word counts more. */
+export function cacheAttributes(
+  { type, attributes }: CacheEntry,
+  registries: readonly RegistrySettings[],
+): CacheEntry["attributes"] {
+  const reference = parseReference(attributes["ref"] ?? "");
+  if (type !== "registry" || !reference.ok || !isTold(reference.value.registry, registries))
+    return attributes;
+  return { "registry.insecure": "true", ...attributes };
 }
 
 // What a build says replaces the daemon's configuration of that registry, so that a client certificate would be lost.

@@ -12,13 +12,16 @@ interface Said {
   readonly registries: Readonly<Record<string, object>>;
   readonly tags: readonly string[];
   readonly push?: "client";
+  /** A reference: written as a cache. */
+  readonly cache?: string;
 }
 
-async function project({ registries, tags, push }: Said): Promise<Rig> {
+async function project({ registries, tags, push, cache }: Said): Promise<Rig> {
   const image = {
     platforms: [`linux/${NATIVE}`],
     tags,
     ...(push === undefined ? {} : { push }),
+    ...(cache === undefined ? {} : { "cache-to": [cache] }),
   };
   return await openRig({
     Dockerfile: "FROM scratch\nCOPY file /file\n",
@@ -104,7 +107,8 @@ test.each(["plain HTTP", "a certificate that nobody vouches for"])(
     const host = await startRegistryAt(address, tls);
     const secure = await (await project({ registries: {}, tags: [`${host}/app:1`] })).build();
     expect(secure.exitCode).toBe(3);
-    const rig = await project({ registries: { [host]: { insecure: true } }, tags: [`${host}/app:1`] });
+    const registries = { [host]: { insecure: true } };
+    const rig = await project({ registries, tags: [`${host}/app:1`], cache: `${host}/cache:1` });
     const built = await rig.build("--json");
     expect(built.exitCode).toBe(0);
     const [{ digest }] = JSON.parse(built.stdout).releases;

@@ -59,6 +59,25 @@ describe("what a build says of registries", () => {
     expect(said?.match(/registry\.insecure=\w+/g)).toEqual(["registry.insecure=false"]);
   });
 
+  test("insecure where a cache is in such a registry", () => {
+    const entry = (type: string, ref: string, more = {}) => ({ type, attributes: { ref, ...more } });
+    const argv = argvOf([to("a.example")], {
+      cacheFrom: [entry("registry", "open.example:5000/c"), entry("registry", "a.example/c")],
+      cacheTo: [
+        entry("registry", "open.example:5000/c", { "registry.insecure": "false" }),
+        entry("registry", "shown.example/c"),
+        entry("s3", "open.example:5000/c"),
+      ],
+    });
+    expect(argv.filter((each) => each.includes("-cache="))).toEqual([
+      "--import-cache=type=registry,registry.insecure=true,ref=open.example:5000/c",
+      "--import-cache=type=registry,ref=a.example/c",
+      "--export-cache=type=registry,registry.insecure=false,ref=open.example:5000/c",
+      "--export-cache=type=registry,ref=shown.example/c",
+      "--export-cache=type=s3,ref=open.example:5000/c",
+    ]);
+  });
+
   test("whom to trust as token server, and no client certificate", () => {
     const trust = argvOf([to("a.example")]).filter((each) => each.startsWith("--registry-auth-tlscontext"));
     expect(trust).toEqual([

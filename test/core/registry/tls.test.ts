@@ -13,6 +13,7 @@ import type { RegistrySettings } from "../../../core/plan/plan.ts";
 import type { RegistryFailure } from "../../../core/registry/registry-failure.ts";
 import type { Document } from "../../../core/oci/descriptor.ts";
 import type { Result } from "../../../core/result.ts";
+import { digestOf } from "../../../core/oci/digest-of.ts";
 
 const EMPTY = { schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: [] };
 const CERT = fileURLToPath(new URL("../../../fixtures/tls/cert.pem", import.meta.url));
@@ -115,10 +116,16 @@ describe("what the plan says of a registry", () => {
   });
 });
 
-/** A proxy that leads every tunnel to one port, whatever is asked for. */
-async function tunnelTo(port: number): Promise<{ readonly url: string; readonly asked: readonly string[] }> {
+/** A proxy that leads every tunnel to one port, whatever is asked for; what comes without a tunnel gets this answer. */
+async function tunnelTo(
+  port: number,
+  answer: (path: string) => { readonly status: number; readonly location?: string } = () => ({ status: 502 }),
+): Promise<{ readonly url: string; readonly asked: readonly string[] }> {
   const asked: string[] = [];
-  const server = createServer((_, response) => response.writeHead(502).end());
+  const server = createServer((request, response) => {
+    const { status, ...headers } = answer(request.url ?? "");
+    response.writeHead(status, headers).end();
+  });
   server.on("connect", (request, client) => {
     asked.push(request.url ?? "");
     const upstream = connect(port, "127.0.0.1", () => {
@@ -145,6 +152,25 @@ test("behind a proxy the registry's certificates are the registry's, not the pro
   const trusted = await read(host, [settings(host, { ...said, ca: CERT })], { env });
   expect(trusted).toMatchObject({ ok: false, error: { detail: expect.stringContaining("altnames") } });
   expect(new Set(asked)).toEqual(new Set([host]));
+});
+
+test("an insecure one without a port, of which port 80 only leads to HTTPS, is one with HTTPS", async () => {
+  const fake = await secureRegistry();
+  const location = (path: string): string => path.replace("http:", "https:");
+  const { url, asked } = await tunnelTo(Number(fake.host.split(":")[1]), (path) => ({
+    status: 301,
+    location: location(path),
+  }));
+  const host = "registry.invalid";
+  const env = { http_proxy: url, https_proxy: url };
+  const { registry } = await testClient({ registries: [settings(host, { insecure: true })], env });
+  const store = registry.store({ registry: host, path: "team/app" });
+  const bytes = Buffer.from(JSON.stringify(EMPTY));
+  const { mediaType } = EMPTY;
+  const document = { bytes, descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length } };
+  expect(await store.manifest("v1")).toMatchObject({ ok: true });
+  expect(await store.putManifest("v2", document)).toMatchObject({ ok: true });
+  expect(new Set(asked)).toEqual(new Set([`${host}:443`]));
 });
 
 function lookUp(changes: Partial<TlsOptions>): ReturnType<typeof createTlsLookup> {
