@@ -93,19 +93,24 @@ export async function readBody(
   return { bytes: Buffer.concat(chunks), cut: false };
 }
 
-// Only the time between handing a piece over and being asked for the next is the server's.
+// Only the time between handing a piece over and being asked for the next is the server's. One timer for all pieces: they are many.
 async function* watched(
   pieces: AsyncIterable<Uint8Array>,
   stallMs: number,
   onStall: () => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const piece of pieces) {
-    const timer = setTimeout(onStall, stallMs);
-    try {
+  let handedMs: number | undefined;
+  const timer = setInterval(() => {
+    if (handedMs !== undefined && performance.now() - handedMs >= stallMs) onStall();
+  }, stallMs / 2);
+  try {
+    for await (const piece of pieces) {
+      handedMs = performance.now();
       yield piece;
-    } finally {
-      clearTimeout(timer);
+      handedMs = undefined;
     }
+  } finally {
+    clearInterval(timer);
   }
 }
 
