@@ -2,9 +2,18 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import type { Document } from "../../core/oci/descriptor.ts";
+import { digestOf as digestOfBytes } from "../../core/oci/digest-of.ts";
+import { openRecorder } from "../../core/publish/record-file.ts";
+import type { Store } from "../../core/registry/store.ts";
 import { startFaultProxy, type FaultProxy } from "../support/fault-proxy.ts";
 import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
+import { makeImage } from "../support/images.ts";
+import { platform } from "../support/make.ts";
+import { testClient } from "../support/registry-rig.ts";
+import { plannedRelease } from "../support/release.ts";
 import { openRig, type Rig } from "../support/rig.ts";
+import { makeAuthority, startRegistryAt } from "../support/tls-registry.ts";
 import { testTool } from "../support/tools.ts";
 
 let registry: RealRegistry;
@@ -182,3 +191,48 @@ test("what is no record is refused, and nothing is asked", async () => {
   expect(world.proxy.log()).toEqual([]);
   expect((await world.rig.run(["rollback", "none.json"])).exitCode).toBe(2);
 });
+
+test("a registry is reached as the plan of the release reached it: own authority, client certificate", async () => {
+  const { ca, server, client } = await makeAuthority(["127.0.0.1"]);
+  const host = await startRegistryAt("127.0.0.1", { ...server, clientAuthority: ca });
+  const location = { file: { path: "buildx-plan.yaml", text: "" }, range: { start: 0, end: 0 } };
+  const registries = [{ registry: host, insecure: false, ca, ...client, location }];
+  const { registry: secured } = await testClient({ registries });
+  const tag = { registry: host, path: "team/app", tag: "latest" };
+  const store = secured.store(tag);
+  const [before, after] = await Promise.all(["before", "after"].map((text) => push(store, text)));
+  if (before === undefined || after === undefined) throw new Error("two images were pushed");
+  await store.putManifest("latest", after);
+  const rig = await openRig();
+  const path = join(rig.directory, "record.json");
+  const header = { tool: "buildx-plan/test", plan: "buildx-plan.yaml", registries };
+  const recorder = await openRecorder({ path, header, now: Date.now });
+  if (!recorder.ok) throw new Error(recorder.error.detail);
+  const release = plannedRelease({ tags: [tag], repositories: [tag] });
+  const decision = { release: "app", tag, action: "move", before: before.descriptor.digest } as const;
+  await recorder.value.begin([{ release, index: after, manifests: [] }], [decision]);
+  const refused = await rig.run(["inspect", `${host}/team/app:latest`]);
+  expect(refused).toMatchObject({ exitCode: 3 });
+  expect(await rig.run(["rollback", "record.json"])).toMatchObject({
+    exitCode: 0,
+    stdout: `restored    ${host}/team/app:latest@${before.descriptor.digest}\n`,
+  });
+  expect(await store.manifest("latest")).toMatchObject({ value: { descriptor: before.descriptor } });
+});
+
+async function push(store: Store, text: string): Promise<Document> {
+  const { config, layers, manifest } = makeImage({ ...platform("linux/amd64") }, [text]);
+  for (const bytes of [config, ...layers]) {
+    const descriptor = {
+      mediaType: "application/octet-stream",
+      digest: digestOfBytes(bytes),
+      size: bytes.length,
+    };
+    const open = async function* () {
+      yield bytes;
+    };
+    expect(await store.putBlob({ descriptor, open })).toMatchObject({ ok: true });
+  }
+  expect(await store.putManifest(manifest.descriptor.digest, manifest)).toMatchObject({ ok: true });
+  return manifest;
+}
