@@ -30,8 +30,24 @@ export async function builtLayout(): Promise<{
   });
   const layout = join(await temporaryFolder(), "layout");
   expect(await rig.build("--output", `type=oci,dest=${layout},tar=false`)).toMatchObject({ exitCode: 0 });
-  const { manifests } = JSON.parse(await readFile(join(layout, "index.json"), "utf8"));
-  return { rig, layout, digest: manifests[0].digest };
+  return { rig, layout, digest: await taggedIn(layout) };
+}
+
+/** The digest of what a layout has under a tag; there is one. */
+export async function taggedIn(layout: string): Promise<`sha256:${string}`> {
+  const index: LayoutIndex = JSON.parse(await readFile(join(layout, "index.json"), "utf8"));
+  const tagged = index.manifests.filter(
+    ({ annotations }) => annotations?.["org.opencontainers.image.ref.name"] !== undefined,
+  );
+  expect(tagged).toHaveLength(1);
+  return tagged[0]?.digest ?? "sha256:";
+}
+
+interface LayoutIndex {
+  readonly manifests: readonly {
+    readonly digest: `sha256:${string}`;
+    readonly annotations?: Readonly<Record<string, string>>;
+  }[];
 }
 
 /** Such a layout, pushed under the tag `1`. */

@@ -71,13 +71,18 @@ export async function attach(host: string, name: string): Promise<string> {
   return digest;
 }
 
-/** The digests of what refers to an image, as oras and regctl list them. */
+/**
+ * The digests of what refers to an image, as oras and regctl list them. Where a registry `refuses` the referrers API instead of not
+ * knowing it, oras has to be told to ask for the fallback tag.
+ */
 export async function referrersSeenBy(
   host: string,
   name: string,
+  { refuses }: { readonly refuses: boolean },
 ): Promise<Readonly<Record<string, readonly string[]>>> {
   const reference = `${host}/${name}`;
-  const discovered = await output("oras", ["discover", "--plain-http", "--format=json", reference]);
+  const way = refuses ? ["--distribution-spec=v1.1-referrers-tag"] : [];
+  const discovered = await output("oras", ["discover", "--plain-http", "--format=json", ...way, reference]);
   const listed = await output("regctl", [
     "artifact",
     "list",
