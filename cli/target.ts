@@ -88,12 +88,12 @@ async function layoutTarget({
   const { createLayout } = await import("../core/layout/create.ts");
   const layout = await createLayout(path, { kind: tar ? "tar" : "folder" });
   if (!layout.ok) return layout;
-  const { store, finish, discard } = layout.value;
+  const created = layout.value;
   return ok({
-    target: { kind: "layout", store },
+    target: { kind: "layout", store: created.store },
     close: async (complete) => {
-      if (complete) return await finish();
-      await discard();
+      if (complete) return await created.finish();
+      await created.discard();
       return ok(undefined);
     },
   });
