@@ -1,14 +1,18 @@
 import { execa } from "execa";
-import { mkdir } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import type { Repository } from "../../core/oci/reference.ts";
-import { startFaultProxy, type FaultProxy } from "../support/fault-proxy.ts";
+import { startFaultProxy, type FaultProxy, type Incoming } from "../support/fault-proxy.ts";
+import type { Answer } from "../support/faults.ts";
 import { makeReferrer, releaseGraph, type TestGraph } from "../support/graphs.ts";
-import { putGraph, putImage, readRaw } from "../support/real-graphs.ts";
+import { putDocument, putGraph, putImage, readRaw } from "../support/real-graphs.ts";
+import { makeDocument, OCI } from "../support/images.ts";
 import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
 import { openRig } from "../support/rig.ts";
 import { testTool } from "../support/tools.ts";
+import { uploadBlob } from "../support/upload.ts";
 
 let registry: RealRegistry;
 let other: RealRegistry;
@@ -185,6 +189,43 @@ test("through a layout, a folder and a tar file, and back: the same bytes", asyn
   expect(JSON.parse(inspected.stdout)).toMatchObject({ digest: graph.index.descriptor.digest, oddities: [] });
   const skopeo = await execa("skopeo", ["inspect", "--raw", `oci:${rig.directory}/folder:v1`]);
   expect(skopeo.stdout).toBe(textOf(graph.index));
+});
+
+/** The most memory that a process had, in bytes, as the kernel counts it: read until the process is gone. */
+async function peakMemory(pid: number): Promise<number> {
+  let peak = 0;
+  for (;;) {
+    const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+    const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];
+    if (kilobytes === undefined) return peak;
+    peak = Number(kilobytes) * 1024;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+test("memory does not grow with the blobs: 480 MB between registries, and where nothing is mounted", async () => {
+  const from = { registry: registry.host, path: "copy/large" };
+  const layers = [];
+  for (let at = 0; at < 6; at += 1)
+    layers.push({ mediaType: OCI.layer, ...(await uploadBlob(from, randomBytes(80_000_000))) });
+  const config = { mediaType: OCI.config, ...(await uploadBlob(from, Buffer.from("{}"))) };
+  const manifest = makeDocument({ schemaVersion: 2, mediaType: OCI.manifest, config, layers });
+  await putDocument(from, "v1", manifest);
+  const rig = await openRig();
+  const gate = ({ method, query }: Incoming): Answer | undefined =>
+    method === "POST" && query.has("mount") ? { status: 405, headers: {}, body: Buffer.from("") } : undefined;
+  const blind = await startFaultProxy(registry.host, { gate });
+  onTestFinished(() => blind.close());
+  for (const [source, target] of [
+    [registry.host, other.host],
+    [blind.host, blind.host],
+  ]) {
+    const running = rig.start(["copy", `${source}/copy/large:v1`, `${target}/copy/large-copy:v1`]);
+    const [peak, ran] = await Promise.all([peakMemory(running.pid), running.ended]);
+    expect(ran).toMatchObject({ exitCode: 0, stderr: "1 manifest, 7 blobs uploaded (480MB)\n" });
+    expect(peak).toBeGreaterThan(30_000_000);
+    expect(peak).toBeLessThan(150_000_000);
+  }
 });
 
 test("a digest and a tag in the source must agree", async () => {
