@@ -100,11 +100,14 @@ test("looks and uploads where a mount is refused", async () => {
 
 test("asks for the source as well where it mounts, with one token for all of its requests", async () => {
   const { fake, store } = await rig({ auth: { kind: "token" }, mounts: false });
+  await store.tags();
   expect(await store.putBlob(blobOf(SMALL, { mountFrom: "team/base" }))).toMatchObject({ ok: true });
   const asked = fake.requests.filter(({ path }) => path === "/token");
   expect(asked.map(({ query }) => query.getAll("scope"))).toEqual([
+    ["repository:team/app:pull,push"],
     ["repository:team/app:pull,push", "repository:team/base:pull"],
   ]);
+  expect(steps(fake).slice(2)).toEqual(["POST uploads/", "PUT uploads/upload-"]);
 });
 
 test.for([
@@ -169,6 +172,45 @@ test("has its attempts anew while each of them brings something", async () => {
   expect(await store.putBlob(blobOf(randomBytes(9 * MiB)))).toEqual({ ok: true, value: "uploaded" });
 });
 
+test("has its attempts anew with each chunk that arrived", async () => {
+  const { fake, store } = await rig({}, { chunkBytes: MiB });
+  fake.cutUpload(MiB, false);
+  // Every second request with a chunk is refused.
+  for (let skip = 1; skip <= 7; skip += 1)
+    fake.failNext({ method: "PATCH", skip }, { kind: "status", status: 503 });
+  expect(await store.putBlob(blobOf(randomBytes(8 * MiB)))).toEqual({ ok: true, value: "uploaded" });
+});
+
+test("takes a chunk that is too large for somebody on the way for final", async () => {
+  const { fake, store } = await rig();
+  fake.cutUpload(MiB);
+  fake.failNext({ method: "PATCH" }, { kind: "status", status: 413 });
+  expect(await store.putBlob(blobOf(randomBytes(3 * MiB)))).toMatchObject({
+    ok: false,
+    error: { status: 413, request: { method: "PATCH" } },
+  });
+});
+
+test("does not take what it told its source for a failure of that", async () => {
+  const { fake, store } = await rig();
+  fake.cutUpload(65_536, false);
+  let opened = 0;
+  const content = randomBytes(MiB);
+  const outgoing = blobOf(content, {
+    open: async function* (_, signal) {
+      opened += 1;
+      yield content.subarray(0, MiB / 2);
+      if (opened === 1) {
+        await new Promise((resolve) => signal?.addEventListener("abort", resolve, { once: true }));
+        throw new BlobUnreadable({ kind: "layout-cancelled", path: "out" });
+      }
+      yield content.subarray(MiB / 2);
+    },
+  });
+  expect(await store.putBlob(outgoing)).toEqual({ ok: true, value: "uploaded" });
+  expect(opened).toBe(2);
+});
+
 test("sends chunks no smaller than the registry wants them", async () => {
   const { fake, store } = await rig({ minChunkBytes: 3 * MiB }, { chunkBytes: MiB });
   fake.cutUpload(MiB, false);
@@ -178,11 +220,11 @@ test("sends chunks no smaller than the registry wants them", async () => {
 });
 
 test("sends a blob whole again where the registry takes no chunks", async () => {
-  const { fake, store } = await rig({ chunks: false });
+  const { fake, store } = await rig({ chunks: false }, { chunkBytes: MiB });
   fake.cutUpload(MiB);
   const blob = blobOf(randomBytes(3 * MiB));
   expect(await store.putBlob(blob)).toEqual({ ok: true, value: "uploaded" });
-  expect(blob.opened.at(-1)).toBe(0);
+  expect(blob.opened).toEqual([0, MiB, 0]);
   expect(fake.openUploads()).toBe(0);
 });
 

@@ -2,6 +2,8 @@ import { chmod, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { createLogin } from "../../../core/registry/login.ts";
+import { ok } from "../../../core/result.ts";
 import type { Repository } from "../../../core/oci/reference.ts";
 import { listen, stop, type FakeRegistry, type FakeRegistryOptions } from "../../support/fake-registry.ts";
 import { fakeRegistry, temporaryFolder, testClient } from "../../support/registry-rig.ts";
@@ -376,6 +378,21 @@ printf '{"Username":"<token>","Secret":"%s"}' "$token"
     "old-identity",
     "new-identity",
   ]);
+});
+
+test("does not ask again for who comes late with a login that was replaced already", async () => {
+  const passwords = ["old", "new", "newer"];
+  let asked = 0;
+  const login = createLogin(async () => {
+    asked += 1;
+    return ok({ credential: { source: "test", username: "ada", password: passwords[asked - 1] ?? "" } });
+  });
+  const old = await login.credential();
+  if (!old.ok || old.value === undefined) throw new Error("no login");
+  expect(await Promise.all([login.renew(old.value), login.renew(old.value)])).toEqual([true, true]);
+  expect(await login.renew(old.value)).toBe(true);
+  expect(asked).toBe(2);
+  expect(await login.credential()).toMatchObject({ ok: true, value: { password: "new" } });
 });
 
 test("does not go on asking for logins that are refused, however new they are", async () => {
