@@ -61,7 +61,7 @@ export async function openRecorder(
     await makeFolder(dirname(path));
     const occupied = await findOccupied(path);
     if (occupied !== undefined) return fail(unwritable(options.path, occupied));
-    await rm(await writeBeside(path, ""));
+    await rm(await writeBeside(path));
     return ok(createRecorder({ ...options, path }));
   } catch (error) {
     return fail(unwritable(options.path, messageOf(error)));
@@ -123,12 +123,12 @@ async function writeRecord(path: string, record: ReleaseRecord | undefined): Pro
   }
 }
 
-async function writeBeside(path: string, text: string): Promise<string> {
+async function writeBeside(path: string, text = ""): Promise<string> {
   const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
   const file = await open(temporary, "wx", 0o600);
   try {
     await file.writeFile(text);
-    await file.sync();
+    if (text !== "") await file.sync();
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
