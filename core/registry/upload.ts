@@ -23,6 +23,8 @@ import { fail, ok, type Result } from "../result.ts";
 // What is lost at most when a connection breaks in the middle of a blob that is sent in chunks.
 const CHUNK_BYTES = 64 * 1024 * 1024;
 const PROGRESS_BYTES = 1024 * 1024;
+// A lost session and a registry without chunks are answers to begin anew; wrong content may look the same, and stays wrong.
+const MAX_REFUSALS = 2;
 
 /**
  * Makes sure that a blob is in the repository: mounts it, or looks for it and uploads it. A mount that the registry does not
@@ -91,12 +93,21 @@ interface Progress {
   chunked: boolean;
   /** A registry that takes no chunks is sent none again. */
   mayChunk: boolean;
+  /** How often it was begun anew because a registry did not take it as it was sent. */
+  refusals: number;
   attempt: number;
   spentMs: number;
 }
 
 async function sendAll(upload: Upload, first: Session): Promise<Result<BlobOutcome, StoreFailure>> {
-  const progress: Progress = { session: first, chunked: false, mayChunk: true, attempt: 1, spentMs: 0 };
+  const progress: Progress = {
+    session: first,
+    chunked: false,
+    mayChunk: true,
+    refusals: 0,
+    attempt: 1,
+    spentMs: 0,
+  };
   const ended = await sendPersistently(upload, progress);
   if (ended.ok) return ended;
   if (progress.session !== undefined) await cancelSession(upload, progress.session);
@@ -151,11 +162,12 @@ async function recover(
   }
 }
 
-// A refusal is final, unless it is of this session or of chunks as such.
+// A refusal is final, unless it is of this session or of chunks as such; counts those that are not.
 function mayBeginAnew(failure: RegistryFailure, progress: Progress): boolean {
   if (failure.kind === "registry-denied" || failure.kind === "registry-cancelled") return false;
   const status = statusOf(failure) ?? 0;
-  if (status < 400 || status === 413) return false;
+  if (status < 400 || status === 413 || progress.refusals >= MAX_REFUSALS) return false;
+  progress.refusals += 1;
   if (progress.chunked) {
     progress.mayChunk = false;
     return true;

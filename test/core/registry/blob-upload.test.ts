@@ -235,6 +235,15 @@ test("begins anew where the registry has forgotten the upload", async () => {
   expect(await store.putBlob(blobOf(SMALL))).toEqual({ ok: true, value: "uploaded" });
 });
 
+test("does not begin anew for ever", async () => {
+  const { fake, store } = await rig();
+  const body = JSON.stringify({ errors: [{ code: "BLOB_UPLOAD_INVALID" }] });
+  fake.failNext({ method: "PUT" }, { kind: "status", status: 400, body }, 99);
+  expect(await store.putBlob(blobOf(SMALL))).toMatchObject({ ok: false, error: { status: 400 } });
+  expect(fake.log().filter((line) => line.startsWith("PUT"))).toHaveLength(3);
+  expect(fake.openUploads()).toBe(0);
+});
+
 test.for([400, 403, 405, 413])("takes %i for final, and cancels the upload", async (status) => {
   const { fake, store } = await rig();
   fake.failNext({ method: "PUT" }, { kind: "status", status });
