@@ -149,6 +149,9 @@ function addCopy(program: Command, shell: Shell, end: End): void {
     .description(
       "Copy an image or index, its attestations and what refers to it, byte for byte. Source and targets are references or oci-layout://PATH[:TAG] (a path that ends in .tar is a tar file); a target without a tag takes the source's.",
     )
+    .option("--guard", "refuse to take platforms from a tag, or to move it to an older revision")
+    .option("--allow-shrink", "with --guard: platforms may go")
+    .option("--allow-downgrade", "with --guard: older revisions may come")
     .option("--no-referrers", "leave out what refers to it: signatures, SBOMs")
     .option(...REGISTRIES_FROM)
     .option("--json", "print JSON")
@@ -170,6 +173,9 @@ function addStitch(program: Command, shell: Shell, end: End): void {
       "tag that is to name the index (repeatable, moved in this order)",
       collect,
     )
+    .option("--guard", "refuse to take platforms from a tag, or to move it to an older revision")
+    .option("--allow-shrink", "with --guard: platforms may go")
+    .option("--allow-downgrade", "with --guard: older revisions may come")
     .option("--annotation <key=value>", "annotation of the index (repeatable)", collect, [])
     .addOption(
       new Option("--attest <policy>", "what becomes of attestations")

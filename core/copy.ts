@@ -1,3 +1,4 @@
+import type { GuardFailure, TargetGuard } from "./guard-targets.ts";
 import type { Descriptor, Document } from "./oci/descriptor.ts";
 import type { Digest } from "./oci/digest.ts";
 import type { TransferFailure } from "./publish/transfer-failure.ts";
@@ -21,6 +22,8 @@ export interface Copy {
   /** Tags move in this order, once the content is in all stores. */
   readonly targets: readonly Target[];
   readonly referrers: boolean;
+  /** Refuses before anything is written. */
+  readonly guard?: TargetGuard;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: TransferProgress) => void;
 }
@@ -35,6 +38,7 @@ export interface Copied extends Transferred {
 export type CopyFailure =
   | TransferFailure
   | StoreFailure
+  | GuardFailure
   /** The tag of the source names another digest than the one beside it; `actual` is undefined where it names none. */
   | {
       readonly kind: "source-moved";
@@ -49,6 +53,8 @@ export async function copyImage(copy: Copy): Promise<Result<Copied, CopyFailure>
   const { source, targets, signal } = copy;
   const root = await readSource(source, signal);
   if (!root.ok) return root;
+  const guarded = await copy.guard?.({ root: root.value, store: source.store });
+  if (guarded?.ok === false) return guarded;
   const contents = await copyContents(copy, root.value);
   if (!contents.ok) return contents;
   const moved = await moveTargets(targets, root.value, signal);

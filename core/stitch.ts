@@ -1,4 +1,5 @@
 import { distinct, sum } from "./copy.ts";
+import type { GuardFailure, TargetGuard } from "./guard-targets.ts";
 import type { Descriptor, Document } from "./oci/descriptor.ts";
 import { assembleIndex, type IndexRefused } from "./oci/image-index.ts";
 import { isDockerType } from "./oci/media-type.ts";
@@ -25,6 +26,8 @@ export interface Stitch {
   readonly targets: readonly (Target & { readonly tag: string })[];
   readonly annotations: Readonly<Record<string, string>>;
   readonly attestations: AttestationPolicy;
+  /** Refuses before anything is written. */
+  readonly guard?: TargetGuard;
   readonly signal?: AbortSignal;
 }
 
@@ -41,6 +44,7 @@ export interface Stitched {
 export type StitchFailure =
   | TransferFailure
   | StoreFailure
+  | GuardFailure
   | ChildRefused
   | AttestationMissing
   | { readonly kind: "stitch-refused"; readonly cause: IndexRefused };
@@ -61,6 +65,9 @@ export async function stitchImages(stitch: Stitch): Promise<Result<Stitched, Sti
   const format = entries.every(({ mediaType }) => isDockerType(mediaType)) ? "docker" : "oci";
   const index = assembleIndex({ children: entries, annotations, format });
   if (!index.ok) return fail({ kind: "stitch-refused", cause: index.error });
+  const [first] = platforms;
+  const guarded = first && (await stitch.guard?.({ root: index.value, store: first.store }));
+  if (guarded?.ok === false) return guarded;
   const transferred = await bringChildren(platforms, stitch);
   if (!transferred.ok) return transferred;
   const moved = await moveTags(index.value, stitch);

@@ -25,6 +25,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "core/run.ts",
     "core/destination.ts",
     "core/copy.ts",
+    "core/guard-targets.ts",
     "core/stitch",
     "core/inspect",
     "core/gc",

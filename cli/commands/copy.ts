@@ -1,6 +1,7 @@
 import { copyImage, type Copied } from "../../core/copy.ts";
 import type { Target } from "../../core/publish/transfer-tags.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
+import { guardOf, type GuardOptions } from "../guard.ts";
 import { notCopiedLines, transferLine, transferMeter } from "../render/transfer-view.ts";
 import { registriesOf } from "../registries.ts";
 import { printJson, reportFailures } from "../report.ts";
@@ -8,7 +9,7 @@ import type { Shell } from "../shell.ts";
 import { openStores, readName, type NamedStore, type Stores, type StoreUnopened } from "../stores.ts";
 import type { Failure } from "../../core/failure.ts";
 
-export interface CopyOptions {
+export interface CopyOptions extends GuardOptions {
   /** A plan that says how registries are reached. */
   readonly file?: string;
   readonly referrers: boolean;
@@ -27,7 +28,7 @@ export async function runCopy(
   const stores = openStores(shell, "write", registries.value);
   const meter = transferMeter(shell);
   try {
-    const copied = await copyBetween({ source, targets, referrers: options.referrers }, stores, {
+    const copied = await copyBetween({ source, targets, options }, stores, {
       signal: shell.signal,
       onProgress: meter.onProgress,
     });
@@ -44,7 +45,7 @@ export async function runCopy(
 interface Wanted {
   readonly source: string;
   readonly targets: readonly string[];
-  readonly referrers: boolean;
+  readonly options: CopyOptions;
 }
 
 interface Done extends Copied {
@@ -54,7 +55,7 @@ interface Done extends Copied {
 }
 
 async function copyBetween(
-  { source: text, targets: texts, referrers }: Wanted,
+  { source: text, targets: texts, options }: Wanted,
   stores: Stores,
   world: {
     readonly signal: AbortSignal;
@@ -75,7 +76,11 @@ async function copyBetween(
   const wanted = targets.value.map((named): Target =>
     named.tag === undefined ? { store: named.store } : { store: named.store, tag: named.tag },
   );
-  const copied = await copyImage({ source: about, targets: wanted, referrers, ...world });
+  const guard = guardOf(options, wanted, { stores, signal: world.signal });
+  if (!guard.ok) return guard;
+  const guarded = guard.value === undefined ? {} : { guard: guard.value };
+  const { referrers } = options;
+  const copied = await copyImage({ source: about, targets: wanted, referrers, ...guarded, ...world });
   if (!copied.ok) return copied;
   const finished = await stores.finish();
   if (!finished.ok) return finished;

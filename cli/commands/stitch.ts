@@ -10,13 +10,14 @@ import { fail, ok, type Result } from "../../core/result.ts";
 import { stitchImages, type Stitched } from "../../core/stitch.ts";
 import type { StitchChild } from "../../core/stitch-child.ts";
 import type { AttestationPolicy } from "../../core/stitch-policy.ts";
+import { guardOf, type GuardOptions } from "../guard.ts";
 import { notCopiedLines, transferLine } from "../render/transfer-view.ts";
 import { registriesOf } from "../registries.ts";
 import { printJson, reportFailures } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { openStores, type Stores } from "../stores.ts";
 
-export interface StitchOptions {
+export interface StitchOptions extends GuardOptions {
   /** A plan that says how registries are reached. */
   readonly file?: string;
   readonly tag: readonly string[];
@@ -63,12 +64,15 @@ async function stitch(
     if (!child.ok) return child;
     children.push(child.value);
   }
+  const guard = guardOf(options, targets.value, { stores, signal });
+  if (!guard.ok) return guard;
   const { attest: attestations } = options;
   return await stitchImages({
     children,
     targets: targets.value,
     annotations: annotations.value,
     attestations,
+    ...(guard.value === undefined ? {} : { guard: guard.value }),
     signal,
   });
 }
