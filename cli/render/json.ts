@@ -52,7 +52,12 @@ export type JsonEvent = { readonly schemaVersion: typeof SCHEMA_VERSION; readonl
     }
   | { readonly kind: "tag-moved"; readonly release: string; readonly tag: string; readonly digest: string }
   | { readonly kind: "tag-kept"; readonly release: string; readonly tag: string; readonly digest: string }
-  | { readonly kind: "tag-unchanged"; readonly release: string; readonly tag: string; readonly digest: string }
+  | {
+      readonly kind: "tag-unchanged";
+      readonly release: string;
+      readonly tag: string;
+      readonly digest: string;
+    }
   | { readonly kind: "run-ended"; readonly ok: boolean }
 );
 

@@ -164,5 +164,6 @@ function finish(variant: Tracked, outcome: VariantOutcome): void {
 function applyToRelease(event: ReleaseEvent, release: Mutable<ReleaseProgress> | undefined): void {
   if (release === undefined) return;
   if (event.kind === "release-stitched") release.digest = event.digest;
-  if (event.kind === "tag-moved" || event.kind === "tag-unchanged") release.tags = [...release.tags, formatReference(event.tag)];
+  if (event.kind === "tag-moved" || event.kind === "tag-unchanged")
+    release.tags = [...release.tags, formatReference(event.tag)];
 }

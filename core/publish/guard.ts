@@ -116,7 +116,7 @@ function objections(candidate: Candidate, { tag, reading, allowed }: Question): 
   if (tag.ifExists === "fail") return [{ why: "exists", digest }];
   if (now.kind === "foreign")
     return allowed.shrink && allowed.downgrade ? [] : [{ why: "foreign", digest, detail: now.detail }];
-  const lost = allowed.shrink ? [] : lostPlatforms(now.platforms, candidate.manifests);
+  const lost = allowed.shrink ? [] : lostPlatforms(now.platforms, candidate);
   const older = allowed.downgrade ? undefined : findOlder(revisionFacts(now.annotations), { candidate, tag });
   return [
     ...(lost.length === 0 ? [] : [{ why: "shrinks", digest, lost } as const]),
@@ -124,8 +124,11 @@ function objections(candidate: Candidate, { tag, reading, allowed }: Question): 
   ];
 }
 
-function lostPlatforms(now: readonly Platform[], manifests: readonly PublishedManifest[]): readonly string[] {
-  const next = new Set(manifests.map(({ manifest, platform }) => placeOf(manifest.platform ?? platform)));
+/** A variant that the plan lets the release go without is not missed: `required: false` has said so already. */
+function lostPlatforms(now: readonly Platform[], { release, manifests }: Candidate): readonly string[] {
+  const optional = release.variants.filter(({ required }) => !required).map((variant) => variant.platform);
+  const present = manifests.map(({ manifest, platform }) => manifest.platform ?? platform);
+  const next = new Set([...present, ...optional].map(placeOf));
   // An entry without a name cannot be missed: no client asks for it.
   const lost = now.filter(({ os }) => os !== "unknown" && os !== "").map(placeOf);
   return [...new Set(lost)].filter((place) => !next.has(place));

@@ -36,11 +36,7 @@ export interface PlannedMove {
 
 // Some registries need a moment until what they took can be referred to: the children were read back, so they are there.
 const LAG_WAITS_MS = [250, 500, 1_000, 2_000];
-const LAG_CODES: ReadonlySet<string> = new Set([
-  "MANIFEST_UNKNOWN",
-  "MANIFEST_BLOB_UNKNOWN",
-  "BLOB_UNKNOWN",
-]);
+const LAG_CODES: ReadonlySet<string> = new Set(["MANIFEST_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"]);
 
 /** Puts tags and indexes together, in the order in which the tags will be moved. */
 export function planMoves(

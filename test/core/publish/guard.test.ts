@@ -105,6 +105,19 @@ describe("platforms", () => {
   });
 });
 
+test("a platform that the plan lets the release go without is not missed", () => {
+  const base = candidate(["latest"]);
+  const optional = variant("linux/riscv64", { required: false });
+  const given = {
+    ...base,
+    release: { ...base.release, variants: [...base.release.variants, optional] },
+  };
+  expect(actions(decide(given, present({ platforms: ["linux/amd64", "linux/riscv64"] })))).toEqual(["move"]);
+  expect(
+    decide(given, present({ platforms: ["linux/amd64", "linux/riscv64", "linux/s390x"] })),
+  ).toMatchObject({ error: [{ why: "shrinks", lost: ["linux/s390x"] }] });
+});
+
 describe("revisions", () => {
   const OLD = "2026-01-01T00:00:00Z";
   const NEW = "2026-02-01T00:00:00Z";
