@@ -1,7 +1,10 @@
 import type { Failure } from "../core/failure.ts";
 import type { Diagnostic } from "../core/plan/source.ts";
+import type { Registry } from "../core/registry/registry.ts";
 import type { RouteRefused } from "../core/route/route.ts";
 import type { Shell, Terminal } from "./shell.ts";
+import { palette } from "./text/colour.ts";
+import { visible } from "./text/safe.ts";
 
 /*
  * The words for failures are many and seldom needed: they are imported when there is something to tell, so that commands
@@ -80,4 +83,11 @@ export async function reportLeftOut(refused: readonly RouteRefused[], shell: She
     const text = describe(refusal, { width: widthOf(stderr), colour: stderr.colour });
     stderr.write(`${text}\n  left out: the plan says \`required: false\`\n`);
   }
+}
+
+/** Passes on what registries told their users, a planned end of service for instance; a line each, and none without any. */
+export function reportRegistryWarnings({ warnings }: Pick<Registry, "warnings">, { stderr }: Shell): void {
+  const { warning } = palette(stderr.colour);
+  for (const { registry, text } of warnings())
+    stderr.write(`${warning("warning:")} ${visible(`${registry} says: ${text}`)}\n`);
 }

@@ -14,6 +14,7 @@ import { openRegistry } from "../core/registry/client.ts";
 import type { Registry } from "../core/registry/registry.ts";
 import type { Store } from "../core/registry/store.ts";
 import { fail, ok, type Result } from "../core/result.ts";
+import { reportRegistryWarnings } from "./report.ts";
 import type { Shell } from "./shell.ts";
 
 /** A store, and what a text said of it: neither tag nor digest means that it said neither. */
@@ -81,6 +82,7 @@ export function openStores(
     close: async () => {
       await Promise.all([...made.values()].map((layout) => layout.discard()));
       await Promise.all(opened.map((layout) => layout.close()));
+      reportRegistryWarnings(registry, shell);
       await registry.close();
     },
   };

@@ -10,7 +10,15 @@ import { lateRegistry } from "../late-registry.ts";
 import { createRenderer, type ProgressStyle } from "../render/create.ts";
 import { releaseTable } from "../render/release-table.ts";
 import { openRecord } from "../recorder.ts";
-import { printJson, redactor, reportFailures, reportLeftOut, reportWarnings, widthOf } from "../report.ts";
+import {
+  printJson,
+  redactor,
+  reportFailures,
+  reportLeftOut,
+  reportWarnings,
+  widthOf,
+  reportRegistryWarnings,
+} from "../report.ts";
 import { openSession, type PlanSelection, type Session } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { resultsOf } from "../results.ts";
@@ -77,6 +85,7 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
     if (!closed.ok) return await reportFailures([closed.error], shell, { json: options.json === true });
     return await answer({ report, plan, options, redact }, shell);
   } finally {
+    reportRegistryWarnings(registry, shell);
     await registry.close();
   }
 }

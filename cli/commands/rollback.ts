@@ -6,7 +6,7 @@ import { findIncomplete, rollBack, type RolledBack } from "../../core/publish/ro
 import { openRegistry } from "../../core/registry/client.ts";
 import type { Registry } from "../../core/registry/registry.ts";
 import { failureJson } from "../describe/json.ts";
-import { printJson, reportFailures } from "../report.ts";
+import { printJson, reportFailures, reportRegistryWarnings } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { unreachable } from "../unreachable.ts";
 
@@ -27,6 +27,7 @@ export async function runRollback(file: string, options: RollbackOptions, shell:
     const rolledBack = await rollBack(record.value, { registry, signal, force: options.force === true });
     return await answer(rolledBack, json, shell);
   } finally {
+    reportRegistryWarnings(registry, shell);
     await registry.close();
   }
 }

@@ -169,3 +169,12 @@ test("BuildKit, which speaks plain HTTP with loopback addresses, pushes nothing 
   expect(ran.stderr).toMatch(/hint: .*speaks TLS/);
   expect(await tagsOf("untrusted")).toEqual([]);
 });
+
+test("what a registry tells its users is passed on, also where it has nothing else to give", async () => {
+  const headers = { warning: '299 - "This registry closes on 1 May."' };
+  const proxy = await faulty({ method: "GET" }, { kind: "status", status: 404, headers }, 1);
+  const rig = await openRig();
+  const ran = await rig.run(["inspect", `${proxy.host}/none:1`]);
+  expect(ran.exitCode).toBe(3);
+  expect(ran.stderr).toContain(`warning: ${proxy.host} says: This registry closes on 1 May.\n`);
+});
