@@ -1,5 +1,6 @@
 import { createServer } from "node:http";
-import { expect, test } from "vitest";
+import { createServer as createRawServer } from "node:net";
+import { expect, onTestFinished, test } from "vitest";
 import { digestOf } from "../../../core/oci/digest-of.ts";
 import { listen, type FakeRegistry } from "../../support/fake-registry.ts";
 import type { Fault } from "../../support/faults.ts";
@@ -190,4 +191,23 @@ test("says that TLS failed where plain HTTP answers it", async () => {
     ok: false,
     error: { kind: "registry-tls-failed", request: { attempts: 1 } },
   });
+});
+
+test("goes on with a server that sends bodies in answer to HEAD, which ends the connection for others", async () => {
+  const body = '{"mediaType":"application/vnd.oci.image.index.v1+json"}';
+  const head = `HTTP/1.1 200 OK\r\nContent-Type: ${INDEX}\r\nContent-Length: ${body.length}\r\nDocker-Content-Digest: ${digestOf(Buffer.from(body))}\r\n\r\n`;
+  const server = createRawServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.on("data", () => socket.write(head + body));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("no port");
+  const { registry } = await testClient();
+  const store = registry.store({ registry: `127.0.0.1:${address.port}`, path: "team/app" });
+  for (let round = 0; round < 3; round += 1) {
+    expect(await store.resolve("v1")).toMatchObject({ ok: true, value: { size: body.length } });
+    expect(await store.manifest("v1")).toMatchObject({ ok: true });
+  }
 });
