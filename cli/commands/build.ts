@@ -101,6 +101,7 @@ interface Outcome {
 async function answer(outcome: Outcome, shell: Shell): Promise<number> {
   const { report, plan, options, redact } = outcome;
   const exitCode = exitCodeOfRun(report);
+  const results = resultsOf(plan, report, options.destination);
   const isQuiet = options.quiet === true || options.progress === "quiet" || options.progress === "json";
   if (!isQuiet) showTable(outcome, shell);
   if (!isQuiet && exitCode !== 0 && !report.interrupted && report.failure === undefined)
@@ -109,10 +110,10 @@ async function answer(outcome: Outcome, shell: Shell): Promise<number> {
   if (report.failure !== undefined) await reportFailures([report.failure], shell, { json: false, redact });
   if (report.interrupted) shell.stderr.write(`buildx-plan: interrupted; ${movedSoFar(report)}\n`);
   if (options.json === true) {
-    const json = { ok: exitCode === 0, ...reportJson(report), warnings: plan.warnings.map(diagnosticJson) };
-    printJson(shell, json, redact);
+    const warnings = plan.warnings.map(diagnosticJson);
+    printJson(shell, { ok: exitCode === 0, results, ...reportJson(report), warnings }, redact);
   } else {
-    shell.stdout.write(resultsOf(plan, report, options.destination).join(""));
+    shell.stdout.write(results.map((result) => `${result}\n`).join(""));
   }
   return exitCode;
 }

@@ -68,8 +68,12 @@ test("one layout holds all platforms with their attestations, as a tar and as a 
   ]);
   const index = await raw(`oci-archive:${rig.directory}/out/app.tar:latest`);
   expect(platformsOf(index)).toEqual(WITH_ATTESTATIONS);
-  const folder = await rig.build("--output", "type=oci,dest=out/layout,tar=false");
+  const folder = await rig.build("--output", "type=oci,dest=out/layout,tar=false", "--json");
   expect(folder.exitCode).toBe(0);
+  const { results, releases } = JSON.parse(folder.stdout);
+  expect(results).toEqual(
+    ["1", "latest"].map((name) => `oci-layout://${rig.directory}/out/layout:${name}@${releases[0].digest}`),
+  );
   expect(platformsOf(await raw(`oci:${rig.directory}/out/layout:1`))).toEqual(WITH_ATTESTATIONS);
   await execa("skopeo", [
     "copy",
