@@ -26,7 +26,7 @@ interface Place {
 
 interface Kill {
   readonly place: Place;
-  readonly then: "drop" | "pass";
+  readonly fate: "drop" | "pass";
 }
 
 /** The places of one run of the program. */
@@ -98,14 +98,14 @@ async function named(name: string): Promise<readonly (string | undefined)[]> {
 }
 
 /** Kills the program at this request. Answers how it ended, if it ended before. */
-async function kill(stage: Stage, { place, then }: Kill): Promise<Ran | undefined> {
+async function kill(stage: Stage, { place, fate }: Kill): Promise<Ran | undefined> {
   const holding = stage.holdNext(place);
   const running = stage.start();
   const held = await Promise.race([holding, running.ended.then((ran) => ({ ran }))]);
   if ("ran" in held) return held.ran;
   running.kill("SIGKILL");
   await running.ended;
-  if (then === "pass") await held.pass();
+  if (fate === "pass") await held.pass();
   else held.drop();
   return undefined;
 }
@@ -116,7 +116,7 @@ async function runKill(rig: Rig, each: Kill, at: number, expected: string): Prom
   const problems: string[] = [];
   if (early !== undefined) problems.push(`it ended without this request: ${early.stderr}`);
   problems.push(...(await flaws(stage.name, expected)));
-  const isPassedTag = each.then === "pass" && kindAt(each.place) === "PUT tag";
+  const isPassedTag = each.fate === "pass" && kindAt(each.place) === "PUT tag";
   const [first] = await named(stage.name);
   if (isPassedTag && first === undefined) problems.push("the tag that was written is not there");
   const again = await stage.start().ended;
@@ -125,7 +125,7 @@ async function runKill(rig: Rig, each: Kill, at: number, expected: string): Prom
   if ((await named(stage.name)).some((digest) => digest !== expected))
     problems.push("not all tags have moved");
   await stage.close();
-  return problems.map((problem) => `${each.place.method} ${each.place.path}, ${each.then}: ${problem}`);
+  return problems.map((problem) => `${each.place.method} ${each.place.path}, ${each.fate}: ${problem}`);
 }
 
 function kindAt(place: Place): string {
@@ -144,7 +144,7 @@ test("killed at any of its requests, no tag names less than all of it, and a sec
   expect(places.map(kindAt).filter((kind) => kind === "PUT tag")).toHaveLength(TAGS.length);
   expect(places.map(kindAt)).toContain("PUT manifest");
   expect(places.map(kindAt)).toContain("GET manifest");
-  const kills = places.flatMap((place) => (["drop", "pass"] as const).map((then) => ({ place, then })));
+  const kills = places.flatMap((place) => (["drop", "pass"] as const).map((fate) => ({ place, fate })));
   const waiting = kills.map((each, at) => [each, at] as const);
   const problems: string[] = [];
   const worker = async (): Promise<void> => {

@@ -15,7 +15,7 @@ import type { Store } from "../../core/registry/store.ts";
 import type { Result } from "../../core/result.ts";
 
 const IMAGES = ["amd64", "arm64"].map((architecture) =>
-  makeImage({ os: "linux", architecture }, [`the layer of ${architecture}`]),
+  makeImage({ os: "linux", architecture }, [`the layer of ${architecture}, `.repeat(8)]),
 );
 const ROOT = makeDocument({
   schemaVersion: 2,
@@ -34,14 +34,19 @@ export async function pushScenario(registry: string): Promise<Scenario & { close
   const folder = await makeLayout();
   const opened = await openLayout(folder);
   if (!opened.ok) throw new Error(`no layout: ${JSON.stringify(opened.error)}`);
-  const { store, close } = opened.value;
+  const layout = opened.value;
   return {
     title: "A push of an OCI layout",
     about: "An index of two platforms goes from a layout into an empty repository, and gets two tags.",
     open: (id) =>
-      openCopy(id, registry, { referrers: false, hosts: 1, from: () => store, repository: `push/${id}` }),
+      openCopy(id, registry, {
+        referrers: false,
+        hosts: 1,
+        from: () => layout.store,
+        repository: `push/${id}`,
+      }),
     close: async () => {
-      await close();
+      await layout.close();
       await rm(folder, { recursive: true });
     },
   };
@@ -117,14 +122,14 @@ async function openCopy(id: string, registry: string, wanted: Wanted): Promise<W
 }
 
 function attemptOf(copied: Result<Copied, CopyFailure>): Attempt {
-  if (copied.ok) return { outcome: { kind: "passes" }, told: [] };
+  if (copied.ok) return { outcome: { kind: "passes" }, told: [], moved: copied.value.names };
   const { error } = copied;
-  const moved = error.kind === "tags-not-moved" ? error.moved.length : 0;
-  return { outcome: { kind: "fails", failure: failureIn(error, moved) }, told: error };
+  const moved = error.kind === "tags-not-moved" ? error.moved : [];
+  return { outcome: { kind: "fails", failure: failureIn(error, moved.length) }, told: error, moved };
 }
 
 async function audit(
-  { outcome, told }: Attempt,
+  { outcome, moved }: Attempt,
   auditor: Auditor,
   { repository, referrers }: Wanted,
 ): Promise<readonly string[]> {
@@ -137,8 +142,6 @@ async function audit(
     if (name !== undefined && name !== ROOT.descriptor.digest) problems.push(`${tag} names ${name}`);
     if (name === undefined && outcome.kind === "passes")
       problems.push(`a success, and there is no tag ${tag}`);
-    const failure = told as CopyFailure | readonly [];
-    const moved = "kind" in failure && failure.kind === "tags-not-moved" ? failure.moved : [];
     if (name === undefined && moved.some((each) => each.endsWith(`:${tag}`)))
       problems.push(`${tag} is said to have moved, and has not`);
   }

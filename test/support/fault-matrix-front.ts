@@ -99,7 +99,7 @@ export async function startFront(upstream: string, id: string): Promise<Front> {
     wasStruck: () => state.wasStruck,
     leaks: tokens.leaks,
     secrets: () => [login.password, basic(login).slice("Basic ".length), ...tokens.given.keys()],
-    close: proxy.close,
+    close: () => proxy.close(),
   };
 }
 

@@ -12,7 +12,7 @@ export interface PushedVariant {
 }
 
 /** Makes one; its layers are its own. */
-export function makePushed(architecture: string): PushedVariant {
+function makePushed(architecture: string): PushedVariant {
   const image = makeImage({ os: "linux", architecture }, [`first layer of ${architecture}`, "second layer"]);
   const attestation = makeAttestation(`https://provenance.example/${architecture}`);
   const platform = { os: "linux", architecture };
@@ -27,31 +27,27 @@ export function makePushed(architecture: string): PushedVariant {
 /** Two variants, and the whole of which they are the parts. */
 export const VARIANTS: readonly PushedVariant[] = ["amd64", "arm64"].map(makePushed);
 
-/** One index of both variants, images first. */
-export function wholeIndex(annotations: Readonly<Record<string, string>> = {}): Document {
-  const entries = [0, 1].flatMap((at) => VARIANTS.flatMap((each) => each.entries.slice(at, at + 1)));
-  return makeDocument({ schemaVersion: 2, mediaType: OCI.index, manifests: entries, annotations });
+/** An index of the first variant alone, unlike that of any other case. */
+export function smallerIndex(id: string): Document {
+  const annotations = { "org.example.older": id };
+  const [manifests = []] = VARIANTS.map(({ entries }) => entries);
+  return makeDocument({ schemaVersion: 2, mediaType: OCI.index, manifests, annotations });
 }
 
 /** All blobs of both variants, each once. */
-export function allBlobs(): readonly Uint8Array[] {
+function allBlobs(): readonly Uint8Array[] {
   const blobs = VARIANTS.flatMap(({ image, attestation }) =>
     [image, attestation].flatMap(({ config, layers }) => [config, ...layers]),
   );
   return [...new Map(blobs.map((blob) => [blob.toString("latin1"), blob])).values()];
 }
 
-/** Puts both variants into a repository, by digest, and this index of them with its tag. */
-export async function seedVariants(
-  host: string,
-  repository: string,
-  tagged: readonly { readonly tag: string; readonly index: Document }[] = [],
-): Promise<void> {
+/** Puts both variants into a repository, by digest. */
+export async function seedVariants(host: string, repository: string): Promise<void> {
   const children = VARIANTS.flatMap(({ image, attestation }) => [image.manifest, attestation.manifest]);
   const documents = [...children, ...VARIANTS.map(({ index }) => index)];
   const manifests = documents.map((each) => manifestOf(each, each.descriptor.digest));
-  const tags = tagged.map(({ tag, index }) => manifestOf(index, tag));
-  await seed(host, repository, { blobs: allBlobs(), manifests: [...manifests, ...tags] });
+  await seed(host, repository, { blobs: allBlobs(), manifests });
 }
 
 /** Lets tags name an index whose content is there. */

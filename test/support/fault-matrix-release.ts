@@ -1,12 +1,13 @@
 import { openAuditor, type Auditor } from "./fault-matrix-audit.ts";
 import { matrixClient, noWaits } from "./fault-matrix-client.ts";
 import { startFront, type Front } from "./fault-matrix-front.ts";
-import { seedTags, seedVariants, VARIANTS, type PushedVariant } from "./fault-matrix-images.ts";
+import { seedTags, seedVariants, smallerIndex, VARIANTS } from "./fault-matrix-images.ts";
 import type { Attempt, Scenario, Work } from "./fault-matrix.ts";
 import { failureIn } from "./fault-matrix-words.ts";
 import { build, node, variant } from "./make.ts";
 import { plannedRelease } from "./release.ts";
 import type { BuildKit } from "../../core/buildkit/buildkit.ts";
+import { formatReference } from "../../core/oci/reference.ts";
 import type { RunEvent } from "../../core/event.ts";
 import type { PlannedRelease } from "../../core/plan/plan.ts";
 import { run, type RunReport } from "../../core/run.ts";
@@ -42,27 +43,20 @@ function pushedBefore(): { readonly buildkit: BuildKit; readonly onEvent: (event
 export async function releaseScenario(registry: string): Promise<Scenario> {
   const auditor = openAuditor(registry);
   for (const repository of REPOSITORIES) await seedVariants(registry, repository);
-  const [first] = VARIANTS;
-  if (first === undefined) throw new Error("Internal error: no variants");
   return {
     title: "A release into two registries",
     about:
       "Two platforms with attestations are read back, the tags are guarded, the index is stored, and two tags move in each registry. " +
       "One of the two names an older index of one platform before.",
-    open: (id) => openRelease(id, { registry, auditor, before: first }),
+    open: (id) => openRelease(id, registry, auditor),
   };
 }
 
-interface Surroundings {
-  readonly registry: string;
-  readonly auditor: Auditor;
-  readonly before: PushedVariant;
-}
-
-async function openRelease(id: string, { registry, auditor, before }: Surroundings): Promise<Work> {
+async function openRelease(id: string, registry: string, auditor: Auditor): Promise<Work> {
+  const before = smallerIndex(id);
   const fronts = await Promise.all(REPOSITORIES.map(() => startFront(registry, id)));
   const [fresh, older] = [id, `${id}-latest`];
-  for (const repository of REPOSITORIES) await seedTags(registry, repository, [older], before.index);
+  for (const repository of REPOSITORIES) await seedTags(registry, repository, [older], before);
   const release = releaseOf(id, fronts, [fresh, older]);
   let expected: string | undefined;
   return {
@@ -72,17 +66,22 @@ async function openRelease(id: string, { registry, auditor, before }: Surroundin
       expected ??= report.released[0]?.index.descriptor.digest;
       return attemptOf(report);
     },
-    audit: async ({ outcome, told }) => {
+    audit: async (attempt) => {
       const problems: string[] = [];
       for (const [at, repository] of REPOSITORIES.entries())
         for (const tag of [fresh, older]) {
           const names = await auditor.digestOf(repository, tag);
-          if (names !== undefined && names !== before.index.descriptor.digest)
-            problems.push(...(await auditor.flaws(repository, tag)));
-          if (outcome.kind === "passes" && names !== expected)
+          const isNew = names !== undefined && names !== before.descriptor.digest;
+          if (isNew) problems.push(...(await auditor.flaws(repository, tag)));
+          if (attempt.outcome.kind === "passes" && names !== expected)
             problems.push(`a success, and ${tag} of registry ${at + 1} names ${names}`);
           if (tag === older && names === undefined) problems.push(`${tag} is gone`);
-          problems.push(...wrongWords({ told, tag, host: fronts[at]?.host ?? "" }, names, before));
+          const reference = formatReference({
+            registry: fronts[at]?.host ?? "",
+            path: repository,
+            tag,
+          });
+          problems.push(...wrongWords(attempt, reference, isNew));
         }
       return problems;
     },
@@ -133,28 +132,27 @@ function attemptOf(report: RunReport): Attempt {
   const failures = report.variants.flatMap(({ outcome }) =>
     outcome.kind === "failed" ? [outcome.failure] : [],
   );
-  const told = report.failure ?? failures;
-  const isOut = report.failure === undefined && failures.length === 0 && report.released.length === 1;
-  if (isOut) return { outcome: { kind: "passes" }, told: [] };
-  const moved = report.failure?.kind === "release-failed" ? report.failure.moved.length : 0;
-  return { outcome: { kind: "fails", failure: failureIn(told, moved) }, told };
+  const { failure, released } = report;
+  const isOut = failure === undefined && failures.length === 0 && released.length === 1;
+  if (isOut) {
+    const moved = released.flatMap(({ tags }) => tags.map(({ tag }) => formatReference(tag)));
+    return { outcome: { kind: "passes" }, told: [], moved };
+  }
+  const told = failure ?? failures;
+  const half = failure?.kind === "release-failed" ? failure : undefined;
+  const moved = (half?.moved ?? []).map(formatReference);
+  return {
+    outcome: { kind: "fails", failure: failureIn(told, moved.length) },
+    told,
+    moved,
+    ...(half === undefined ? {} : { failed: formatReference(half.failedTag) }),
+  };
 }
 
-// What a failure says of tags must be so, whatever was lost on the way.
-function wrongWords(
-  { told, tag, host }: { readonly told: unknown; readonly tag: string; readonly host: string },
-  names: string | undefined,
-  before: PushedVariant,
-): readonly string[] {
-  const isOld = names === undefined || names === before.index.descriptor.digest;
-  const failure = told as RunReport["failure"] | undefined;
-  const moved = failure?.kind === "release-failed" ? failure.moved : [];
-  const failed = failure?.kind === "release-failed" ? [failure.failedTag] : [];
-  const isNamed = (list: readonly { readonly registry: string; readonly tag: string }[]): boolean =>
-    list.some((each) => each.tag === tag && each.registry === host);
-  if (isNamed(moved) && isOld) return [`${tag} is said to have moved, and has not`];
-  const isFailure = failure !== undefined && !(Array.isArray(failure) && failure.length === 0);
-  if (isFailure && !isOld && !isNamed(moved) && !isNamed(failed))
-    return [`${tag} has moved, and nobody says so`];
+// What is said of a tag must be so, whatever was lost on the way.
+function wrongWords({ moved, failed }: Attempt, reference: string, isNew: boolean): readonly string[] {
+  if (moved.includes(reference) && !isNew) return [`${reference} is said to have moved, and has not`];
+  if (isNew && !moved.includes(reference) && reference !== failed)
+    return [`${reference} has moved, and nobody says so`];
   return [];
 }
