@@ -2,7 +2,7 @@ import { digestOf } from "../../core/oci/digest-of.ts";
 import type { Digest } from "../../core/oci/digest.ts";
 import type { Repository } from "../../core/oci/reference.ts";
 
-/** Uploads a blob over plain HTTP, in one piece: tests need blobs in real registries, the program never does. */
+/** Uploads a blob over plain HTTP, in one piece: what a test finds in a registry was not brought there by what it tests. */
 export async function uploadBlob(
   repository: Repository,
   bytes: Uint8Array,
