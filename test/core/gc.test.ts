@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { deleteUnreachable } from "../../core/gc-delete.ts";
 import { findUnreachable } from "../../core/gc.ts";
+import type { LayoutBlobs } from "../../core/layout/blobs.ts";
 import type { Digest } from "../../core/oci/digest.ts";
 import type { Store } from "../../core/registry/store.ts";
 import { ok } from "../../core/result.ts";
@@ -87,6 +88,40 @@ test("lists of referrers that are kept in tags: followed from their subject, fou
   expect(both.toSorted()).toEqual(gone.toSorted());
   await store.delete(old.index.descriptor.digest);
   expect(await unreachableOf(api, [])).toEqual([tag]);
+});
+
+test("a chain of lists is followed to its end, whatever their order", async () => {
+  const { registry, store, now } = await replaced();
+  const api: Store = { ...store, referrers: async () => ok([]), keepsReferrersInTags: () => true };
+  const first = makeReferrer(now.index, "first");
+  const second = makeReferrer(first.manifest, "second");
+  const third = makeReferrer(second.manifest, "third");
+  await listReferrer(registry, second.manifest.descriptor.digest, third);
+  await listReferrer(registry, first.manifest.descriptor.digest, second);
+  await listReferrer(registry, now.index.descriptor.digest, first);
+  const chain = [first, second, third].map(({ manifest }) => manifest.descriptor.digest);
+  expect(await unreachableOf(api, chain)).toEqual([]);
+});
+
+test("a layout whose index has another entry since is left as it is", async () => {
+  const { store, old, now } = await replaced();
+  const removed: Digest[] = [];
+  const layout = (roots: readonly TestGraph[]): LayoutBlobs => ({
+    roots: async () => ok(roots.map(({ index }) => index.descriptor)),
+    list: async () => ok(digestsOf(old).map((digest) => ({ digest, size: 1 }))),
+    remove: async (digest) => {
+      removed.push(digest);
+      return ok(undefined);
+    },
+  });
+  const found = await findUnreachable({ store, layout: layout([now]) }, []);
+  if (!found.ok) throw new Error(found.error.kind);
+  expect(found.value.unreachable.map(({ digest }) => digest)).toEqual(digestsOf(old));
+  const changed = await deleteUnreachable({ store, layout: layout([now, old]) }, found.value);
+  expect(changed).toMatchObject({ error: { kind: "gc-changed", names: [old.index.descriptor.digest] } });
+  expect(removed).toEqual([]);
+  expect(await deleteUnreachable({ store, layout: layout([now]) }, found.value)).toMatchObject({ ok: true });
+  expect(removed).toEqual(digestsOf(old));
 });
 
 test.each<[string, (store: Store, now: TestGraph) => Store, string]>([

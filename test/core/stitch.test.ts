@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { guardTargets } from "../../core/guard-targets.ts";
 import { stitchImages, type Stitch } from "../../core/stitch.ts";
 import { parseDocument } from "../../core/oci/documents.ts";
 import { pushGraph, releaseGraph } from "../support/graphs.ts";
@@ -80,7 +81,8 @@ test("all repositories have the index before the first tag moves; a refusal says
 test("an index that cannot be stored in one repository moves no tag in another", async () => {
   const registry = memoryRegistry();
   const digest = pushImage(registry, amd64);
-  registry.refuse(`two.example/app@${digest}`);
+  const made = await stitch(registry, [digest], { targets: [{ store: registry.store(home), tag: "made" }] });
+  registry.refuse(`two.example/app@${made.ok ? made.value.index.descriptor.digest : ""}`);
   const targets = [registry.store(home), registry.store(away)].map((store) => ({ store, tag: "v1" }));
   expect(await stitch(registry, [digest], { targets })).toMatchObject({ ok: false });
   expect(registry.find("one.example/app:v1")).toBeUndefined();
@@ -161,6 +163,34 @@ test("a platform picks its image out of an index, or says which there are", asyn
     ok: false,
     error: { problem: { kind: "platform-absent", known: ["linux/amd64", "linux/arm64"] } },
   });
+});
+
+test("attestations are left out where they are to be stripped", async () => {
+  const registry = memoryRegistry();
+  await pushGraph(registry, home, releaseGraph("", 2), "both");
+  const kept = await stitch(registry, ["both"], { attestations: "require" });
+  const stripped = await stitch(registry, ["both"], { attestations: "strip" });
+  const entries = [kept, stripped].map((each) => {
+    const parsed = each.ok ? parseDocument(each.value.index.bytes) : undefined;
+    return parsed?.ok === true && parsed.value.kind === "index" ? parsed.value.manifests.length : 0;
+  });
+  expect(entries).toEqual([4, 2]);
+});
+
+test("the guard refuses before anything is written", async () => {
+  const registry = memoryRegistry();
+  const digest = pushImage(registry, amd64);
+  await pushGraph(registry, home, releaseGraph("", 2), "stable");
+  const tags = [{ ...home, tag: "stable" }];
+  const allowed = { shrink: false, downgrade: false };
+  const guard = guardTargets(registry, { tags, allowed }, new AbortController().signal);
+  const targets = [{ store: registry.store(home), tag: "stable" }];
+  const before = registry.writes.length;
+  expect(await stitch(registry, [digest], { targets, guard })).toMatchObject({
+    ok: false,
+    error: { kind: "tags-refused", refusals: [{ why: "shrinks", lost: ["linux/arm64"] }] },
+  });
+  expect(registry.writes).toHaveLength(before);
 });
 
 test("an entry whose manifest has another size is not taken along", async () => {

@@ -288,12 +288,13 @@ test("entries of an index that are no images go along: blobs of a build cache, d
     other.descriptor,
   ];
   const index = makeDocument({ schemaVersion: 2, mediaType: OCI.index, manifests: entries });
-  const from = registry.store(source);
-  const content = { from, to: registry.store(mirror), root: index, referrers: false };
+  const from = counting(registry.store(source));
+  const content = { from: from.store, to: registry.store(mirror), root: index, referrers: false };
   expect(await transferContent(content)).toMatchObject({
     ok: true,
     value: { manifests: 1, blobs: { mounted: 2 } },
   });
+  expect(from.asked).not.toContain(`manifest ${digestOf(layer)}`);
   expect(registry.find(`one.example/team/mirror@${other.descriptor.digest}`)).toEqual(other);
 });
 
@@ -375,4 +376,53 @@ test("tells its progress: bytes as they are sent, blobs and manifests when they 
       void seen.push(progress.kind === "bytes" ? `bytes ${progress.bytes}` : progress.kind),
   });
   expect(seen.toSorted()).toEqual(["blob", "blob", `bytes ${image.config.length}`, "bytes 12"].toSorted());
+});
+
+test("waits for what is slow: children before their index, referrers before the root is named", async () => {
+  const registry = memoryRegistry();
+  const graph = releaseGraph("", 2);
+  await pushGraph(registry, source, graph);
+  const signature = makeReferrer(graph.index, "signature");
+  registry.push(source, signature);
+  const later = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const [from, to] = [registry.store(source), registry.store(mirror)];
+  const slowFrom: Store = {
+    ...from,
+    referrers: async (digest, signal) => {
+      for (let turn = 0; turn < 20; turn += 1) await later();
+      return await from.referrers(digest, signal);
+    },
+  };
+  const slowTo: Store = {
+    ...to,
+    putManifest: async (reference, document, signal) => {
+      if (reference.includes(":")) await later();
+      return await to.putManifest(reference, document, signal);
+    },
+  };
+  const result = await transferTo(registry, graph.index, { from: slowFrom, to: slowTo });
+  expect(result).toMatchObject({ ok: true, value: { manifests: 6, referrers: 1 } });
+  expect(registry.writes.at(-1)).toBe("one.example/team/mirror:v1");
+});
+
+test("a blob that could not be brought is tried again by whoever waited for it", async () => {
+  const registry = memoryRegistry();
+  const image = makeImage({ os: "linux" });
+  registry.push(source, image);
+  const to = registry.store(abroad);
+  let failures = 1;
+  const flaky: Store = {
+    ...to,
+    putBlob: (blob, signal) => to.putBlob(blob, failures-- > 0 ? AbortSignal.abort() : signal),
+  };
+  const uploads = createUploads();
+  const { signal } = new AbortController();
+  const blob = { mediaType: OCI.config, digest: digestOf(image.config), size: image.config.length };
+  const put = () => uploads.put(blob, { from: registry.store(source), to: flaky, signal });
+  const answers = await Promise.all([put(), put(), put()]);
+  expect(answers.map((each) => (each.ok ? each.value : each.error.kind))).toEqual([
+    "registry-cancelled",
+    "uploaded",
+    "present",
+  ]);
 });
