@@ -402,6 +402,9 @@ test("waits for what is slow: children before their index, referrers before the 
   };
   const result = await transferTo(registry, graph.index, { from: slowFrom, to: slowTo });
   expect(result).toMatchObject({ ok: true, value: { manifests: 6, referrers: 1 } });
+  // Without a referrer that is as slow as they are, nothing else waits for the children.
+  const plain = { from: slowFrom, to: slowTo, referrers: false };
+  expect(await transferTo(registry, graph.index, plain)).toMatchObject({ ok: true, value: { manifests: 5 } });
   expect(registry.writes.at(-1)).toBe("one.example/team/mirror:v1");
 });
 
