@@ -30,5 +30,11 @@ export function guardOf(
 
 function alone(option: string): Failure {
   const hint = "Add --guard, which looks at what the tags name now, or leave it out.";
-  return { kind: "override-invalid", option, value: "alone", detail: "it means nothing without --guard", hint };
+  return {
+    kind: "override-invalid",
+    option,
+    value: "alone",
+    detail: "it means nothing without --guard",
+    hint,
+  };
 }

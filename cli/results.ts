@@ -22,11 +22,11 @@ export function resultsOf(plan: Plan, report: RunReport, destination: Destinatio
     case "docker":
       return plan.releases
         .filter(({ variants }) => variants.every(({ id }) => built.has(id)))
-        .flatMap(({ tags }) => tags.map((tag) => `${formatReference(tag)}`));
+        .flatMap(({ tags }) => tags.map(formatReference));
     case "files":
       return plan.releases
         .flatMap(({ variants }) => variants.filter(({ id }) => built.has(id)))
-        .flatMap(({ build }) => build.outputs.map(({ dest }) => `${dest}`));
+        .flatMap(({ build }) => build.outputs.map(({ dest }) => dest));
     default:
       return destination satisfies never;
   }
