@@ -114,18 +114,23 @@ async function openCopy(id: string, registry: string, wanted: Wanted): Promise<W
         referrers: wanted.referrers,
       });
       await client.close();
-      return attemptOf(copied);
+      return attemptOf(copied, wanted);
     },
     audit: (attempt) => audit(attempt, auditor, wanted),
     close: async () => void (await Promise.all(fronts.map((front: Front) => front.close()))),
   };
 }
 
-function attemptOf(copied: Result<Copied, CopyFailure>): Attempt {
-  if (copied.ok) return { outcome: { kind: "passes" }, told: [], moved: copied.value.names };
+function attemptOf(copied: Result<Copied, CopyFailure>, { referrers }: Wanted): Attempt {
+  if (copied.ok) {
+    // A registry that says that nothing refers to an image is believed.
+    const isLacking = referrers && copied.value.referrers === 0;
+    const outcome = { kind: "passes", ...(isLacking ? { lacking: "its signature" } : {}) } as const;
+    return { outcome, told: [], moved: copied.value.names };
+  }
   const { error } = copied;
   const moved = error.kind === "tags-not-moved" ? error.moved : [];
-  return { outcome: { kind: "fails", failure: failureIn(error, moved.length) }, told: error, moved };
+  return { outcome: { kind: "fails", failure: failureIn(error) }, told: error, moved };
 }
 
 async function audit(
@@ -145,7 +150,7 @@ async function audit(
     if (name === undefined && moved.some((each) => each.endsWith(`:${tag}`)))
       problems.push(`${tag} is said to have moved, and has not`);
   }
-  if (referrers && outcome.kind === "passes")
+  if (referrers && outcome.kind === "passes" && outcome.lacking === undefined)
     problems.push(...(await auditor.flaws(repository, fallbackTag(ROOT))));
   return problems;
 }

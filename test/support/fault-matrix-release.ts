@@ -142,7 +142,7 @@ function attemptOf(report: RunReport): Attempt {
   const half = failure?.kind === "release-failed" ? failure : undefined;
   const moved = (half?.moved ?? []).map(formatReference);
   return {
-    outcome: { kind: "fails", failure: failureIn(told, moved.length) },
+    outcome: { kind: "fails", failure: failureIn(told) },
     told,
     moved,
     ...(half === undefined ? {} : { failed: formatReference(half.failedTag) }),

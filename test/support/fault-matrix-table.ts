@@ -32,23 +32,34 @@ every one of them, the registry was read without buildx-plan, and all of this he
 - a failure is one of the kinds of failure that buildx-plan knows, and never a crash or a run that does not end;
 - a plain second run, without faults, completes.
 
-"passes" is a run that succeeds as if nothing had been; a kind of failure stands for a run that ends with it, and has moved no tag unless
-the table says so. The number of cases is that of the requests at which the fault was put, once and for ever.
+"passes" is a run that succeeds as if nothing had been; otherwise the kind of failure stands there that ends the run. No tag has moved
+then, except where a tag itself could not be written (PUT tag): the tags before it have moved, and the failure names them. The number of
+cases is that of the requests at which the faults of a row were put, once and for ever.
 `;
 
 function formatScenario({ title, about }: Scenario, results: readonly CaseResult[]): string {
   const rows = FAULT_KINDS.flatMap(({ name }) =>
-    rowsOf(results.filter(({ fault }) => fault.name === name)).map(
-      ({ kinds, cases, once, always }) => `| ${[name, kinds.join(", "), cases, once, always].join(" | ")} |`,
-    ),
+    rowsOf(results.filter(({ fault }) => fault.name === name)).map((row) => ({ name, row })),
   );
+  const alike = Map.groupBy(rows, ({ row }) => JSON.stringify({ ...row, cases: 0 }));
+  const lines = [...alike.values()].map((same) => formatRow(same));
   return `## ${title}
 ${about}
 
 | fault | at | cases | once | for ever |
 |---|---|---|---|---|
-${rows.join("\n")}
+${lines.join("\n")}
 `;
+}
+
+/** Faults with the same outcomes at the same requests share a line. */
+function formatRow(same: readonly { readonly name: string; readonly row: Row }[]): string {
+  const names = same.map(({ name }) => name).join("; ");
+  const cases = same.reduce((sum, { row }) => sum + row.cases, 0);
+  const [first] = same;
+  if (first === undefined) throw new Error("Internal error: a line of no rows");
+  const { kinds, once, always } = first.row;
+  return `| ${[names, kinds.join(", "), cases, once, always].join(" | ")} |`;
 }
 
 /** Kinds of requests with the same outcomes share a row. */
@@ -73,5 +84,6 @@ function wordsFor(results: readonly CaseResult[]): string {
 }
 
 function words(outcome: Outcome): string {
-  return outcome.kind === "passes" ? "passes" : outcome.failure;
+  if (outcome.kind === "fails") return outcome.failure;
+  return outcome.lacking === undefined ? "passes" : `passes, without ${outcome.lacking}`;
 }

@@ -2,8 +2,10 @@ import { FAULT_KINDS, type FaultKind } from "./fault-matrix-faults.ts";
 import { startTrap, type Front, type Passed, type Trap } from "./fault-matrix-front.ts";
 import type { RequestKind } from "./fault-matrix-kinds.ts";
 
-/** How an attempt ended: done, or a failure as a value; `kind` is what the table shows of it. */
-export type Outcome = { readonly kind: "passes" } | { readonly kind: "fails"; readonly failure: string };
+/** How an attempt ended: done, perhaps without something that nobody can know to be there; or a failure, as the table shows it. */
+export type Outcome =
+  | { readonly kind: "passes"; readonly lacking?: string }
+  | { readonly kind: "fails"; readonly failure: string };
 
 /** An attempt, and all that a user could get to see of it. */
 export interface Attempt {
