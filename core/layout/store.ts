@@ -1,5 +1,6 @@
 import { Slots } from "../concurrent.ts";
 import type { Descriptor, Document } from "../oci/descriptor.ts";
+import { isListedReferrer } from "../oci/attestation.ts";
 import { digestOf } from "../oci/digest-of.ts";
 import { parseDigest } from "../oci/digest.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -154,7 +155,7 @@ async function putManifest(parts: Parts, { reference, document, signal }: Outgoi
   if (!written.ok) return written;
   if (isValidTag(reference)) return await index.change((before) => withTag(before, reference, descriptor));
   // Nothing else in a layout leads to what only points at another manifest.
-  if (read.value.parsed.subject === undefined) return ok(undefined);
+  if (!isListedReferrer(read.value.parsed)) return ok(undefined);
   return await index.change((before) => withUnnamed(before, referrerOf(read.value)));
 }
 

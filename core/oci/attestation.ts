@@ -7,6 +7,7 @@ import type { Descriptor } from "./descriptor.ts";
 import { parseDigest } from "./digest.ts";
 import type { Digest } from "./digest.ts";
 
+const ARTIFACT = "application/vnd.docker.attestation.manifest.v1+json";
 const TYPE = "vnd.docker.reference.type";
 const SUBJECT = "vnd.docker.reference.digest";
 
@@ -15,6 +16,20 @@ export function isAttestation({ annotations, platform }: Descriptor): boolean {
   const isHidden =
     platform === undefined || (platform.os === "unknown" && platform.architecture === "unknown");
   return isHidden && annotations?.[TYPE] === "attestation-manifest";
+}
+
+/**
+ * Must this manifest be listed among the referrers of its subject to be found? BuildKit's attestations name a subject, too, but the
+ * index beside them leads to them, and neither BuildKit nor any other client lists them: a tag for each would be noise.
+ */
+export function isListedReferrer({
+  subject,
+  artifactType,
+}: {
+  readonly subject?: Descriptor;
+  readonly artifactType?: string;
+}): boolean {
+  return subject !== undefined && artifactType !== ARTIFACT;
 }
 
 /** Digest of the image that an attestation speaks of; undefined where it names none. */

@@ -3,6 +3,7 @@ import { readManifest, writeManifest } from "./manifests.ts";
 import { MAX_PAGE_BYTES, readPages } from "./pages.ts";
 import type { Call, Called } from "./requester.ts";
 import type { RegistryFailure } from "./registry-failure.ts";
+import { isListedReferrer } from "../oci/attestation.ts";
 import type { Descriptor, Document } from "../oci/descriptor.ts";
 import { parseDigest, type Digest } from "../oci/digest.ts";
 import { digestOf } from "../oci/digest-of.ts";
@@ -59,7 +60,8 @@ export async function keepReferrer(
   signal: AbortSignal | undefined,
 ): Promise<Result<void, RegistryFailure>> {
   const parsed = parseDocument(document.bytes);
-  if (!parsed.ok || parsed.value.subject === undefined) return ok(undefined);
+  if (!parsed.ok || parsed.value.subject === undefined || !isListedReferrer(parsed.value))
+    return ok(undefined);
   if (called.answer.header("oci-subject").length > 0) return ok(undefined);
   memory.listless = true;
   const subject = parsed.value.subject.digest;

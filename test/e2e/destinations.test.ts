@@ -87,6 +87,27 @@ test("one layout holds all platforms with their attestations, as a tar and as a 
   expect(catalog).not.toContain("unpushed");
 });
 
+test("a layout with one image in it is taken by other tools without its name", async () => {
+  const rig = await project([`${one.host}/unpushed/app:1`]);
+  expect((await rig.build("--output", "type=oci,dest=app.tar")).exitCode).toBe(0);
+  expect((await rig.build("--output", "type=oci,dest=app,tar=false")).exitCode).toBe(0);
+  expect(platformsOf(await raw(`oci-archive:${rig.directory}/app.tar`))).toEqual(WITH_ATTESTATIONS);
+  await execa(await testTool("crane"), [
+    "push",
+    "--insecure",
+    `${rig.directory}/app`,
+    `${one.host}/nameless/app:1`,
+  ]);
+  await validate(`${one.host}/nameless/app:1`);
+});
+
+test("attestations are found by the index: no list of referrers is written for them", async () => {
+  const rig = await project([`${one.host}/listless/app:1`], "    push: client\n");
+  expect((await rig.build()).exitCode).toBe(0);
+  const { stdout } = await execa(await testTool("crane"), ["ls", "--insecure", `${one.host}/listless/app`]);
+  expect(stdout).toBe("1");
+});
+
 test("a layout that is added to keeps what it had; one that fails leaves nothing behind", async () => {
   const rig = await project([`${one.host}/unpushed/app:1`]);
   expect((await rig.build("--output", "type=oci,dest=layout,tar=false")).exitCode).toBe(0);
