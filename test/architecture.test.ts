@@ -16,7 +16,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["core/route/"],
   ["core/registry/"],
   ["core/layout/"],
-  ["core/publish/transfer", "core/publish/confirm.ts"],
+  ["core/publish/put-patiently.ts", "core/publish/transfer", "core/publish/confirm.ts"],
   ["core/deliver.ts"],
   ["core/event.ts"],
   ["core/publish/"],

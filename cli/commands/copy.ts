@@ -2,6 +2,7 @@ import { copyImage, type Copied } from "../../core/copy.ts";
 import type { Target } from "../../core/publish/transfer-tags.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import { guardOf, type GuardOptions } from "../guard.ts";
+import { streamMemory } from "../memory.ts";
 import { notCopiedLines, transferLine, transferMeter } from "../render/transfer-view.ts";
 import { registriesOf } from "../registries.ts";
 import { printJson, reportFailures } from "../report.ts";
@@ -27,10 +28,14 @@ export async function runCopy(
   if (!registries.ok) return await reportFailures(registries.error, shell, { json });
   const stores = openStores(shell, "write", registries.value);
   const meter = transferMeter(shell);
+  const memory = streamMemory();
   try {
     const copied = await copyBetween({ source, targets, options }, stores, {
       signal: shell.signal,
-      onProgress: meter.onProgress,
+      onProgress: (progress) => {
+        if (progress.kind === "bytes") memory.onBytes(progress.bytes);
+        meter.onProgress(progress);
+      },
     });
     meter.end();
     if (!copied.ok) return await reportFailures([copied.error], shell, { json });
@@ -38,6 +43,7 @@ export async function runCopy(
     return 0;
   } finally {
     meter.end();
+    memory.end();
     await stores.close();
   }
 }

@@ -4,6 +4,7 @@ import type { RegistryFailure } from "../registry/registry-failure.ts";
 import type { Registry } from "../registry/registry.ts";
 import { ok, type Result } from "../result.ts";
 import type { RecordedTag, ReleaseRecord } from "./record.ts";
+import { moveTag } from "./put-patiently.ts";
 
 /** The world as a rollback needs it. */
 export interface RollbackWorld {
@@ -101,11 +102,8 @@ async function restore(
   const store = registry.store(tag);
   const document = await store.manifest(before, signal);
   if (!document.ok) return { kind: "failed", cause: document.error };
-  const put = await store.putManifest(tag.tag, document.value, signal);
-  if (put.ok) return { kind: "restored", digest: before };
-  const read = put.error.kind === "registry-unreachable" ? await store.manifest(tag.tag, signal) : put;
-  const isThere = read.ok && read.value?.descriptor.digest === before;
-  return isThere ? { kind: "restored", digest: before } : { kind: "failed", cause: put.error };
+  const moved = await moveTag(store, { tag: tag.tag, document: document.value }, { signal });
+  return moved.ok ? { kind: "restored", digest: before } : { kind: "failed", cause: moved.error };
 }
 
 async function remove(tag: TaggedReference, { registry, signal }: RollbackWorld): Promise<RollbackOutcome> {

@@ -9,9 +9,9 @@ import {
 import type { RegistryFailure } from "../registry/registry-failure.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Timing } from "../registry/retry.ts";
-import { systemTiming } from "../registry/timing.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { Candidate, TagDecision } from "./guard.ts";
+import { moveTag, putPatiently } from "./put-patiently.ts";
 import type { ReleaseRecorder } from "./record.ts";
 import type { ReleaseFailure } from "./release-failure.ts";
 
@@ -33,10 +33,6 @@ export interface PlannedMove {
   readonly decision: TagDecision;
   readonly index: Document;
 }
-
-// Some registries need a moment until what they took can be referred to: the children were read back, so they are there.
-const LAG_WAITS_MS = [250, 500, 1_000, 2_000];
-const LAG_CODES: ReadonlySet<string> = new Set(["MANIFEST_UNKNOWN", "MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"]);
 
 /** Puts tags and indexes together, in the order in which the tags will be moved. */
 export function planMoves(
@@ -80,7 +76,12 @@ export async function moveTags(
 ): Promise<Result<void, ReleaseFailure>> {
   for (const [at, { decision, index }] of moves.entries()) {
     if (decision.action === "move") {
-      const moved = await moveTag(decision.tag, index, publishing);
+      const { tag } = decision;
+      const moved = await moveTag(
+        publishing.registry.store(tag),
+        { tag: tag.tag, document: index },
+        publishing,
+      );
       if (!moved.ok) return fail(halfMoved(moves, at, { cause: moved.error, publishing }));
       publishing.recorder?.moved(formatReference(decision.tag));
     }
@@ -133,45 +134,13 @@ async function putIndex(
   publishing: Publishing,
 ): Promise<Result<void, ReleaseFailure>> {
   const { digest } = index.descriptor;
-  const put = await putPatiently(repository, { reference: digest, index }, publishing);
+  const store = publishing.registry.store(repository);
+  const put = await putPatiently(store, { reference: digest, document: index }, publishing);
   if (!put.ok)
     return fail({ kind: "index-not-stored", release: release.name, repository, digest, cause: put.error });
   const { onEvent, now } = publishing;
   onEvent({ kind: "index-put", atMs: now(), release: release.name, repository, digest });
   return ok(undefined);
-}
-
-// A PUT without an answer may have been carried out all the same: the tag itself says so.
-async function moveTag(
-  tag: TaggedReference,
-  index: Document,
-  publishing: Publishing,
-): Promise<Result<void, RegistryFailure>> {
-  const put = await putPatiently(tag, { reference: tag.tag, index }, publishing);
-  if (put.ok || put.error.kind !== "registry-unreachable") return put;
-  const read = await publishing.registry.store(tag).manifest(tag.tag, publishing.signal);
-  return read.ok && read.value.descriptor.digest === index.descriptor.digest ? ok(undefined) : put;
-}
-
-async function putPatiently(
-  repository: Repository,
-  { reference, index }: { readonly reference: string; readonly index: Document },
-  { registry, signal, timing = systemTiming }: Publishing,
-): Promise<Result<void, RegistryFailure>> {
-  const put = () => registry.store(repository).putManifest(reference, index, signal);
-  let result = await put();
-  for (const waitMs of LAG_WAITS_MS) {
-    if (result.ok || !isLag(result.error) || signal.aborted) break;
-    await timing.sleep(waitMs, signal);
-    result = await put();
-  }
-  return result;
-}
-
-function isLag(failure: RegistryFailure): boolean {
-  if (failure.kind === "manifest-unknown") return true;
-  if (failure.kind !== "registry-rejected") return false;
-  return failure.status === 404 || failure.codes.some(({ code }) => LAG_CODES.has(code));
 }
 
 function placeOf({ release, tag }: { readonly release: string; readonly tag: Repository }): string {

@@ -1,6 +1,7 @@
 import type { Document } from "../oci/descriptor.ts";
 import type { Store } from "../registry/store.ts";
 import { fail, ok, type Result } from "../result.ts";
+import { moveTag, putPatiently } from "./put-patiently.ts";
 import type { TagsNotMoved } from "./transfer-failure.ts";
 
 /** A name that a document is to have: a tag of a store, or none where it is there by its digest alone. */
@@ -18,7 +19,10 @@ export async function moveTargets(
   const { digest } = document.descriptor;
   const names = targets.map((target) => nameOfTarget(target, document));
   for (const [at, { store, tag }] of targets.entries()) {
-    const put = await store.putManifest(tag ?? digest, document, signal);
+    const put =
+      tag === undefined
+        ? await putPatiently(store, { reference: digest, document }, { signal })
+        : await moveTag(store, { tag, document }, { signal });
     if (put.ok) continue;
     const [moved, notTried] = [names.slice(0, at), names.slice(at + 1)];
     return fail({
