@@ -1,4 +1,4 @@
-import { guardTargets, type TargetGuard } from "../core/guard-targets.ts";
+import { guardTargets, type TargetGuard } from "../core/images/guard-targets.ts";
 import type { Target } from "../core/publish/transfer-tags.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import type { Failure } from "../core/failure.ts";

@@ -1,10 +1,10 @@
-import type { CopyFailure } from "./copy.ts";
-import type { GcFailure } from "./gc.ts";
+import type { CopyFailure } from "./images/copy.ts";
+import type { GcFailure } from "./images/gc.ts";
 import type { LayoutReferenceInvalid } from "./oci/layout-reference.ts";
-import type { StitchFailure } from "./stitch.ts";
+import type { StitchFailure } from "./images/stitch.ts";
 import type { SolveFailure, ToolFailure } from "./buildkit/buildkit.ts";
 import type { InstallFailure } from "./buildkit/install.ts";
-import type { InspectFailure } from "./inspected-image.ts";
+import type { InspectFailure } from "./images/inspected-image.ts";
 import type { ReferenceInvalid } from "./oci/reference.ts";
 import type { LayoutFailure } from "./oci/layout-failure.ts";
 import type { PlanFailure } from "./plan/plan.ts";

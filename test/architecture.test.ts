@@ -20,17 +20,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["core/deliver.ts"],
   ["core/event.ts"],
   ["core/publish/"],
-  [
-    "core/solve.ts",
-    "core/run.ts",
-    "core/destination.ts",
-    "core/copy.ts",
-    "core/guard-targets.ts",
-    "core/stitch",
-    "core/inspect",
-    "core/gc",
-    "core/failure.ts",
-  ],
+  ["core/solve.ts", "core/run.ts", "core/destination.ts", "core/images/", "core/failure.ts"],
   ["cli/"],
 ];
 

@@ -1,4 +1,4 @@
-import { copyImage, type Copied } from "../../core/copy.ts";
+import { copyImage, type Copied } from "../../core/images/copy.ts";
 import type { Target } from "../../core/publish/transfer-tags.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import { guardOf, type GuardOptions } from "../guard.ts";

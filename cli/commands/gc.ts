@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { deleteUnreachable } from "../../core/gc-delete.ts";
-import { findUnreachable, type GcPlace, type GcReport } from "../../core/gc.ts";
+import { deleteUnreachable } from "../../core/images/gc-delete.ts";
+import { findUnreachable, type GcPlace, type GcReport } from "../../core/images/gc.ts";
 import type { Failure } from "../../core/failure.ts";
 import { openLayoutBlobs } from "../../core/layout/blobs.ts";
 import { parseDigest, type Digest } from "../../core/oci/digest.ts";

@@ -1,5 +1,5 @@
-import { inspectImage, listPlatforms, type Inspected } from "../../core/inspect.ts";
-import type { InspectedImage, ListedPlatforms, Oddity } from "../../core/inspected-image.ts";
+import { inspectImage, listPlatforms, type Inspected } from "../../core/images/inspect.ts";
+import type { InspectedImage, ListedPlatforms, Oddity } from "../../core/images/inspected-image.ts";
 import { formatPlatformFull, type Platform } from "../../platforms/platform.ts";
 import { inspectView, platformList, type InspectView } from "../render/inspect-view.ts";
 import { registriesOf } from "../registries.ts";

@@ -7,9 +7,9 @@ import {
 import type { Failure } from "../../core/failure.ts";
 import { parseTaggedReference } from "../../core/oci/reference.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
-import { stitchImages, type Stitched } from "../../core/stitch.ts";
-import type { StitchChild } from "../../core/stitch-child.ts";
-import type { AttestationPolicy } from "../../core/stitch-policy.ts";
+import { stitchImages, type Stitched } from "../../core/images/stitch.ts";
+import type { StitchChild } from "../../core/images/stitch-child.ts";
+import type { AttestationPolicy } from "../../core/images/stitch-policy.ts";
 import { guardOf, type GuardOptions } from "../guard.ts";
 import { notCopiedLines, transferLine } from "../render/transfer-view.ts";
 import { registriesOf } from "../registries.ts";

@@ -1,4 +1,4 @@
-import type { GcFailure } from "../../core/gc.ts";
+import type { GcFailure } from "../../core/images/gc.ts";
 import type { StoreFailure } from "../../core/registry/store.ts";
 import { unreachable } from "../unreachable.ts";
 import type { Explanation } from "./explanation.ts";

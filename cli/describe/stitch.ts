@@ -1,6 +1,6 @@
 import type { IndexRefused } from "../../core/oci/image-index.ts";
-import type { ChildProblem, ChildRefused } from "../../core/stitch-child.ts";
-import type { AttestationMissing } from "../../core/stitch-policy.ts";
+import type { ChildProblem, ChildRefused } from "../../core/images/stitch-child.ts";
+import type { AttestationMissing } from "../../core/images/stitch-policy.ts";
 import { unreachable } from "../unreachable.ts";
 import type { Explanation } from "./explanation.ts";
 import { refusal } from "./release.ts";

@@ -1,4 +1,4 @@
-import type { CopyFailure } from "../../core/copy.ts";
+import type { CopyFailure } from "../../core/images/copy.ts";
 import type { TransferFailure } from "../../core/publish/transfer-failure.ts";
 import type { StoreFailure } from "../../core/registry/store.ts";
 import { unreachable } from "../unreachable.ts";

@@ -1,4 +1,4 @@
-import type { GcReport } from "../../core/gc.ts";
+import type { GcReport } from "../../core/images/gc.ts";
 import { visible } from "../text/safe.ts";
 import { count, formatBytes } from "../text/units.ts";
 

@@ -7,7 +7,7 @@ import { startFront, type Front } from "./fault-matrix-front.ts";
 import type { Attempt, Scenario, Work } from "./fault-matrix.ts";
 import { failureIn } from "./fault-matrix-words.ts";
 import { makeDocument, makeImage, OCI, type TestImage } from "./images.ts";
-import { copyImage, type Copied, type CopyFailure } from "../../core/copy.ts";
+import { copyImage, type Copied, type CopyFailure } from "../../core/images/copy.ts";
 import { openLayout } from "../../core/layout/open.ts";
 import type { Document } from "../../core/oci/descriptor.ts";
 import { digestOf } from "../../core/oci/digest-of.ts";

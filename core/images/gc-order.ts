@@ -1,6 +1,6 @@
-import type { Document } from "./oci/descriptor.ts";
-import type { Digest } from "./oci/digest.ts";
-import { parseDocument } from "./oci/documents.ts";
+import type { Document } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import { parseDocument } from "../oci/documents.ts";
 
 /** Some registries refuse to remove what an index names: it goes before its children. */
 export function parentsFirst(documents: readonly Document[]): readonly Document[] {

@@ -1,12 +1,12 @@
 import { parentsFirst } from "./gc-order.ts";
 import { beginWalk, type GcIncomplete, type GcRoot, type Reached, type Walk } from "./gc-walk.ts";
-import type { LayoutBlobs } from "./layout/blobs.ts";
-import type { Document } from "./oci/descriptor.ts";
-import { parseDigest, type Digest } from "./oci/digest.ts";
-import { isAbsent } from "./publish/transfer-graph.ts";
-import { referrersTag } from "./registry/referrers.ts";
-import type { Store, StoreFailure } from "./registry/store.ts";
-import { fail, ok, type Result } from "./result.ts";
+import type { LayoutBlobs } from "../layout/blobs.ts";
+import type { Document } from "../oci/descriptor.ts";
+import { parseDigest, type Digest } from "../oci/digest.ts";
+import { isAbsent } from "../publish/transfer-graph.ts";
+import { referrersTag } from "../registry/referrers.ts";
+import type { Store, StoreFailure } from "../registry/store.ts";
+import { fail, ok, type Result } from "../result.ts";
 
 /** A place to be cleaned up: a repository, or a layout folder with its blobs. */
 export interface GcPlace {

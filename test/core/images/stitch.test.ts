@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { guardTargets } from "../../core/guard-targets.ts";
-import { stitchImages, type Stitch } from "../../core/stitch.ts";
-import { parseDocument } from "../../core/oci/documents.ts";
-import { pushGraph, releaseGraph } from "../support/graphs.ts";
+import { guardTargets } from "../../../core/images/guard-targets.ts";
+import { stitchImages, type Stitch } from "../../../core/images/stitch.ts";
+import { parseDocument } from "../../../core/oci/documents.ts";
+import { pushGraph, releaseGraph } from "../../support/graphs.ts";
 import {
   attestationEntry,
   DOCKER,
@@ -10,9 +10,9 @@ import {
   makeDocument,
   makeImage,
   OCI,
-} from "../support/images.ts";
-import { platform } from "../support/make.ts";
-import { memoryRegistry, type MemoryRegistry } from "../support/memory-registry.ts";
+} from "../../support/images.ts";
+import { platform } from "../../support/make.ts";
+import { memoryRegistry, type MemoryRegistry } from "../../support/memory-registry.ts";
 
 const home = { registry: "one.example", path: "app" };
 const away = { registry: "two.example", path: "app" };

@@ -1,17 +1,17 @@
-import { normalizePlatform, type Platform } from "../platforms/platform.ts";
-import { isAttestation } from "./oci/attestation.ts";
-import type { Descriptor, Document } from "./oci/descriptor.ts";
-import { parseDocument, parseImageConfig, type Index, type Manifest } from "./oci/documents.ts";
-import { isImageConfig } from "./oci/media-type.ts";
-import { formatReference, type TaggedReference } from "./oci/reference.ts";
-import type { PlannedRelease } from "./plan/plan.ts";
-import { decideTags, isComparable, type Allowed, type TagReadings } from "./publish/guard.ts";
-import type { ReleaseFailure } from "./publish/release-failure.ts";
-import { readTag, tellsRevision } from "./publish/tag-now.ts";
-import { isAbsent } from "./publish/transfer-graph.ts";
-import type { Registry } from "./registry/registry.ts";
-import type { Store, StoreFailure } from "./registry/store.ts";
-import { fail, ok, type Result } from "./result.ts";
+import { normalizePlatform, type Platform } from "../../platforms/platform.ts";
+import { isAttestation } from "../oci/attestation.ts";
+import type { Descriptor, Document } from "../oci/descriptor.ts";
+import { parseDocument, parseImageConfig, type Index, type Manifest } from "../oci/documents.ts";
+import { isImageConfig } from "../oci/media-type.ts";
+import { formatReference, type TaggedReference } from "../oci/reference.ts";
+import type { PlannedRelease } from "../plan/plan.ts";
+import { decideTags, isComparable, type Allowed, type TagReadings } from "../publish/guard.ts";
+import type { ReleaseFailure } from "../publish/release-failure.ts";
+import { readTag, tellsRevision } from "../publish/tag-now.ts";
+import { isAbsent } from "../publish/transfer-graph.ts";
+import type { Registry } from "../registry/registry.ts";
+import type { Store, StoreFailure } from "../registry/store.ts";
+import { fail, ok, type Result } from "../result.ts";
 
 /** Why a copy or stitch may not move its tags. */
 export type GuardFailure = Extract<ReleaseFailure, { readonly kind: "tags-refused" }> | StoreFailure;

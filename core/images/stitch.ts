@@ -1,14 +1,14 @@
 import { distinct, sum } from "./copy.ts";
 import type { GuardFailure, TargetGuard } from "./guard-targets.ts";
-import type { Descriptor, Document } from "./oci/descriptor.ts";
-import { assembleIndex, type IndexRefused } from "./oci/image-index.ts";
-import { isDockerType } from "./oci/media-type.ts";
-import type { TransferFailure } from "./publish/transfer-failure.ts";
-import { moveTargets, nameOfTarget, type Target } from "./publish/transfer-tags.ts";
-import { createUploads } from "./publish/transfer-uploads.ts";
-import { isSame, transfer, type Transferred } from "./publish/transfer.ts";
-import type { Store, StoreFailure } from "./registry/store.ts";
-import { fail, ok, type Result } from "./result.ts";
+import type { Descriptor, Document } from "../oci/descriptor.ts";
+import { assembleIndex, type IndexRefused } from "../oci/image-index.ts";
+import { isDockerType } from "../oci/media-type.ts";
+import type { TransferFailure } from "../publish/transfer-failure.ts";
+import { moveTargets, nameOfTarget, type Target } from "../publish/transfer-tags.ts";
+import { createUploads } from "../publish/transfer-uploads.ts";
+import { isSame, transfer, type Transferred } from "../publish/transfer.ts";
+import type { Store, StoreFailure } from "../registry/store.ts";
+import { fail, ok, type Result } from "../result.ts";
 import { readChild, type ChildRefused, type StitchChild } from "./stitch-child.ts";
 import {
   applyPolicy,

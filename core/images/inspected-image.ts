@@ -1,7 +1,7 @@
-import type { Platform } from "../platforms/platform.ts";
-import type { Descriptor } from "./oci/descriptor.ts";
-import type { Digest } from "./oci/digest.ts";
-import type { StoreFailure } from "./registry/store.ts";
+import type { Platform } from "../../platforms/platform.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { StoreFailure } from "../registry/store.ts";
 
 /** What a reference holds, of whatever origin: OCI or Docker, an index or one image. */
 export interface InspectedImage {

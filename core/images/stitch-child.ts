@@ -1,11 +1,16 @@
-import { formatPlatformFull, normalizePlatform, samePlatform, type Platform } from "../platforms/platform.ts";
-import { attestedDigest, isAttestation } from "./oci/attestation.ts";
-import type { Descriptor, Document } from "./oci/descriptor.ts";
-import type { Digest } from "./oci/digest.ts";
-import { parseDocument, parseImageConfig, type Index, type Manifest } from "./oci/documents.ts";
-import { isImageConfig, isIndex, isManifest } from "./oci/media-type.ts";
-import type { Store, StoreFailure } from "./registry/store.ts";
-import { fail, ok, type Result } from "./result.ts";
+import {
+  formatPlatformFull,
+  normalizePlatform,
+  samePlatform,
+  type Platform,
+} from "../../platforms/platform.ts";
+import { attestedDigest, isAttestation } from "../oci/attestation.ts";
+import type { Descriptor, Document } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import { parseDocument, parseImageConfig, type Index, type Manifest } from "../oci/documents.ts";
+import { isImageConfig, isIndex, isManifest } from "../oci/media-type.ts";
+import type { Store, StoreFailure } from "../registry/store.ts";
+import { fail, ok, type Result } from "../result.ts";
 import { attestationsFor, type StitchedChild } from "./stitch-policy.ts";
 
 /** A manifest, or an index of which all images (or those of `platform`) are meant. */

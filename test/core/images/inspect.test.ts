@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { inspectImage } from "../../core/inspect.ts";
-import { formatReference, parseReference, toResolvable } from "../../core/oci/reference.ts";
-import { formatPlatform } from "../../platforms/platform.ts";
-import type { FakeRegistry } from "../support/fake-registry.ts";
+import { inspectImage } from "../../../core/images/inspect.ts";
+import { formatReference, parseReference, toResolvable } from "../../../core/oci/reference.ts";
+import { formatPlatform } from "../../../platforms/platform.ts";
+import type { FakeRegistry } from "../../support/fake-registry.ts";
 import {
   addImage,
   attestationEntry,
@@ -11,8 +11,8 @@ import {
   makeDocument,
   makeImage,
   OCI,
-} from "../support/images.ts";
-import { fakeRegistry, testClient } from "../support/registry-rig.ts";
+} from "../../support/images.ts";
+import { fakeRegistry, testClient } from "../../support/registry-rig.ts";
 
 async function inspect(fake: FakeRegistry, name = "team/app:v1") {
   const reference = parseReference(`${fake.host}/${name}`);

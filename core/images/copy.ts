@@ -1,13 +1,13 @@
 import type { GuardFailure, TargetGuard } from "./guard-targets.ts";
-import type { Descriptor, Document } from "./oci/descriptor.ts";
-import type { Digest } from "./oci/digest.ts";
-import type { TransferFailure } from "./publish/transfer-failure.ts";
-import { rememberReads } from "./publish/transfer-memory.ts";
-import { moveTargets, nameOfTarget, type Target } from "./publish/transfer-tags.ts";
-import { createUploads, type Uploads } from "./publish/transfer-uploads.ts";
-import { isSame, transferContent, type Transferred, type TransferProgress } from "./publish/transfer.ts";
-import type { Store, StoreFailure } from "./registry/store.ts";
-import { fail, ok, type Result } from "./result.ts";
+import type { Descriptor, Document } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { TransferFailure } from "../publish/transfer-failure.ts";
+import { rememberReads } from "../publish/transfer-memory.ts";
+import { moveTargets, nameOfTarget, type Target } from "../publish/transfer-tags.ts";
+import { createUploads, type Uploads } from "../publish/transfer-uploads.ts";
+import { isSame, transferContent, type Transferred, type TransferProgress } from "../publish/transfer.ts";
+import type { Store, StoreFailure } from "../registry/store.ts";
+import { fail, ok, type Result } from "../result.ts";
 
 /** What is copied: by its digest where there is one, else by its tag. With both, the tag must name that digest. */
 export interface CopySource {

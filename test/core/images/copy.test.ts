@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import { copyImage, type Copy } from "../../core/copy.ts";
-import { guardTargets } from "../../core/guard-targets.ts";
-import type { Allowed } from "../../core/publish/guard.ts";
-import { rememberReads } from "../../core/publish/transfer-memory.ts";
-import type { Store } from "../../core/registry/store.ts";
-import { makeReferrer, pushGraph, releaseGraph } from "../support/graphs.ts";
-import { memoryRegistry, type MemoryRegistry } from "../support/memory-registry.ts";
+import { copyImage, type Copy } from "../../../core/images/copy.ts";
+import { guardTargets } from "../../../core/images/guard-targets.ts";
+import type { Allowed } from "../../../core/publish/guard.ts";
+import { rememberReads } from "../../../core/publish/transfer-memory.ts";
+import type { Store } from "../../../core/registry/store.ts";
+import { makeReferrer, pushGraph, releaseGraph } from "../../support/graphs.ts";
+import { memoryRegistry, type MemoryRegistry } from "../../support/memory-registry.ts";
 
 const source = { registry: "one.example", path: "app" };
 const mirror = { registry: "one.example", path: "mirror" };

@@ -1,7 +1,7 @@
 import type { GcFailure, GcPlace, GcReport } from "./gc.ts";
 import type { Reached } from "./gc-walk.ts";
-import type { Digest } from "./oci/digest.ts";
-import { fail, ok, type Result } from "./result.ts";
+import type { Digest } from "../oci/digest.ts";
+import { fail, ok, type Result } from "../result.ts";
 
 /**
  * Removes what a report lists, after a look whether all names still lead where they did. Answers what was removed; stops at the

@@ -1,9 +1,9 @@
-import { normalizePlatform, type Platform } from "../platforms/platform.ts";
-import { Slots } from "./concurrent.ts";
-import { attestedDigest, isAttestation } from "./oci/attestation.ts";
-import type { Descriptor, Document } from "./oci/descriptor.ts";
-import type { Digest } from "./oci/digest.ts";
-import { parseDocument, parseImageConfig, type Index, type Manifest } from "./oci/documents.ts";
+import { normalizePlatform, type Platform } from "../../platforms/platform.ts";
+import { Slots } from "../concurrent.ts";
+import { attestedDigest, isAttestation } from "../oci/attestation.ts";
+import type { Descriptor, Document } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import { parseDocument, parseImageConfig, type Index, type Manifest } from "../oci/documents.ts";
 import type {
   InspectedAttestation,
   InspectedImage,
@@ -13,10 +13,10 @@ import type {
   Oddity,
   SharedLayer,
 } from "./inspected-image.ts";
-import { isImageConfig, isIndex, isManifest } from "./oci/media-type.ts";
-import { isAbsent } from "./publish/transfer-graph.ts";
-import type { Store, StoreFailure } from "./registry/store.ts";
-import { fail, ok, type Result } from "./result.ts";
+import { isImageConfig, isIndex, isManifest } from "../oci/media-type.ts";
+import { isAbsent } from "../publish/transfer-graph.ts";
+import type { Store, StoreFailure } from "../registry/store.ts";
+import { fail, ok, type Result } from "../result.ts";
 
 /** Requests under way at the same time. */
 const CONCURRENCY = 8;

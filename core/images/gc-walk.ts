@@ -1,12 +1,12 @@
-import { Slots } from "./concurrent.ts";
-import type { Descriptor, Document } from "./oci/descriptor.ts";
-import type { Digest } from "./oci/digest.ts";
-import { parseDocument } from "./oci/documents.ts";
-import { isIndex, isLayer, isManifest } from "./oci/media-type.ts";
-import { isAbsent } from "./publish/transfer-graph.ts";
-import { referrersTag } from "./registry/referrers.ts";
-import type { Store, StoreFailure } from "./registry/store.ts";
-import { fail, ok, type Result } from "./result.ts";
+import { Slots } from "../concurrent.ts";
+import type { Descriptor, Document } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import { parseDocument } from "../oci/documents.ts";
+import { isIndex, isLayer, isManifest } from "../oci/media-type.ts";
+import { isAbsent } from "../publish/transfer-graph.ts";
+import { referrersTag } from "../registry/referrers.ts";
+import type { Store, StoreFailure } from "../registry/store.ts";
+import { fail, ok, type Result } from "../result.ts";
 
 /** A name that keeps what it leads to. */
 export interface GcRoot {

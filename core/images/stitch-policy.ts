@@ -1,8 +1,8 @@
-import { attestedDigest } from "./oci/attestation.ts";
-import type { Descriptor, Document } from "./oci/descriptor.ts";
-import type { Digest } from "./oci/digest.ts";
-import type { Store } from "./registry/store.ts";
-import { fail, ok, type Result } from "./result.ts";
+import { attestedDigest } from "../oci/attestation.ts";
+import type { Descriptor, Document } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Store } from "../registry/store.ts";
+import { fail, ok, type Result } from "../result.ts";
 
 /** An image of the new index, and where it comes from. */
 export interface StitchedChild {

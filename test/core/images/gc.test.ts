@@ -1,13 +1,13 @@
 import { expect, test } from "vitest";
-import { deleteUnreachable } from "../../core/gc-delete.ts";
-import { findUnreachable } from "../../core/gc.ts";
-import type { LayoutBlobs } from "../../core/layout/blobs.ts";
-import type { Digest } from "../../core/oci/digest.ts";
-import type { Store } from "../../core/registry/store.ts";
-import { ok } from "../../core/result.ts";
-import { makeReferrer, pushGraph, releaseGraph, type TestGraph } from "../support/graphs.ts";
-import { makeDocument, makeImage, OCI } from "../support/images.ts";
-import { memoryRegistry, type MemoryRegistry } from "../support/memory-registry.ts";
+import { deleteUnreachable } from "../../../core/images/gc-delete.ts";
+import { findUnreachable } from "../../../core/images/gc.ts";
+import type { LayoutBlobs } from "../../../core/layout/blobs.ts";
+import type { Digest } from "../../../core/oci/digest.ts";
+import type { Store } from "../../../core/registry/store.ts";
+import { ok } from "../../../core/result.ts";
+import { makeReferrer, pushGraph, releaseGraph, type TestGraph } from "../../support/graphs.ts";
+import { makeDocument, makeImage, OCI } from "../../support/images.ts";
+import { memoryRegistry, type MemoryRegistry } from "../../support/memory-registry.ts";
 
 const repository = { registry: "one.example", path: "app" };
 
