@@ -54,7 +54,7 @@ export class SolveWatch {
 
   /** All that is known, once the solve has failed. */
   failed(request: SolveRequest): FailedSolve {
-    const vertex = [...this.#vertexes.values()].find(failedItself);
+    const vertex = [...this.#vertexes.values()].find((each) => failedItself(each) && !isCacheImport(each));
     return {
       node: request.node.name,
       messages: this.#messages,
@@ -70,4 +70,9 @@ export class SolveWatch {
     if (tail.length > LOG_TAIL) tail.shift();
     this.#tails.set(vertex, tail);
   }
+}
+
+/** A cache that cannot be imported is done without: it is not what made a solve fail. */
+function isCacheImport({ name }: Vertex): boolean {
+  return name.startsWith("importing cache manifest from ");
 }

@@ -153,3 +153,29 @@ test("a step that was cancelled counts as the one that ran", () => {
   if (wire !== undefined) watch.status(wire);
   expect(watch.running()).toBe("[2/2] RUN sleep 600");
 });
+
+test("a cache that was not there is not what a later failure is called by", () => {
+  const watch = new SolveWatch();
+  const at = { cached: false, startedMs: 1, completedMs: 2 } as const;
+  const [cache, exporting] = ["a", "b"].map((letter) => `sha256:${letter.repeat(64)}` as const);
+  watch.status({
+    vertexes: [
+      {
+        digest: cache ?? "sha256:",
+        name: "importing cache manifest from r.example/c:1",
+        error: "not found",
+        ...at,
+      },
+      {
+        digest: exporting ?? "sha256:",
+        name: "exporting to image",
+        error: "failed to push r.example/app: 500",
+        ...at,
+      },
+    ],
+    chunks: [],
+    warnings: [],
+    exported: [],
+  });
+  expect(solveFailure(watch.failed(REQUEST))).toMatchObject({ kind: "push-failed", registry: "r.example" });
+});
