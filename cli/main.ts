@@ -33,11 +33,17 @@ function homeFolder(): string {
   }
 }
 
+/** A signal to a whole group comes twice, from the sender and from the launcher: nobody presses Ctrl-C twice so fast. */
+const SAME_SIGNAL_MS = 200;
+
 /** The first signal asks everything to end in order; a second one ends the process at once. */
 function listenForSignals(): AbortSignal {
   const controller = new AbortController();
+  let firstMs = 0;
   const onSignal = (): void => {
-    if (controller.signal.aborted) process.exit(130);
+    const nowMs = performance.now();
+    if (!controller.signal.aborted) firstMs = nowMs;
+    else if (nowMs - firstMs >= SAME_SIGNAL_MS) process.exit(130);
     controller.abort();
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, onSignal);
