@@ -11,6 +11,7 @@ import { explainLayoutReference, explainReference } from "./describe/reference.t
 import { explainRelease } from "./describe/release.ts";
 import { explainSolve } from "./describe/solve.ts";
 import { explainInstall, explainRefusal, explainTool } from "./describe/tool.ts";
+import { explainFindings } from "./describe/findings.ts";
 import { explainGc } from "./describe/gc.ts";
 import { explainStitch } from "./describe/stitch.ts";
 import { explainTransfer } from "./describe/transfer.ts";
@@ -142,6 +143,10 @@ function explain(failure: Exclude<Failure, PlanInvalid>, context?: VariantContex
     case "gc-changed":
     case "gc-not-deleted":
       return explainGc(failure);
+    case "verification-failed":
+      return explainFindings(`${failure.of} is not what it says it is`, failure.findings);
+    case "preflight-failed":
+      return explainFindings("the preflight checks found errors", failure.findings);
     case "not-an-image":
       return {
         headline: `${failure.reference} is no image`,

@@ -13,6 +13,8 @@ import type { ReleaseFailure } from "./publish/release-failure.ts";
 import type { RecordUnusable } from "./publish/record-file.ts";
 import type { RollbackIncomplete } from "./publish/rollback.ts";
 import type { RegistryFailure } from "./registry/registry-failure.ts";
+import type { PreflightFailed } from "./preflight/preflight-failed.ts";
+import type { VerificationFailed } from "./verify/verified.ts";
 import type { RouteRefused } from "./route/route.ts";
 
 /** Every expected failure of every stage: what cli/describe.ts must have words for. */
@@ -33,4 +35,6 @@ export type Failure =
   | LayoutReferenceInvalid
   | CopyFailure
   | StitchFailure
-  | GcFailure;
+  | GcFailure
+  | VerificationFailed
+  | PreflightFailed;

@@ -11,22 +11,27 @@ const LAYERS: readonly (readonly string[])[] = [
   ["platforms/"],
   ["core/result.ts", "core/concurrent.ts"],
   ["core/oci/"],
-  ["core/plan/"],
+  ["core/plan/", "core/findings/"],
+  ["core/dockerfile/"],
   ["core/buildkit/", "core/host/"],
   ["core/route/"],
   ["core/registry/"],
   ["core/layout/"],
   ["core/publish/put-patiently.ts", "core/publish/transfer", "core/publish/confirm.ts"],
+  ["core/layers/"],
+  ["core/verify/", "core/scan/", "core/sign/", "core/smoke/"],
   ["core/deliver.ts"],
   ["core/event.ts"],
   ["core/publish/"],
-  ["core/solve.ts", "core/run.ts", "core/destination.ts", "core/images/", "core/failure.ts"],
+  ["core/preflight/"],
+  ["core/solve.ts", "core/run.ts", "core/gates.ts", "core/destination.ts", "core/images/", "core/failure.ts"],
   ["cli/"],
 ];
 
 /** Where each package may be used. One that is not listed may not be used at all. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ["cli/"],
+  "dockerfile-ast": ["core/dockerfile/"],
   execa: ["core/buildkit/", "core/registry/credential", "core/plan/git.ts"],
   listr2: ["cli/"],
   undici: ["core/registry/"],
@@ -36,16 +41,21 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 
 /** The edges: which files touch the world, and by what. Modules of Node that are not listed are for cli alone. */
 const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
-  "node:child_process": ["core/buildkit/", "core/host/", "core/plan/git.ts"],
+  "node:child_process": ["core/buildkit/", "core/host/", "core/plan/git.ts", "core/scan/", "core/sign/"],
   "node:crypto": ["core/"],
   "node:fs": ["core/buildkit/", "core/host/", "core/layout/", "core/plan/load.ts"],
   "node:fs/promises": [
     "core/buildkit/",
     "core/host/",
+    "core/layers/memory",
     "core/layout/",
+    "core/dockerfile/source.ts",
     "core/publish/record",
     "core/registry/credential",
     "core/registry/tls",
+    "core/scan/",
+    "core/sign/",
+    "core/smoke/",
   ],
   "node:net": ["core/buildkit/", "core/registry/"],
   "node:os": ["core/buildkit/"],

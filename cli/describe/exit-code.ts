@@ -64,6 +64,8 @@ export function exitCode(failure: Failure): ExitCode {
     case "stitch-refused":
     case "gc-unreadable":
     case "gc-changed":
+    case "verification-failed":
+    case "preflight-failed":
       return 4;
     case "transfer-failed":
     case "tags-not-moved":

@@ -3,6 +3,7 @@ import { formatReference, formatRepository } from "../../core/oci/reference.ts";
 import { positionOf } from "./source-frame.ts";
 import type { Position } from "./source-frame.ts";
 import type { Failure } from "../../core/failure.ts";
+import type { Finding } from "../../core/findings/finding.ts";
 import type { ConfirmFailure } from "../../core/publish/confirm.ts";
 import type { TagRefusal } from "../../core/publish/guard.ts";
 import type { RollbackIncomplete } from "../../core/publish/rollback.ts";
@@ -24,11 +25,43 @@ export interface DiagnosticJson {
   readonly related: readonly { readonly message: string; readonly location: Position }[];
 }
 
+/** A finding as `--json` gives it. */
+export interface FindingJson {
+  readonly rule: string;
+  readonly severity: "error" | "warning" | "note";
+  readonly message: string;
+  readonly location?: Position;
+  readonly image?: {
+    readonly reference: string;
+    readonly platform?: string;
+    readonly layer?: string;
+    readonly path?: string;
+    readonly madeBy?: string;
+  };
+  readonly facts: readonly string[];
+  readonly fix?: string;
+}
+
+/** The machine's form of a finding. */
+export function findingJson({ location, image, facts = [], ...finding }: Finding): FindingJson {
+  const { platform, ...place } = image ?? { reference: "" };
+  const shown = platform === undefined ? place : { ...place, platform: formatPlatformFull(platform) };
+  return {
+    ...finding,
+    ...(location === undefined ? {} : { location: positionOf(location) }),
+    ...(image === undefined ? {} : { image: shown }),
+    facts,
+  };
+}
+
 /** The machine's form of a failure. Neither the plan's text nor a build's settings are in it: they may hold secrets. */
 export function failureJson(failure: Failure): FailureJson {
   switch (failure.kind) {
     case "plan-invalid":
       return { kind: failure.kind, diagnostics: failure.diagnostics.map(diagnosticJson) };
+    case "verification-failed":
+    case "preflight-failed":
+      return { ...failure, findings: failure.findings.map(findingJson) };
     case "route-refused":
       return refusalJson(failure);
     case "confirm-unreadable":

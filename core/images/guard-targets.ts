@@ -116,6 +116,7 @@ function asRelease(
     repositories: [],
     mediaTypes: "oci",
     attestations: "keep",
+    verify: { content: "error", ignore: [] },
     indexAnnotations,
     location: { file: { path: "", text: "" }, range: { start: 0, end: 0 } },
   };

@@ -43,6 +43,23 @@ export interface ImageConfig {
   readonly created?: string;
   readonly labels: Text;
   readonly diffIds: readonly Digest[];
+  /** What a container runs: `entrypoint` then `cmd`, or `cmd` alone. Empty where nothing is said. */
+  readonly entrypoint: readonly string[];
+  readonly cmd: readonly string[];
+  /** `NAME=value` */
+  readonly env: readonly string[];
+  /** Absolute; empty means `/`. */
+  readonly workingDir: string;
+  /** How the layers came about, those without content included. Not checked by anybody: for people. */
+  readonly history: readonly HistoryEntry[];
+}
+
+/** One step of an image's making. */
+export interface HistoryEntry {
+  /** `COPY server /server # buildkit`, `/bin/sh -c make`. */
+  readonly createdBy: string;
+  readonly emptyLayer: boolean;
+  readonly comment: string;
 }
 
 /**
@@ -132,13 +149,31 @@ const common = {
   subject: z.nullish(descriptor),
 };
 
+const texts = z.nullish(z.array(z.string()));
+
+const historyEntry = z.looseObject({
+  created_by: z.catch(maybeText, ""),
+  empty_layer: z.catch(z.nullish(z.boolean()), false),
+  comment: z.catch(maybeText, ""),
+});
+
 const manifest = z.looseObject({ ...common, config: descriptor, layers: descriptors });
 const index = z.looseObject({ ...common, manifests: descriptors });
 
 const imageConfig = z.looseObject({
   ...platformFields,
   created: maybeText,
-  config: z.nullish(z.looseObject({ Labels: text })),
+  config: z.nullish(
+    z.looseObject({
+      Labels: text,
+      Entrypoint: texts,
+      Cmd: texts,
+      Env: texts,
+      WorkingDir: maybeText,
+    }),
+  ),
+  // Nothing is decided by it, so whatever stands there is read as far as it can be.
+  history: z.catch(z.nullish(z.array(historyEntry)), []),
   rootfs: z.nullish(z.looseObject({ diff_ids: z.nullish(z.array(digest)) })),
 });
 
@@ -170,12 +205,21 @@ export function parseImageConfig(bytes: Uint8Array): Result<ImageConfig, Documen
   if (!json.ok) return json;
   const read = imageConfig.safeParse(json.value);
   if (!read.success) return fieldInvalid(read.error);
-  const { created, config, rootfs } = read.data;
+  const { created, config, rootfs, history } = read.data;
   return ok({
     platform: toPlatform(read.data),
     ...(created && { created }),
     labels: config?.Labels ?? {},
     diffIds: rootfs?.diff_ids ?? [],
+    entrypoint: config?.Entrypoint ?? [],
+    cmd: config?.Cmd ?? [],
+    env: config?.Env ?? [],
+    workingDir: config?.WorkingDir ?? "",
+    history: (history ?? []).map((entry) => ({
+      createdBy: entry.created_by ?? "",
+      emptyLayer: entry.empty_layer ?? false,
+      comment: entry.comment ?? "",
+    })),
   });
 }
 

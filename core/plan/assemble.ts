@@ -1,6 +1,7 @@
 import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
 import { resolveBuilders } from "./builders.ts";
+import { resolveIgnoredRules } from "./checks.ts";
 import { resolveRegistries, warnUnused } from "./registries.ts";
 import { readDocument } from "./document.ts";
 import { expandImage } from "./expand.ts";
@@ -86,6 +87,7 @@ async function makePlan(
   const placeless = { ...place, scope: within(PLACELESS, variables.scope) };
   const builders = resolveBuilders(written.builders, file, placeless);
   const registries = resolveRegistries(written.registries, file, placeless);
+  const check = resolveIgnoredRules(written.ignoredRules, placeless);
   const releases = written.images.flatMap((image) => expandImage(image, place));
   checkRules({ images: written.images, releases, problems });
   warnUnused(
@@ -97,7 +99,7 @@ async function makePlan(
   making.checkPaths(paths);
   const planned = releases.map(({ release }) => release);
   const secretValues = [...new Set([...variables.secretValues(), ...environmentSecrets(planned, env)])];
-  return { file, directory, builders, registries, releases: planned, secretValues };
+  return { file, directory, builders, registries, check, releases: planned, secretValues };
 }
 
 /** Outside of images there is neither a matrix nor a platform. */

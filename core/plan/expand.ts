@@ -3,6 +3,7 @@ import { annotationsFor, checkAnnotationPlatforms, readAnnotations } from "./ann
 import { attestationRules } from "./attest.ts";
 import { cellSlug, releaseName, resolveCells } from "./cells.ts";
 import type { ImageCells } from "./cells.ts";
+import { resolveScan, resolveSign, resolveVerify } from "./checks.ts";
 import { resolveFields } from "./place.ts";
 import type { PlanPlace } from "./place.ts";
 import { resolvePlatforms } from "./platforms.ts";
@@ -47,6 +48,7 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
   const rules = attestationRules(image);
   const platforms = resolvePlatforms(image.platforms, shared);
   const name = releaseName(image.name, cell);
+  const [scan, sign] = [resolveScan(image.scan, shared), resolveSign(image.sign, shared)];
   const own = { name, image, rules, tags: tags.map(({ tag }) => tag), cell: cellSlug(cell) };
   const variants = platforms.map((platform) =>
     expandVariant(platform, own, { ...plan, scope: within(platformScope(platform.platform), scope) }),
@@ -64,6 +66,9 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
       omitted: [],
       repositories: repositoriesOf(own.tags),
       ...rules,
+      verify: resolveVerify(image.verify, shared),
+      ...(scan && { scan }),
+      ...(sign && { sign }),
       indexAnnotations: indexAnnotations(image, platforms, shared),
       location: { file: plan.file, range: image.range },
     },

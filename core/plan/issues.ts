@@ -14,7 +14,6 @@ type Path = readonly PropertyKey[];
 const LATER = new Map(
   Object.entries({
     needs: "Building one image from another of the same plan is not supported yet",
-    test: "Tests of the finished image are not supported yet",
   }),
 );
 

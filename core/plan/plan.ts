@@ -17,6 +17,8 @@ export interface Plan {
   readonly registries: readonly RegistrySettings[];
   /** One for each image and matrix cell, in the plan's order, after `--image` and `--only`. */
   readonly releases: readonly PlannedRelease[];
+  /** Findings of `check` that the plan wants to hear nothing of. */
+  readonly check: CheckSettings;
   /** Things that are allowed but deserve a look. */
   readonly warnings: readonly Diagnostic[];
   /** Values of `secret: true` variables and of secrets from the environment, for redaction of everything that is shown. */
@@ -58,6 +60,70 @@ export interface RegistrySettings {
   readonly location: Location;
 }
 
+/** What the plan says of preflight checks. */
+export interface CheckSettings {
+  /** Rules, all of whose findings are left out. */
+  readonly ignore: readonly string[];
+}
+
+/** How an image is looked into before its tags move. */
+export interface VerifySettings {
+  /** `error` (default): programs for another platform stop the release; `warn`: they are reported; `off`: layers are not read. */
+  readonly content: "error" | "warn" | "off";
+  /** Globs of absolute paths in the image whose files are not looked at: `/opt/toolchains/**`. */
+  readonly ignore: readonly string[];
+}
+
+/** A command that must succeed in each variant before its tags move. */
+export interface SmokeTest {
+  /** Run as it is, without a shell; or a line for the image's shell. */
+  readonly command:
+    | { readonly kind: "exec"; readonly argv: readonly string[] }
+    | { readonly kind: "shell"; readonly line: string };
+  readonly timeoutMs: number;
+  readonly exitCode: number;
+  /** Text that its output (stdout and stderr) must hold. */
+  readonly output?: string;
+  readonly location: Location;
+}
+
+export type VulnerabilitySeverity = "unknown" | "low" | "medium" | "high" | "critical";
+
+/** Vulnerabilities that stop a release. */
+export interface ScanGate {
+  /** This severity and all above it. */
+  readonly failOn: Exclude<VulnerabilitySeverity, "unknown">;
+  /** Count only those that a newer version of the package mends. */
+  readonly onlyFixed: boolean;
+  /** Ids (CVE, GHSA, ...) that are known and accepted. */
+  readonly ignore: readonly string[];
+  /** Name of a source; absent: the first that is there. */
+  readonly source?: string;
+  /** Folder of an offline database, absolute. */
+  readonly database?: string;
+  readonly location: Location;
+}
+
+/** How a release is signed with cosign. */
+export interface SignSettings {
+  /** `file`: absolute path; `uri`: of a key management service; `env`: a variable that holds the key; `keyless`: the environment's identity. */
+  readonly key:
+    | { readonly kind: "file"; readonly path: string }
+    | { readonly kind: "uri"; readonly uri: string }
+    | { readonly kind: "env"; readonly variable: string }
+    | { readonly kind: "keyless" };
+  /** Public key to verify with, absolute; absent: the one that belongs to `key`. */
+  readonly publicKey?: string;
+  /** Environment variable that holds the key's password. */
+  readonly passwordEnv?: string;
+  /** Who must have signed, for keyless: what the certificate has to say. */
+  readonly identity?: string;
+  readonly issuer?: string;
+  /** Should the signature be entered into the transparency log? */
+  readonly transparencyLog: boolean;
+  readonly location: Location;
+}
+
 /** A tag of a release. */
 export interface ReleaseTag extends TaggedReference {
   /** What to do where the tag is there already and names something else; absent: it is moved. */
@@ -85,6 +151,9 @@ export interface PlannedRelease {
   /** Of the index and everything below it. */
   readonly mediaTypes: "oci" | "docker";
   readonly attestations: AttestationPolicy;
+  readonly verify: VerifySettings;
+  readonly scan?: ScanGate;
+  readonly sign?: SignSettings;
   /** Annotations of the index document itself. */
   readonly indexAnnotations: Readonly<Record<string, string>>;
   readonly location: Location;
@@ -102,6 +171,7 @@ export interface Variant {
   readonly required: boolean;
   /** How long its build may take, where the plan says so. */
   readonly timeoutMs?: number;
+  readonly test?: SmokeTest;
   readonly build: Build;
   readonly location: Location;
 }

@@ -1,4 +1,3 @@
-import { parseDuration } from "./duration.ts";
 import {
   parseAttributes,
   rangeOf,
@@ -12,6 +11,7 @@ import {
 } from "./fields.ts";
 import type { AttestationPolicy, Build, Emulation } from "./plan.ts";
 import type { Problems } from "./problems.ts";
+import { readTest, readTimeout } from "./read-checks.ts";
 import { child } from "./tree.ts";
 import type { Value } from "./tree.ts";
 import type {
@@ -90,18 +90,8 @@ function readSettings(value: Value, problems: Problems): WrittenBuild {
     push: PUSH.get(textOf(child(value, "push"))?.value ?? ""),
     emulation: EMULATION.get(textOf(child(value, "emulation"))?.value ?? ""),
     timeoutMs: readTimeout(textOf(child(value, "timeout")), problems),
+    test: readTest(child(value, "test"), problems),
   });
-}
-
-// Longer than setTimeout can wait, which would make it no time at all.
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
-function readTimeout(text: Text | undefined, problems: Problems): number | undefined {
-  const timeoutMs = text && parseDuration(text.value);
-  if (text === undefined || timeoutMs === undefined) return undefined;
-  if (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
-  problems.error(rangeOf(text), "`timeout` must be longer than nothing and shorter than 24 days");
-  return undefined;
 }
 
 /** `default`, `id=path`, `id=path,path`, or a map of the same. */

@@ -1,4 +1,5 @@
 import { readBuild } from "./read-build.ts";
+import { readScan, readSign, readVerify } from "./read-checks.ts";
 import { textOf, textsOf } from "./fields.ts";
 import type { Problems } from "./problems.ts";
 import { child } from "./tree.ts";
@@ -26,6 +27,7 @@ export function readPlan(root: Value, problems: Problems): WrittenPlan {
     variables: entriesOf(child(root, "vars")).map(readVariable),
     builders: entriesOf(child(root, "builders")).map(readBuilder),
     registries: entriesOf(child(root, "registries")).map((entry) => readRegistry(entry)),
+    ignoredRules: textsOf(child(child(root, "check"), "ignore")),
     images: entriesOf(child(root, "images"))
       .filter(({ value }) => value.kind === "map")
       .map((entry) => readImage(entry, problems)),
@@ -115,6 +117,9 @@ function readImage({ key, keyRange, value }: Entry, problems: Problems): Written
   const matrix = child(value, "matrix");
   const mediaTypes = MEDIA_TYPES.get(textOf(child(value, "media-types"))?.value ?? "");
   const has = (name: string) => child(value, name) !== undefined;
+  const verify = readVerify(child(value, "verify"));
+  const scan = readScan(child(value, "scan"), keyOf(value, "scan") ?? keyRange);
+  const sign = readSign(child(value, "sign"), keyOf(value, "sign") ?? keyRange);
   return {
     name: key,
     range: keyRange,
@@ -124,6 +129,9 @@ function readImage({ key, keyRange, value }: Entry, problems: Problems): Written
     tags: itemsOf(child(value, "tags")).flatMap((item) => readTag(item) ?? []),
     ...readIfExists(value),
     ...(mediaTypes && { mediaTypes }),
+    ...(verify && { verify }),
+    ...(scan && { scan }),
+    ...(sign && { sign }),
     ...(matrix?.kind === "map" && { matrix: readMatrix(matrix, keyOf(value, "matrix") ?? keyRange) }),
   };
 }

@@ -1,48 +1,22 @@
 import * as z from "zod/mini";
+import { check, scan, sign, test, verify } from "./schema-checks.ts";
+import {
+  anyText,
+  attributeList,
+  described,
+  duration,
+  maybe,
+  name,
+  objectName,
+  text,
+  textMap,
+} from "./schema-parts.ts";
 
 /*
  * The plan file as it is written. This schema is the one source of what is allowed: it validates (see ./issues.ts for
  * the words) and becomes the JSON Schema that editors use. Values are checked further once they are interpolated.
  * It is made at every start, which takes zod/mini half the time of zod.
  */
-
-/** What variables and matrix keys are called, so that `${...}` can name them. */
-const VARIABLE_NAME = /^[A-Za-z_][A-Za-z0-9_-]*$/;
-/** What images and builders are called. */
-const OBJECT_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
-/** Go's notation of durations, without fractions: `90s`, `1h30m`. */
-const DURATION = /^(?:\d+(?:ms|s|m|h))+$/;
-
-const text = z.string().check(z.minLength(1));
-const anyText = z.string();
-const name = z.string().check(z.regex(VARIABLE_NAME));
-const objectName = z.string().check(z.regex(OBJECT_NAME));
-
-type Schema = z.core.$ZodType;
-
-/** The same schema with what editors say of it; a copy, because one schema may stand in many places. */
-function described<S extends Schema>(schema: S, description: string): S {
-  const copy = z.clone(schema);
-  z.globalRegistry.add<Schema>(copy, { description });
-  return copy;
-}
-
-/** A key that may be missing. */
-function maybe<S extends Schema>(schema: S, description: string): z.ZodMiniOptional<S> {
-  const optional = z.optional(schema);
-  z.globalRegistry.add<Schema>(optional, { description });
-  return optional;
-}
-
-/** `{ KEY: value }`, or as Compose also has it `[ "KEY=value" ]`. */
-function textMap(description: string) {
-  return described(z.union([z.record(text, anyText), z.array(text)]), description);
-}
-
-/** A list whose items are CSV text as in buildx (`type=local,dest=out`), or maps of the same attributes. */
-function attributeList(description: string) {
-  return described(z.array(z.union([text, z.record(text, anyText)])), description);
-}
 
 const secret = z.union([
   text,
@@ -130,7 +104,8 @@ const buildKeys = {
     z.enum(["never", "allow", "only"]),
     "May it be built under emulation (allow, default), never, or only there?",
   ),
-  timeout: described(z.string().check(z.regex(DURATION)), "Longest time for one build, `45m` or `1h30m`."),
+  timeout: described(duration, "Longest time for one build, `45m` or `1h30m`."),
+  test,
 } as const;
 
 const build = z.partial(z.strictObject(buildKeys)).shape;
@@ -185,6 +160,9 @@ const image = z.strictObject({
     z.enum(["oci", "docker"]),
     "Of the index and all that is in it: oci (default); or docker, which has neither annotations nor attestations.",
   ),
+  verify,
+  scan,
+  sign,
   matrix: z.optional(matrix),
 });
 
@@ -247,6 +225,7 @@ export const planSchema = z.strictObject({
     "How registries are reached, by host[:port] (`docker.io` for Docker Hub), where TLS with a certificate that the system " +
       "knows is not the way. For this program, and for the builder as far as it can be told.",
   ),
+  check,
   images: described(z.record(objectName, image), "What to build, by name."),
 });
 

@@ -6,6 +6,7 @@ import type { Annotation } from "./annotations.ts";
 import { checkPolicyOfPlatform, makesIndex, resolveAttestations } from "./attest.ts";
 import type { AttestationRules } from "./attest.ts";
 import { resolveCache } from "./cache.ts";
+import { resolveTest } from "./checks.ts";
 import { resolveContexts, resolveSources } from "./contexts.ts";
 import { mergeBuild } from "./merge.ts";
 import { resolveOutputs } from "./outputs.ts";
@@ -45,6 +46,7 @@ export function expandVariant(
   checkPolicyOfPlatform(written.build, place);
   const { build, outputs } = resolveBuild(settings, { release, platform, place });
   const range = written.platform.scalar.range;
+  const test = resolveTest(settings.test, place);
   const variant: Variant = {
     id: `${release.name} ${formatPlatformFull(platform)}`,
     release: release.name,
@@ -52,6 +54,7 @@ export function expandVariant(
     emulation: settings.emulation ?? "allow",
     required: written.required,
     ...(settings.timeoutMs !== undefined && { timeoutMs: settings.timeoutMs }),
+    ...(test && { test }),
     build,
     location: { file: place.file, range },
   };

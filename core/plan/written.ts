@@ -1,4 +1,11 @@
-import type { AttestationPolicy, Build, Emulation, PlannedRelease } from "./plan.ts";
+import type {
+  AttestationPolicy,
+  Build,
+  Emulation,
+  PlannedRelease,
+  ScanGate,
+  VerifySettings,
+} from "./plan.ts";
 import type { Range } from "./source.ts";
 import type { ScalarValue } from "./tree.ts";
 
@@ -28,10 +35,50 @@ export interface Attributes {
   readonly bare: readonly Text[];
 }
 
+/** A command that must succeed in each variant. */
+export interface WrittenTest {
+  readonly range: Range;
+  /** A line for a shell. */
+  readonly line?: Text;
+  /** A program with its arguments. */
+  readonly argv?: readonly Text[];
+  readonly timeoutMs?: number;
+  readonly exitCode?: number;
+  readonly output?: Text;
+}
+
+export interface WrittenVerify {
+  readonly content?: VerifySettings["content"];
+  readonly ignore: readonly Text[];
+}
+
+export interface WrittenScan {
+  readonly range: Range;
+  readonly failOn: ScanGate["failOn"];
+  readonly onlyFixed: boolean;
+  readonly ignore: readonly Text[];
+  readonly source?: string;
+  readonly database?: Text;
+}
+
+export interface WrittenSign {
+  readonly range: Range;
+  readonly keyless: boolean;
+  readonly key?: Text;
+  readonly keyEnv?: Text;
+  readonly passwordEnv?: Text;
+  readonly publicKey?: Text;
+  readonly identity?: Text;
+  readonly issuer?: Text;
+  readonly transparencyLog: boolean;
+}
+
 export interface WrittenPlan {
   readonly variables: readonly WrittenVariable[];
   readonly builders: readonly WrittenBuilder[];
   readonly registries: readonly WrittenRegistry[];
+  /** Rules that `check` is to leave out. */
+  readonly ignoredRules: readonly Text[];
   readonly images: readonly WrittenImage[];
 }
 
@@ -82,6 +129,9 @@ export interface WrittenImage {
   readonly tags: readonly WrittenTag[];
   readonly ifExists?: IfExists;
   readonly mediaTypes?: PlannedRelease["mediaTypes"];
+  readonly verify?: WrittenVerify;
+  readonly scan?: WrittenScan;
+  readonly sign?: WrittenSign;
   readonly matrix?: WrittenMatrix;
 }
 
@@ -131,6 +181,7 @@ export interface WrittenBuild {
   readonly push?: Build["push"];
   readonly emulation?: Emulation;
   readonly timeoutMs?: number;
+  readonly test?: WrittenTest;
 }
 
 export interface WrittenSsh {

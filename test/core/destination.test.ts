@@ -41,6 +41,7 @@ function planOf(...releases: readonly PlannedRelease[]): Plan {
     directory: "/project",
     builders: [],
     registries: [],
+    check: { ignore: [] },
     releases,
     warnings: [],
     secretValues: [],

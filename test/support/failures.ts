@@ -1,6 +1,7 @@
 import { digest } from "./run-events.ts";
 import { platform, variant } from "./make.ts";
 import type { Failure } from "../../core/failure.ts";
+import type { Finding } from "../../core/findings/finding.ts";
 import type { Location } from "../../core/plan/source.ts";
 
 type Kind = Failure["kind"];
@@ -14,6 +15,24 @@ const facts = {
   reference: "1.2",
   request: { method: "PUT", url: "https://registry.example/v2/team/app/manifests/1.2", attempts: 1 },
 };
+
+function finding(quote: string): Finding {
+  return {
+    rule: "entrypoint-architecture",
+    severity: "error",
+    message: quote,
+    location,
+    image: {
+      reference: quote,
+      platform: platform("linux/arm64"),
+      layer: digest("a"),
+      path: quote,
+      madeBy: quote,
+    },
+    facts: [quote],
+    fix: quote,
+  };
+}
 
 /**
  * One failure of each kind; a kind that is missing does not compile. `quote` stands wherever something foreign is quoted, so
@@ -44,6 +63,8 @@ export function failuresOfEachKind(quote: string): {
       detail: quote,
       hint: quote,
     },
+    "verification-failed": { kind: "verification-failed", of: quote, findings: [finding(quote)] },
+    "preflight-failed": { kind: "preflight-failed", findings: [finding(quote)] },
     "layout-missing": { kind: "layout-missing", path: quote },
     "layout-invalid": { kind: "layout-invalid", path: quote, detail: quote },
     "layout-content-missing": {

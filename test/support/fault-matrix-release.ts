@@ -112,6 +112,7 @@ async function releaseOnce(
       directory: "/project",
       builders: [],
       registries: [],
+      check: { ignore: [] },
       releases: [release],
       warnings: [],
       secretValues: [],

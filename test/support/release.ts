@@ -12,6 +12,7 @@ export function plannedRelease(changes: Partial<PlannedRelease> = {}): PlannedRe
     repositories: [],
     mediaTypes: "oci",
     attestations: "keep",
+    verify: { content: "error", ignore: [] },
     indexAnnotations: {},
     location: { file: { path: "buildx-plan.yaml", text: "" }, range: { start: 0, end: 0 } },
     ...changes,

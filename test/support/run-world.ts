@@ -81,6 +81,7 @@ export function start({
     directory: "/project",
     builders: [],
     registries: [],
+    check: { ignore: [] },
     releases,
     warnings: [],
     secretValues: [],

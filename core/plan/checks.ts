@@ -1,0 +1,107 @@
+import { isRuleId, RULES } from "../findings/rules.ts";
+import { nearest } from "./nearest.ts";
+import { usePath } from "./paths.ts";
+import { complain, resolveText, resolveTexts } from "./place.ts";
+import type { Place, PlanPlace } from "./place.ts";
+import type { CheckSettings, ScanGate, SignSettings, SmokeTest, VerifySettings } from "./plan.ts";
+import type { Text, WrittenScan, WrittenSign, WrittenTest, WrittenVerify } from "./written.ts";
+
+/** Resolves what must hold before tags move. */
+
+/** Rules that findings are ignored of; one that is not known is reported. */
+export function resolveIgnoredRules(texts: readonly Text[], place: Place): CheckSettings {
+  for (const text of texts) {
+    if (isRuleId(text.value)) continue;
+    const meant = nearest(text.value, Object.keys(RULES));
+    const hint = meant === undefined ? "`buildx-plan explain` lists them" : `Did you mean \`${meant}\`?`;
+    complain(text, `There is no rule \`${text.value.slice(0, 80)}\``, hint, place);
+  }
+  return { ignore: texts.map(({ value }) => value) };
+}
+
+const DEFAULT_TIMEOUT_MS = 5 * 60_000;
+
+/** The test of one variant. */
+export function resolveTest(test: WrittenTest | undefined, place: PlanPlace): SmokeTest | undefined {
+  if (test === undefined) return undefined;
+  const argv = test.argv && resolveTexts(test.argv, place).map(({ value }) => value);
+  const line = resolveText(test.line, place)?.value;
+  const output = resolveText(test.output, place)?.value;
+  const program = test.argv?.[0];
+  if (program !== undefined && argv?.[0] === "")
+    complain(program, "A test needs a program to start", undefined, place);
+  const command =
+    argv === undefined ? { kind: "shell" as const, line: line ?? "" } : { kind: "exec" as const, argv };
+  return {
+    command,
+    timeoutMs: test.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    exitCode: test.exitCode ?? 0,
+    ...(output !== undefined && { output }),
+    location: { file: place.file, range: test.range },
+  };
+}
+
+/** How content is verified: strictly where nothing is said. */
+export function resolveVerify(verify: WrittenVerify | undefined, place: Place): VerifySettings {
+  const ignore = resolveTexts(verify?.ignore ?? [], place);
+  for (const { value, text } of ignore) {
+    if (!value.startsWith("/"))
+      complain(text, "Paths in an image are absolute", `Write \`/${value.slice(0, 80)}\``, place);
+  }
+  return { content: verify?.content ?? "error", ignore: ignore.map(({ value }) => value) };
+}
+
+/** The gate of a scan. */
+export function resolveScan(scan: WrittenScan | undefined, place: PlanPlace): ScanGate | undefined {
+  if (scan === undefined) return undefined;
+  const database = resolveText(scan.database, place);
+  const path =
+    database && usePath(database.value, database.text, { kind: "folder", role: "database" }, place.paths);
+  return {
+    failOn: scan.failOn,
+    onlyFixed: scan.onlyFixed,
+    ignore: resolveTexts(scan.ignore, place).map(({ value }) => value),
+    ...(scan.source !== undefined && { source: scan.source }),
+    ...(path !== undefined && { database: path }),
+    location: { file: place.file, range: scan.range },
+  };
+}
+
+/** Key management services that cosign knows, by the scheme of their URIs. */
+const KEY_URI = /^(?:awskms|gcpkms|azurekms|hashivault|k8s|pkcs11|gitlab|github):/;
+
+/** How a release is signed. */
+export function resolveSign(sign: WrittenSign | undefined, place: PlanPlace): SignSettings | undefined {
+  if (sign === undefined) return undefined;
+  const value = (text: Text | undefined) => resolveText(text, place)?.value;
+  const publicKey = fileOf(sign.publicKey, "public key", place);
+  const [passwordEnv, identity, issuer] = [value(sign.passwordEnv), value(sign.identity), value(sign.issuer)];
+  if (sign.key && sign.keyEnv)
+    complain(sign.keyEnv, "A key is given twice", "Keep one of `key` and `key-env`", place);
+  const whoever = sign.identity ?? sign.issuer;
+  if (!sign.keyless && whoever !== undefined)
+    complain(whoever, "With a key there is no identity", "Remove it, or the key", place);
+  return {
+    key: keyOf(sign, place),
+    ...(publicKey !== undefined && { publicKey }),
+    ...(passwordEnv !== undefined && { passwordEnv }),
+    ...(identity !== undefined && { identity }),
+    ...(issuer !== undefined && { issuer }),
+    transparencyLog: sign.transparencyLog,
+    location: { file: place.file, range: sign.range },
+  };
+}
+
+function keyOf({ key, keyEnv }: WrittenSign, place: PlanPlace): SignSettings["key"] {
+  const resolved = resolveText(key, place);
+  if (resolved !== undefined && KEY_URI.test(resolved.value)) return { kind: "uri", uri: resolved.value };
+  const path = fileOf(key, "private key", place);
+  if (path !== undefined) return { kind: "file", path };
+  const variable = resolveText(keyEnv, place)?.value;
+  return variable === undefined ? { kind: "keyless" } : { kind: "env", variable };
+}
+
+function fileOf(text: Text | undefined, role: string, place: PlanPlace): string | undefined {
+  const resolved = resolveText(text, place);
+  return resolved && usePath(resolved.value, resolved.text, { kind: "file", role }, place.paths);
+}

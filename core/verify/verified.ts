@@ -1,0 +1,52 @@
+import type { Platform } from "../../platforms/platform.ts";
+import type { Finding } from "../findings/finding.ts";
+import type { LayerMemory, LayerSummary } from "../layers/layer.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import type { ImageConfig } from "../oci/documents.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { VerifySettings } from "../plan/plan.ts";
+import type { Store, StoreFailure } from "../registry/store.ts";
+
+/** One image of one platform, ready to be looked into: its documents were read and checked against their digests. */
+export interface ImageToVerify {
+  /** As findings name it. */
+  readonly reference: string;
+  /** What the index (or the plan) says that it is for. */
+  readonly platform: Platform;
+  readonly manifest: Digest;
+  readonly config: ImageConfig;
+  /** In the order of the manifest, the base first. */
+  readonly layers: readonly Descriptor[];
+}
+
+/** What looking into one image needs of the world. */
+export interface VerifyWorld {
+  readonly store: Store;
+  readonly memory: LayerMemory;
+  readonly settings: VerifySettings;
+  readonly signal: AbortSignal;
+}
+
+/** What was found in one image. */
+export interface VerifiedImage {
+  readonly image: ImageToVerify;
+  /** In the order of the manifest; undefined for a layer that is not kept with the image or could not be read. */
+  readonly layers: readonly (LayerSummary | undefined)[];
+  readonly findings: readonly Finding[];
+  /** Programs that a container sees, those that `ignore` names left out. */
+  readonly programs: number;
+  /** Bytes that had to be read from the store: none where all layers were known. */
+  readonly bytesRead: number;
+}
+
+/** An image could not be looked into at all. */
+export type VerifyFailure = StoreFailure;
+
+/** A release is stopped by what was found. */
+export interface VerificationFailed {
+  readonly kind: "verification-failed";
+  /** A variant's id, a release's name or a reference. */
+  readonly of: string;
+  /** Errors first. */
+  readonly findings: readonly Finding[];
+}
