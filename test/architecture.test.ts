@@ -32,6 +32,8 @@ const LAYERS: readonly (readonly string[])[] = [
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ["cli/"],
   "dockerfile-ast": ["core/dockerfile/"],
+  picomatch: ["core/verify/", "core/findings/"],
+  yauzl: ["core/scan/"],
   execa: ["core/buildkit/", "core/registry/credential", "core/plan/git.ts"],
   listr2: ["cli/"],
   undici: ["core/registry/"],
