@@ -5,6 +5,7 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import type { ImageConfig } from "../oci/documents.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { VerifySettings } from "../plan/plan.ts";
+import type { SourceFile } from "../plan/source.ts";
 import type { Store, StoreFailure } from "../registry/store.ts";
 
 /** One image of one platform, ready to be looked into: its documents were read and checked against their digests. */
@@ -17,6 +18,8 @@ export interface ImageToVerify {
   readonly config: ImageConfig;
   /** In the order of the manifest, the base first. */
   readonly layers: readonly Descriptor[];
+  /** What it was built from, where that is known: findings then name the line. */
+  readonly dockerfile?: SourceFile;
 }
 
 /** What looking into one image needs of the world. */
