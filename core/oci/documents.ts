@@ -149,7 +149,19 @@ const common = {
   subject: z.nullish(descriptor),
 };
 
-const texts = z.nullish(z.array(z.string()));
+// Docker takes a single text for a list of one. What is said wrong is as good as not said.
+const texts = z.catch(
+  z.nullish(
+    z.union([
+      z.array(z.string()),
+      z.pipe(
+        z.string(),
+        z.transform((text) => [text]),
+      ),
+    ]),
+  ),
+  [],
+);
 
 const historyEntry = z.looseObject({
   created_by: z.catch(maybeText, ""),
@@ -169,7 +181,7 @@ const imageConfig = z.looseObject({
       Entrypoint: texts,
       Cmd: texts,
       Env: texts,
-      WorkingDir: maybeText,
+      WorkingDir: z.catch(maybeText, ""),
     }),
   ),
   // Nothing is decided by it, so whatever stands there is read as far as it can be.

@@ -205,9 +205,20 @@ describe("parseImageConfig", () => {
       variant: "v6",
       os: "linux",
       created: "2026-01-02T03:04:05Z",
-      config: { Labels: { a: "1" }, User: 0, Volumes: null },
+      config: {
+        Labels: { a: "1" },
+        Entrypoint: ["/sh", "-c"],
+        Cmd: "run",
+        Env: ["A=1"],
+        WorkingDir: "/app",
+        User: 0,
+        Volumes: null,
+      },
       rootfs: { type: "layers", diff_ids: [DIGEST] },
-      history: "none",
+      history: [
+        { created_by: "COPY a /a", comment: "buildkit" },
+        { created_by: 3, empty_layer: true },
+      ],
     };
     expect(parseImageConfig(encode(document))).toEqual({
       ok: true,
@@ -216,15 +227,28 @@ describe("parseImageConfig", () => {
         created: "2026-01-02T03:04:05Z",
         labels: { a: "1" },
         diffIds: [DIGEST],
+        entrypoint: ["/sh", "-c"],
+        cmd: ["run"],
+        env: ["A=1"],
+        workingDir: "/app",
+        history: [
+          { createdBy: "COPY a /a", emptyLayer: false, comment: "buildkit" },
+          { createdBy: "", emptyLayer: true, comment: "" },
+        ],
       },
     });
   });
 
-  test("an image of nothing is an image", () => {
-    const bare = { architecture: "amd64", os: "linux", variant: "", config: { Labels: null } };
+  const nothing = { labels: {}, diffIds: [], entrypoint: [], cmd: [], env: [], workingDir: "", history: [] };
+
+  test.each([
+    ["an image of nothing", { config: { Labels: null } }],
+    ["what is said wrong and decides nothing", { config: { Entrypoint: 3, Env: {} }, history: "none" }],
+  ])("%s is an image", (_, fields) => {
+    const bare = { architecture: "amd64", os: "linux", variant: "", ...fields };
     expect(parseImageConfig(encode(bare))).toEqual({
       ok: true,
-      value: { platform: { os: "linux", architecture: "amd64" }, labels: {}, diffIds: [] },
+      value: { platform: { os: "linux", architecture: "amd64" }, ...nothing },
     });
   });
 
