@@ -8,7 +8,7 @@ import {
   confirmVariant,
   type Confirmation,
   type ConfirmFailure,
-  type PublishedManifest,
+  type ConfirmedImage,
 } from "./publish/confirm.ts";
 import type { TransferFailure } from "./publish/transfer-failure.ts";
 import type { Uploads } from "./publish/transfer-uploads.ts";
@@ -84,7 +84,7 @@ export async function deliver(
   variant: Variant,
   built: BuildResult,
   delivery: Delivery,
-): Promise<Result<PublishedManifest | undefined, DeliveryFailure>> {
+): Promise<Result<ConfirmedImage | undefined, DeliveryFailure>> {
   const { target, signal } = delivery;
   const { digest, file } = built;
   if (digest === undefined || target.kind === "files") return ok(undefined);
@@ -106,7 +106,7 @@ async function spread(
   wanted: Confirmation,
   { stores, delivery }: Way,
   there: ReadonlySet<string>,
-): Promise<Result<PublishedManifest | undefined, DeliveryFailure>> {
+): Promise<Result<ConfirmedImage | undefined, DeliveryFailure>> {
   const [first, ...others] = stores;
   if (first === undefined) return ok(undefined);
   const { signal } = delivery;
@@ -127,7 +127,7 @@ async function addToLayout(
   file: HandedOver | undefined,
   wanted: Confirmation,
   way: Way,
-): Promise<Result<PublishedManifest | undefined, DeliveryFailure>> {
+): Promise<Result<ConfirmedImage | undefined, DeliveryFailure>> {
   const [to] = way.stores;
   if (file === undefined || to === undefined) return ok(undefined);
   return await withLayout(file, to, async (layout) => {

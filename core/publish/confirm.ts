@@ -2,7 +2,13 @@ import { normalizePlatform, samePlatform, type Platform } from "../../platforms/
 import { attestedDigest, isAttestation } from "../oci/attestation.ts";
 import type { Descriptor, Document } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
-import { parseDocument, parseImageConfig, type Index, type Manifest } from "../oci/documents.ts";
+import {
+  parseDocument,
+  parseImageConfig,
+  type ImageConfig,
+  type Index,
+  type Manifest,
+} from "../oci/documents.ts";
 import { isImageConfig } from "../oci/media-type.ts";
 import type { Timing } from "../registry/retry.ts";
 import type { Store, StoreFailure } from "../registry/store.ts";
@@ -20,6 +26,11 @@ export interface PublishedManifest {
   /** Config and layers, compressed, in bytes. */
   readonly size: number;
   readonly layers: readonly Descriptor[];
+}
+
+/** A variant that was read back, and what its config says. */
+export interface ConfirmedImage extends PublishedManifest {
+  readonly config: ImageConfig;
 }
 
 /** What was pushed is not what the plan asked for, or could not be read back. `store` is the name of where it was pushed to. */
@@ -65,7 +76,7 @@ export async function confirmVariant(
   store: Store,
   wanted: Confirmation,
   signal?: AbortSignal,
-): Promise<Result<PublishedManifest, ConfirmFailure>> {
+): Promise<Result<ConfirmedImage, ConfirmFailure>> {
   const reader = createReader(store, wanted, signal);
   const image = await findImage(reader, wanted);
   if (!image.ok) return image;
@@ -73,7 +84,7 @@ export async function confirmVariant(
   const config = await readConfig(reader, manifest);
   if (!config.ok) return config;
   const declared = normalizePlatform(wanted.platform);
-  const actual = normalizePlatform(config.value);
+  const actual = normalizePlatform(config.value.platform);
   if (!samePlatform(withoutVersion(declared), withoutVersion(actual)))
     return fail({ kind: "platform-mismatch", ...reader.place, declared, actual });
   const { mediaType, digest, size } = descriptor;
@@ -85,6 +96,7 @@ export async function confirmVariant(
     attestations,
     size: manifest.layers.reduce((sum, layer) => sum + layer.size, manifest.config.size),
     layers: manifest.layers,
+    config: config.value,
   });
 }
 
@@ -205,7 +217,10 @@ async function readDocument(
   });
 }
 
-async function readConfig(reader: Reader, manifest: Manifest): Promise<Result<Platform, ConfirmFailure>> {
+async function readConfig(
+  reader: Reader,
+  manifest: Manifest,
+): Promise<Result<ImageConfig, ConfirmFailure>> {
   const { config } = manifest;
   if (!isImageConfig(config.mediaType))
     return invalid(reader.place, `the config's media type ${config.mediaType} is not that of an image`);
@@ -218,7 +233,7 @@ async function readConfig(reader: Reader, manifest: Manifest): Promise<Result<Pl
     );
   const parsed = parseImageConfig(bytes.value);
   return parsed.ok
-    ? ok(parsed.value.platform)
+    ? parsed
     : invalid(reader.place, `config ${config.digest}: ${parsed.error.detail}`);
 }
 
