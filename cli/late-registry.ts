@@ -37,6 +37,7 @@ export function lateRegistry(options: RegistryOptions): Registry {
   };
   return {
     ping: async (...call) => await (await opened()).ping(...call),
+    mayPush: async (...call) => await (await opened()).mayPush(...call),
     store,
     warnings: () => registry?.warnings() ?? [],
     close: async () => await (await opening)?.close(),

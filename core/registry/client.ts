@@ -2,6 +2,7 @@ import { invalid, MAX_OTHER_BYTES, type Access } from "./access.ts";
 import { readBlob, streamBlob } from "./blobs.ts";
 import { findCredential } from "./credentials.ts";
 import { openHttp, type Timeouts } from "./http.ts";
+import { mayPush } from "./may-push.ts";
 import { plainHttpOf } from "./origin.ts";
 import { deleteManifest, readManifest, resolveManifest, writeManifest } from "./manifests.ts";
 import {
@@ -94,10 +95,13 @@ export function openRegistry(options: RegistryOptions): Registry {
   };
   const { timing, patience } = tools;
   const writes = options.access === "write";
-  const store = (repository: Repository): Store<RegistryFailure> => {
+  const accessTo = (repository: Repository): Access => {
     const sender = requester(repository.registry, repository.path);
+    return { requester: sender, repository, writes, timing, patience };
+  };
+  const store = (repository: Repository): Store<RegistryFailure> => {
     const memory = memoryOf(repository.registry);
-    const access: Access = { requester: sender, repository, writes, timing, patience };
+    const access = accessTo(repository);
     return {
       name: formatRepository(repository),
       repository,
@@ -131,6 +135,7 @@ export function openRegistry(options: RegistryOptions): Registry {
   };
   return {
     ping: (registry, signal) => ping(requester(registry), signal),
+    mayPush: (repository, signal) => mayPush(accessTo(repository), signal),
     store,
     warnings: () => warnings.all(),
     close: () => http.close(),

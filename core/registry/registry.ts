@@ -7,6 +7,8 @@ import type { Store } from "./store.ts";
 export interface Registry {
   /** Is this registry there, does it speak the distribution API, and are the credentials accepted? */
   ping(registry: string, signal?: AbortSignal): Promise<Result<void, RegistryFailure>>;
+  /** Does this repository take what we push? It is asked without leaving anything behind. */
+  mayPush(repository: Repository, signal?: AbortSignal): Promise<Result<void, RegistryFailure>>;
   /** One repository of a registry; asks nothing by itself. Two calls for one repository share logins and connections. */
   store(repository: Repository): Store<RegistryFailure>;
   /** What registries said in `Warning` headers so far, each text once for each registry. */

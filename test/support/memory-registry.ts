@@ -12,7 +12,7 @@ import {
   type Store,
   type StoreFailure,
 } from "../../core/registry/store.ts";
-import { fail, ok, type Result } from "../../core/result.ts";
+import { fail, ok, type Failed, type Result } from "../../core/result.ts";
 import type { TestImage } from "./images.ts";
 
 /** A registry that is an object: the port and nothing behind it, strict about what it takes. */
@@ -23,7 +23,7 @@ export interface MemoryRegistry extends Registry {
   readonly find: (name: string) => Document | undefined;
   /** Stores what BuildKit would push. */
   readonly push: (repository: Repository, image: TestImage) => void;
-  /** From now on this name cannot be written. */
+  /** From now on this name cannot be written; one without tag or digest: nothing can be pushed into that repository. */
   readonly refuse: (name: string) => void;
 }
 
@@ -53,6 +53,15 @@ export function memoryRegistry(): MemoryRegistry {
     },
     refuse: (name) => void shelf.refused.add(name),
     ping: async () => ok(undefined),
+    mayPush: async (repository, signal) => {
+      await Promise.resolve();
+      const name = formatRepository(repository);
+      if (signal?.aborted === true)
+        return refusalOf(repository, { method: "POST", kind: "registry-cancelled" });
+      return shelf.refused.has(name)
+        ? refusalOf(repository, { method: "POST", kind: "registry-rejected" })
+        : ok(undefined);
+    },
     store: (repository) => memoryStore(repository, shelf),
     warnings: () => [],
     close: async () => undefined,
@@ -62,13 +71,8 @@ export function memoryRegistry(): MemoryRegistry {
 function memoryStore(repository: Repository, shelf: Shelf): Store<RegistryFailure> {
   const { documents, blobs, writes, refused } = shelf;
   const name = (reference: string): string => nameOf(repository, reference);
-  const refuse = (method: string, reference: string, kind: Why): { ok: false; error: RegistryFailure } => {
-    const { registry, path } = repository;
-    const request = { method, url: `memory:${name(reference)}`, attempts: 1 };
-    const facts = { registry, repository: path, reference, request };
-    if (kind === "registry-cancelled") return fail({ kind, ...facts });
-    return fail({ kind, ...facts, status: kind === "manifest-unknown" ? 404 : 400, codes: [] });
-  };
+  const refuse = (method: string, reference: string, kind: Why): Failed<RegistryFailure> =>
+    refusalOf(repository, { method, reference, kind });
   /** One turn later: what is asked for, unless the caller has left meanwhile. */
   const answer = async <T>(
     call: { readonly method: string; readonly reference: string; readonly signal?: AbortSignal | undefined },
@@ -143,6 +147,19 @@ function memoryStore(repository: Repository, shelf: Shelf): Store<RegistryFailur
         return undefined;
       }),
   };
+}
+
+function refusalOf(
+  repository: Repository,
+  asked: { readonly method: string; readonly reference?: string; readonly kind: Why },
+): Failed<RegistryFailure> {
+  const { registry, path } = repository;
+  const { method, reference, kind } = asked;
+  const url = `memory:${reference === undefined ? formatRepository(repository) : nameOf(repository, reference)}`;
+  const request = { method, url, attempts: 1 };
+  const facts = { registry, repository: path, request, ...(reference === undefined ? {} : { reference }) };
+  if (kind === "registry-cancelled") return fail({ kind, ...facts });
+  return fail({ kind, ...facts, status: kind === "manifest-unknown" ? 404 : 400, codes: [] });
 }
 
 // Whoever reads a stream turns what it throws back into a value.
