@@ -76,6 +76,13 @@ export function imageFor({ build, release }: Variant, target: Target): ImageResu
   }
 }
 
+/** Where images that go to these repositories are read again; undefined where nothing of them can be. */
+export function storeOf(target: Target, repositories: readonly Repository[]): Store | undefined {
+  if (target.kind === "layout") return target.store;
+  const [first] = repositories;
+  return target.kind === "registries" && first !== undefined ? target.registry.store(first) : undefined;
+}
+
 /**
  * Brings what was built to where it goes, and reads it back there: pushes what BuildKit handed over, and copies what it pushed to
  * one registry to the others, as bytes. Answers undefined where nothing is published.

@@ -2,6 +2,8 @@ import type { SolveFailure, Node } from "./buildkit/buildkit.ts";
 import type { Digest } from "./oci/digest.ts";
 import type { TaggedReference, Repository } from "./oci/reference.ts";
 import type { DeliveryFailure } from "./deliver.ts";
+import type { Finding } from "./findings/finding.ts";
+import type { GateFailure } from "./gate.ts";
 import type { PublishedManifest } from "./publish/confirm.ts";
 import type { Route } from "./route/route.ts";
 import type { Vertex, VertexWarning } from "./buildkit/status.ts";
@@ -41,11 +43,37 @@ export type RunEvent =
       readonly variant: string;
       readonly digest: Digest;
     }
+  /** Checks before the tags move have found something in it: an error fails it, anything else is worth knowing. */
+  | {
+      readonly kind: "variant-finding";
+      readonly atMs: number;
+      readonly variant: string;
+      readonly finding: Finding;
+    }
+  /** A line that its test printed. */
+  | {
+      readonly kind: "test-line";
+      readonly atMs: number;
+      readonly variant: string;
+      readonly line: string;
+    }
   | {
       readonly kind: "variant-done";
       readonly atMs: number;
       readonly variant: string;
       readonly outcome: VariantOutcome;
+    }
+  | {
+      readonly kind: "release-finding";
+      readonly atMs: number;
+      readonly release: string;
+      readonly finding: Finding;
+    }
+  | {
+      readonly kind: "release-signed";
+      readonly atMs: number;
+      readonly release: string;
+      readonly digest: Digest;
     }
   | {
       readonly kind: "release-stitched";
@@ -93,7 +121,11 @@ export type VariantOutcome =
       readonly cache: CacheUse;
       readonly durationMs: number;
     }
-  | { readonly kind: "failed"; readonly failure: SolveFailure | DeliveryFailure; readonly durationMs: number }
+  | {
+      readonly kind: "failed";
+      readonly failure: SolveFailure | DeliveryFailure | GateFailure;
+      readonly durationMs: number;
+    }
   | { readonly kind: "cancelled"; readonly durationMs: number };
 
 /** Steps that did work or could have (not internal ones), and how many of them came from the cache. */

@@ -1,7 +1,8 @@
 import type { BuildKit } from "./buildkit/buildkit.ts";
 import { Slots } from "./concurrent.ts";
-import type { Target } from "./deliver.ts";
+import { storeOf, type Target } from "./deliver.ts";
 import type { RunEvent, VariantOutcome } from "./event.ts";
+import type { GateFailure, Gates, ReleaseToCheck } from "./gate.ts";
 import type { Document } from "./oci/descriptor.ts";
 import type { Plan, PlannedRelease } from "./plan/plan.ts";
 import type { PublishedManifest } from "./publish/confirm.ts";
@@ -12,6 +13,7 @@ import type { ReleaseFailure } from "./publish/release-failure.ts";
 import { releaseTags, type TagOutcome } from "./publish/release.ts";
 import { stitchRelease } from "./publish/stitch.ts";
 import { nameInLayout } from "./publish/layout-release.ts";
+import type { Publishing } from "./publish/tags.ts";
 import type { Uploads } from "./publish/transfer-uploads.ts";
 import type { StoreFailure } from "./registry/store.ts";
 import type { Timing } from "./registry/retry.ts";
@@ -25,6 +27,8 @@ export interface RunOptions {
   readonly routes: readonly Route[];
   readonly buildkit: BuildKit;
   readonly target: Target;
+  /** What must hold before tags move; absent: no more than that everything is there. */
+  readonly gates?: Gates;
   readonly onEvent: (event: RunEvent) => void;
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
@@ -44,7 +48,7 @@ export interface RunReport {
   /** Releases whose tags all moved. Empty where a required variant is missing: then no tag has moved. */
   readonly released: readonly Released[];
   /** What stopped the releases once everything was built; with all of them out, why they have no record. */
-  readonly failure?: ReleaseFailure | StoreFailure;
+  readonly failure?: ReleaseFailure | StoreFailure | GateFailure;
   /** Path of the record of what happened to tags. */
   readonly record?: string;
   readonly interrupted: boolean;
@@ -144,6 +148,8 @@ async function releaseAll(
 ): Promise<Published> {
   const stitched = stitchAll(options, variants);
   if (!stitched.ok) return { ...NOT_OUT, failure: stitched.error };
+  const passed = await passGates(stitched.value, options);
+  if (!passed.ok) return { ...NOT_OUT, failure: passed.error };
   const { target } = options;
   if (target.kind === "layout") {
     const named = await nameInLayout(stitched.value, target.store, options.signal);
@@ -154,7 +160,7 @@ async function releaseAll(
   const readings = await ahead.readings();
   if (options.signal.aborted) return NOT_OUT;
   const allowed = options.allowed ?? { shrink: false, downgrade: false };
-  const publishing = { ...options, registry: target.registry };
+  const publishing = { ...options, registry: target.registry, ...signing(stitched.value, options) };
   const out = await releaseTags(stitched.value, { readings, allowed }, publishing);
   if (!out.ok) return { ...NOT_OUT, failure: out.error };
   const { tags, unrecorded } = out.value;
@@ -163,6 +169,48 @@ async function releaseAll(
     tags: tags.filter(({ release }) => release === each.release.name),
   }));
   return { isOut: true, released, ...(unrecorded === undefined ? {} : { failure: unrecorded }) };
+}
+
+/** Every release is looked at before the first one is out, so that all that is wrong is told. */
+async function passGates(
+  stitched: readonly Stitched[],
+  { gates, target, onEvent, signal, now }: RunOptions,
+): Promise<Result<void, GateFailure>> {
+  if (gates === undefined) return ok(undefined);
+  const checks = await Promise.all(
+    stitched.map(async ({ release, manifests }) => {
+      const store = storeOf(target, release.repositories);
+      if (store === undefined) return ok(undefined);
+      const onFinding: ReleaseToCheck["onFinding"] = (finding) =>
+        onEvent({ kind: "release-finding", atMs: now(), release: release.name, finding });
+      return await gates.release({ release, manifests, store, onFinding, signal });
+    }),
+  );
+  return checks.find((check) => !check.ok) ?? ok(undefined);
+}
+
+/** Signing is the last thing before the tags move: what is signed is stored then, and named by nothing. */
+function signing(
+  stitched: readonly Stitched[],
+  { gates, onEvent, signal, now }: RunOptions,
+): Pick<Publishing, "beforeTags"> {
+  const signed = stitched.filter(({ release }) => release.sign !== undefined);
+  if (gates === undefined || signed.length === 0) return {};
+  return {
+    beforeTags: async () => {
+      const releases = signed.map(({ release, index, manifests }) => ({
+        release,
+        repositories: release.repositories,
+        index: index.descriptor.digest,
+        images: manifests.map(({ manifest }) => manifest.digest),
+      }));
+      const done = await gates.sign(releases, signal);
+      if (!done.ok) return done;
+      for (const { release, index } of releases)
+        onEvent({ kind: "release-signed", atMs: now(), release: release.name, digest: index });
+      return done;
+    },
+  };
 }
 
 function stitchAll(

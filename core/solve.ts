@@ -1,15 +1,19 @@
 import type { BuildKit, BuildResult, SolveFailure } from "./buildkit/buildkit.ts";
 import { isStep, type SolveStatus, type Vertex } from "./buildkit/status.ts";
-import { deliver, imageFor, type Delivery, type Target } from "./deliver.ts";
+import { deliver, imageFor, storeOf, type Delivery, type Target } from "./deliver.ts";
 import type { CacheUse, RunEvent, VariantOutcome } from "./event.ts";
+import type { GateFailure, Gates, VariantToCheck } from "./gate.ts";
 import type { Digest } from "./oci/digest.ts";
-import { fail, type Result } from "./result.ts";
+import type { ConfirmedImage } from "./publish/confirm.ts";
+import { fail, ok, type Result } from "./result.ts";
 import type { Route } from "./route/route.ts";
 
 /** The world as one variant's solve needs it. */
 export interface SolveWorld {
   readonly buildkit: BuildKit;
   readonly target: Target;
+  /** What must hold before its tags move; nothing more than being confirmed where it is absent. */
+  readonly gates?: Gates;
   /** See {@link Delivery.uploads}. */
   readonly uploads: Delivery["uploads"];
   /** Waits for room on the node, and holds it while the task runs: pushing what was built needs none. */
@@ -30,13 +34,30 @@ export async function solveVariant(route: Route, world: SolveWorld): Promise<Var
     startedMs = world.now();
     return await solve(route, watch, world);
   });
-  const published = built.ok ? await deliver(route.variant, built.value, deliveryOf(route, world)) : built;
+  const delivered = built.ok ? await deliver(route.variant, built.value, deliveryOf(route, world)) : built;
+  const published = delivered.ok ? await passGate(route, delivered.value, world) : delivered;
   if (published.ok) {
     const pushed = published.value === undefined ? {} : { published: published.value };
     return end(world, id, { kind: "built", ...pushed, cache: watch.cacheUse(), durationMs: durationMs() });
   }
   if (world.signal.aborted) return end(world, id, { kind: "cancelled", durationMs: durationMs() });
   return end(world, id, { kind: "failed", failure: published.error, durationMs: durationMs() });
+}
+
+/** Looks into what was published, where it can be read again. */
+async function passGate(
+  route: Route,
+  image: ConfirmedImage | undefined,
+  { target, gates, onNode, onEvent, signal, now }: SolveWorld,
+): Promise<Result<ConfirmedImage | undefined, GateFailure>> {
+  const { id: variant, build } = route.variant;
+  const store = storeOf(target, build.repositories);
+  if (image === undefined || store === undefined || gates === undefined) return ok(image);
+  const onFinding: VariantToCheck["onFinding"] = (finding) =>
+    onEvent({ kind: "variant-finding", atMs: now(), variant, finding });
+  const onLine = (line: string): void => onEvent({ kind: "test-line", atMs: now(), variant, line });
+  const passed = await gates.variant({ route, image, store, onFinding, onLine, onNode, signal });
+  return passed.ok ? ok(image) : passed;
 }
 
 async function solve(

@@ -21,6 +21,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["core/layers/"],
   ["core/verify/", "core/scan/", "core/sign/", "core/smoke/"],
   ["core/deliver.ts"],
+  ["core/gate.ts"],
   ["core/event.ts"],
   ["core/publish/"],
   ["core/preflight/"],

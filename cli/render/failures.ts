@@ -1,7 +1,9 @@
 import { formatPlatformFull } from "../../platforms/platform.ts";
 import { describe } from "../describe.ts";
+import { describeFindings } from "../describe/findings.ts";
 import type { VariantContext } from "../describe/explanation.ts";
 import type { RunEvent, VariantOutcome } from "../../core/event.ts";
+import type { Finding } from "../../core/findings/finding.ts";
 import type { Route } from "../../core/route/route.ts";
 import type { RendererOptions } from "./renderer.ts";
 
@@ -10,6 +12,8 @@ type Failure = Extract<VariantOutcome, { readonly kind: "failed" }>["failure"];
 /** Gathers the variants that fail, so that the end of a run can tell all of them at once. */
 export interface FailureLog {
   readonly failed: readonly { readonly failure: Failure; readonly context: VariantContext | undefined }[];
+  /** What checks have found and what stops nothing, but deserves a look. */
+  readonly warnings: readonly Finding[];
   readonly apply: (event: RunEvent) => void;
 }
 
@@ -17,9 +21,13 @@ export interface FailureLog {
 export function gatherFailures(): FailureLog {
   const routes = new Map<string, Route>();
   const failed: { failure: Failure; context: VariantContext | undefined }[] = [];
+  const warnings: Finding[] = [];
   return {
     failed,
+    warnings,
     apply: (event) => {
+      const finding = "finding" in event ? event.finding : undefined;
+      if (finding?.severity === "warning") warnings.push(finding);
       if (event.kind === "run-started") for (const route of event.routes) routes.set(route.variant.id, route);
       if (event.kind !== "variant-done" || event.outcome.kind !== "failed") return;
       if (event.outcome.failure.kind === "solve-cancelled") return;
@@ -46,6 +54,15 @@ export function failuresText(
       return `\n${text}\n`;
     })
     .join("");
+}
+
+/** The text of all warnings, ready to be written; empty without any. */
+export function warningsText(
+  { warnings }: FailureLog,
+  { colour, columns, redact }: Pick<RendererOptions, "colour" | "columns" | "redact">,
+): string {
+  if (warnings.length === 0) return "";
+  return `\n${redact(describeFindings(warnings, { colour, width: columns() }))}\n`;
 }
 
 function contextOf(route: Route | undefined): VariantContext | undefined {

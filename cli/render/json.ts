@@ -1,9 +1,9 @@
 import { formatPlatformFull } from "../../platforms/platform.ts";
-import { failureJson } from "../describe/json.ts";
+import { failureJson, findingJson } from "../describe/json.ts";
 import { formatReference, formatRepository } from "../../core/oci/reference.ts";
 import { plainLine } from "../text/safe.ts";
 import { unreachable } from "../unreachable.ts";
-import type { FailureJson } from "../describe/json.ts";
+import type { FailureJson, FindingJson } from "../describe/json.ts";
 import type { Node } from "../../core/buildkit/buildkit.ts";
 import type { RunEvent, VariantOutcome } from "../../core/event.ts";
 import type { Route } from "../../core/route/route.ts";
@@ -42,6 +42,10 @@ export type JsonEvent = { readonly schemaVersion: typeof SCHEMA_VERSION; readonl
       readonly line?: number;
     }
   | { readonly kind: "variant-pushed"; readonly variant: string; readonly digest: string }
+  | { readonly kind: "variant-finding"; readonly variant: string; readonly finding: FindingJson }
+  | { readonly kind: "release-finding"; readonly release: string; readonly finding: FindingJson }
+  | { readonly kind: "test-line"; readonly variant: string; readonly line: string }
+  | { readonly kind: "release-signed"; readonly release: string; readonly digest: string }
   | ({ readonly kind: "variant-done"; readonly variant: string } & JsonOutcome)
   | { readonly kind: "release-stitched"; readonly release: string; readonly digest: string }
   | {
@@ -125,7 +129,11 @@ export function jsonEvent(event: RunEvent): JsonEvent {
       return { schemaVersion, kind: event.kind, atMs, variant: event.variant, vertex: digest, ...vertex };
     }
     case "log":
+    case "test-line":
       return { schemaVersion, ...event, line: plainLine(event.line) };
+    case "variant-finding":
+    case "release-finding":
+      return { schemaVersion, ...event, finding: findingJson(event.finding) };
     case "warning":
       return { schemaVersion, kind: event.kind, atMs, variant: event.variant, ...event.warning };
     case "variant-done":
@@ -139,6 +147,7 @@ export function jsonEvent(event: RunEvent): JsonEvent {
     case "variant-started":
     case "variant-pushed":
     case "release-stitched":
+    case "release-signed":
     case "run-ended":
       return { schemaVersion, ...event };
     default:

@@ -8,6 +8,7 @@ import { failuresText, gatherFailures } from "./failures.ts";
 import type { Palette } from "../text/colour.ts";
 import { isStep, type Vertex } from "../../core/buildkit/status.ts";
 import type { RunEvent, VariantOutcome } from "../../core/event.ts";
+import type { Finding } from "../../core/findings/finding.ts";
 import type { Renderer, RendererOptions } from "./renderer.ts";
 
 /** What one event has to say: a line each, without the prefix. */
@@ -78,6 +79,13 @@ function linesOf(event: Spoken, tools: Tools): readonly string[] {
     }
     case "variant-pushed":
       return [`pushed ${event.digest}`];
+    case "test-line":
+      return [`${colours.faint("test |")} ${safe(event.line)}`];
+    case "variant-finding":
+    case "release-finding":
+      return findingLines(event.finding, tools);
+    case "release-signed":
+      return [`signed ${event.digest}`];
     case "variant-done":
       return [outcomeLine(event.outcome, colours, safe)];
     case "release-stitched":
@@ -93,6 +101,14 @@ function linesOf(event: Spoken, tools: Tools): readonly string[] {
     default:
       return unreachable(event);
   }
+}
+
+/** What stops the release is told in full at its end. */
+function findingLines(finding: Finding, { colours, safe }: Tools): readonly string[] {
+  const { severity, message, rule, facts = [] } = finding;
+  const paint = { error: colours.error, warning: colours.warning, note: colours.faint }[severity];
+  const head = paint(`${severity}: ${safe(message)} [${rule}]`);
+  return severity === "error" ? [head] : [head, ...facts.map((fact) => `  ${safe(fact)}`)];
 }
 
 function vertexLines(variant: string, vertex: Vertex, { told, colours, safe }: Tools): readonly string[] {

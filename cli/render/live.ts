@@ -1,4 +1,4 @@
-import { failuresText, gatherFailures } from "./failures.ts";
+import { failuresText, gatherFailures, warningsText } from "./failures.ts";
 import { frameOf } from "./frame.ts";
 import { createPainter } from "./painter.ts";
 import { trackProgress } from "./progress.ts";
@@ -33,7 +33,7 @@ export function createLive(options: LiveOptions): Renderer {
     },
     end: async () => {
       view.stop();
-      const text = failuresText(failures, options);
+      const text = warningsText(failures, options) + failuresText(failures, options);
       if (text !== "") options.stream.write(text);
       await tree?.end();
     },

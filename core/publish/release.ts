@@ -1,5 +1,6 @@
 import { formatReference, type TaggedReference } from "../oci/reference.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { GateFailure } from "../gate.ts";
 import type { PlannedRelease } from "../plan/plan.ts";
 import type { Registry } from "../registry/registry.ts";
 import { fail, ok, type Result } from "../result.ts";
@@ -54,17 +55,19 @@ export async function releaseTags(
   candidates: readonly Candidate[],
   { readings, allowed }: { readonly readings: TagReadings; readonly allowed: Allowed },
   publishing: Publishing,
-): Promise<Result<ReleasedTags, ReleaseFailure>> {
+): Promise<Result<ReleasedTags, ReleaseFailure | GateFailure>> {
   const decided = decideAll(candidates, readings, allowed);
   if (!decided.ok) return decided;
   const decisions = decided.value;
   const moves = planMoves(candidates, decisions);
-  const { recorder } = publishing;
+  const { recorder, beforeTags } = publishing;
   const [put, begun] = await Promise.all([
     putIndexes(candidates, moves, publishing),
     recorder?.begin(candidates, decisions) ?? ok(undefined),
   ]);
-  const moved = !begun.ok ? begun : !put.ok ? put : await moveTags(moves, publishing);
+  const ready = !begun.ok ? begun : put;
+  const prepared = ready.ok ? ((await beforeTags?.()) ?? ready) : ready;
+  const moved = prepared.ok ? await moveTags(moves, publishing) : prepared;
   const ended = (await recorder?.end(moved.ok)) ?? ok(undefined);
   if (!moved.ok) return moved;
   const tags = moves.map(({ decision, index }) => outcomeOf(decision, index.descriptor.digest));

@@ -1,4 +1,5 @@
 import type { RunEvent } from "../event.ts";
+import type { GateFailure } from "../gate.ts";
 import type { Document } from "../oci/descriptor.ts";
 import {
   formatReference,
@@ -24,6 +25,8 @@ export interface Publishing {
   readonly now: () => number;
   /** For waits; the real clock unless a test has its own. */
   readonly timing?: Pick<Timing, "sleep">;
+  /** What must be done once every index is stored and before any tag names one: signing. */
+  readonly beforeTags?: () => Promise<Result<void, GateFailure>>;
   /** Keeps the record of this run. */
   readonly recorder?: ReleaseRecorder;
 }
@@ -48,7 +51,7 @@ export function planMoves(
 
 /**
  * Stores every index under its digest in every repository of its release, all at once: still nothing that a tag names. Left out
- * is where a tag names it already, and where the very first tag is going to move: that one request stores and names it.
+ * is where a tag names it already, and where the very first tag is going to move, unless something is to be done before that: that one request stores and names it.
  */
 export async function putIndexes(
   candidates: readonly Candidate[],
@@ -59,7 +62,7 @@ export async function putIndexes(
     moves.filter(({ decision }) => decision.action === "unchanged").map(({ decision }) => placeOf(decision)),
   );
   const first = moves.find(({ decision }) => decision.action === "move");
-  if (first !== undefined) stored.add(placeOf(first.decision));
+  if (first !== undefined && publishing.beforeTags === undefined) stored.add(placeOf(first.decision));
   const puts = candidates.flatMap((candidate) =>
     candidate.release.repositories
       .filter((repository) => !stored.has(placeOf({ release: candidate.release.name, tag: repository })))

@@ -1,0 +1,53 @@
+import type { Finding } from "./findings/finding.ts";
+import type { Digest } from "./oci/digest.ts";
+import type { Repository } from "./oci/reference.ts";
+import type { PlannedRelease } from "./plan/plan.ts";
+import type { ConfirmedImage, PublishedManifest } from "./publish/confirm.ts";
+import type { Store, StoreFailure } from "./registry/store.ts";
+import type { Result } from "./result.ts";
+import type { Route } from "./route/route.ts";
+import type { VerificationFailed } from "./verify/verified.ts";
+
+/** What stops a release although everything was built and pushed. */
+export type GateFailure = VerificationFailed | StoreFailure;
+
+/** What must hold before tags move. Findings are told as they come; errors among them are the failure. */
+export interface Gates {
+  /** Looks into a variant that is where it belongs, and runs its test. */
+  variant(checked: VariantToCheck): Promise<Result<void, GateFailure>>;
+  /** Looks at a release all of whose variants have passed: across its platforms, its attestations, its vulnerabilities. */
+  release(checked: ReleaseToCheck): Promise<Result<void, GateFailure>>;
+  /** Signs releases that are stored under their digests, before any tag names them. */
+  sign(signed: readonly ReleaseToSign[], signal: AbortSignal): Promise<Result<void, GateFailure>>;
+}
+
+/** A variant that was pushed and read back. */
+export interface VariantToCheck {
+  readonly route: Route;
+  readonly image: ConfirmedImage;
+  /** Where it is read from. */
+  readonly store: Store;
+  readonly onFinding: (finding: Finding) => void;
+  /** A line that its test printed. */
+  readonly onLine: (line: string) => void;
+  /** Waits for room on the node that built it, and holds it while the task runs. */
+  readonly onNode: <T>(task: () => Promise<T>) => Promise<T>;
+  readonly signal: AbortSignal;
+}
+
+/** A release whose index is made and not yet stored. */
+export interface ReleaseToCheck {
+  readonly release: PlannedRelease;
+  readonly manifests: readonly PublishedManifest[];
+  readonly store: Store;
+  readonly onFinding: (finding: Finding) => void;
+  readonly signal: AbortSignal;
+}
+
+/** A release whose index is stored by digest. */
+export interface ReleaseToSign {
+  readonly release: PlannedRelease;
+  readonly repositories: readonly Repository[];
+  readonly index: Digest;
+  readonly images: readonly Digest[];
+}
