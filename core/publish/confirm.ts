@@ -217,10 +217,7 @@ async function readDocument(
   });
 }
 
-async function readConfig(
-  reader: Reader,
-  manifest: Manifest,
-): Promise<Result<ImageConfig, ConfirmFailure>> {
+async function readConfig(reader: Reader, manifest: Manifest): Promise<Result<ImageConfig, ConfirmFailure>> {
   const { config } = manifest;
   if (!isImageConfig(config.mediaType))
     return invalid(reader.place, `the config's media type ${config.mediaType} is not that of an image`);
@@ -232,9 +229,7 @@ async function readConfig(
       `config ${config.digest} has ${bytes.value.length} bytes, not ${config.size}`,
     );
   const parsed = parseImageConfig(bytes.value);
-  return parsed.ok
-    ? parsed
-    : invalid(reader.place, `config ${config.digest}: ${parsed.error.detail}`);
+  return parsed.ok ? parsed : invalid(reader.place, `config ${config.digest}: ${parsed.error.detail}`);
 }
 
 // A declared os.version wins over the base image's, as in BuildKit (frontend/dockerui, normalizePlatform).
