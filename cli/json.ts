@@ -16,7 +16,8 @@ export function planJson(
   return {
     file: plan.file.path,
     nodes: nodes.map(nodeJson),
-    registries: plan.registries.map(({ location: _location, ...settings }) => settings),
+    registries: plan.registries.map(withoutLocation),
+    check: plan.check,
     releases: plan.releases.map((release) => ({
       name: release.name,
       image: release.image,
@@ -26,6 +27,9 @@ export function planJson(
       mediaTypes: release.mediaTypes,
       attestations: release.attestations,
       indexAnnotations: release.indexAnnotations,
+      verify: release.verify,
+      ...(release.scan === undefined ? {} : { scan: withoutLocation(release.scan) }),
+      ...(release.sign === undefined ? {} : { sign: withoutLocation(release.sign) }),
       variants: release.variants.map((variant) => ({
         id: variant.id,
         ...rows.get(release.name)?.find(({ platform }) => platform === formatPlatformFull(variant.platform)),
@@ -33,10 +37,19 @@ export function planJson(
         emulation: variant.emulation,
         required: variant.required,
         ...(variant.timeoutMs === undefined ? {} : { timeoutMs: variant.timeoutMs }),
+        ...(variant.test === undefined ? {} : { test: withoutLocation(variant.test) }),
         build: buildJson(variant),
       })),
     })),
   };
+}
+
+/** The plan's own text goes with every location, and belongs to nobody's output. */
+function withoutLocation<T extends { readonly location: unknown }>({
+  location: _location,
+  ...facts
+}: T): Omit<T, "location"> {
+  return facts;
 }
 
 /** By tag; those that are moved whatever they name have no entry. */
