@@ -1,9 +1,8 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fail, ok, type Result } from "../result.ts";
+import type { Result } from "../result.ts";
 import type { DaemonAddress } from "./arguments.ts";
 import type { BuildKit, Node, SolveRefused } from "./buildkit.ts";
+import { privateFolder, type PrivateFolder } from "./private-folder.ts";
 
 /** A node, how `buildctl` reaches it, and what must be ended with the run (a bridge). */
 export interface Connection {
@@ -23,7 +22,7 @@ export interface ClientOptions {
 /** The BuildKit port over `buildctl`: one child process for each solve. */
 export function openBuildKit(options: ClientOptions): BuildKit {
   // Made for the first build: whoever only wants to see the nodes needs none.
-  let directory: Promise<Result<string, SolveRefused>> | undefined;
+  let directory: Promise<Result<PrivateFolder, SolveRefused>> | undefined;
   const daemons = new Map(options.connections.map(({ node, daemon }) => [node.name, daemon]));
   let solves = 0;
   return {
@@ -35,7 +34,7 @@ export function openBuildKit(options: ClientOptions): BuildKit {
       const { runSolve } = await import("./solve.ts");
       const folder = await (directory ??= privateFolder());
       if (!folder.ok) return folder;
-      const base = join(folder.value, String((solves += 1)));
+      const base = join(folder.value.path, String((solves += 1)));
       const files = { metadata: `${base}.json`, image: `${base}.image` };
       const { buildctl, env } = options;
       return await runSolve({ request, daemon, buildctl, env, files, onStatus, signal });
@@ -43,17 +42,7 @@ export function openBuildKit(options: ClientOptions): BuildKit {
     close: async () => {
       await Promise.all(options.connections.map(({ close }) => close()));
       const folder = await directory;
-      if (folder?.ok === true) await rm(folder.value, { recursive: true, force: true });
+      if (folder?.ok === true) await folder.value.remove();
     },
   };
-}
-
-/** A folder of this run alone; where TMPDIR cannot be written to, no solve can be started. */
-async function privateFolder(): Promise<Result<string, SolveRefused>> {
-  try {
-    return ok(await mkdtemp(join(tmpdir(), "buildx-plan-")));
-  } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    return fail({ kind: "solve-refused", message: `no temporary folder can be made (TMPDIR): ${detail}` });
-  }
 }

@@ -4,7 +4,7 @@ import type { LogChunk } from "./decode.ts";
 import type { VertexLog } from "./status.ts";
 
 /** A line longer than this many characters is cut there, so that output without line breaks cannot fill the memory. */
-const LONGEST_LINE = 16_384;
+export const LONGEST_LINE = 16_384;
 
 /** Puts the chunks of every step and stream together to whole lines; chunks may end within a line or a character. */
 export class LogLines {
