@@ -303,3 +303,64 @@ test("what `${...}` becomes", async () => {
     PLATFORM: "linux/arm/v7 linux arm v7 linux_arm_v7 linux-arm-v7",
   });
 });
+
+describe("what must hold before tags move", () => {
+  const location = expect.objectContaining({ file: expect.anything() });
+
+  test("a test of the image, and one of a platform instead of it", async () => {
+    const [app] = (await valid("checks")).releases;
+    expect(app?.variants.map(({ test: own }) => own)).toEqual([
+      {
+        command: { kind: "exec", argv: ["/app", "--version"] },
+        timeoutMs: 90_000,
+        exitCode: 3,
+        output: "1.2",
+        location,
+      },
+      {
+        command: { kind: "shell", line: "app --version | grep 1.2" },
+        timeoutMs: 300_000,
+        exitCode: 0,
+        location,
+      },
+    ]);
+  });
+
+  test("how content is verified: strictly where nothing is said", async () => {
+    const { releases, check } = await valid("checks");
+    expect(check).toEqual({ ignore: ["literal-architecture"] });
+    expect(releases.map(({ verify }) => verify)).toEqual([
+      { content: "warn", ignore: ["/opt/toolchains/**"] },
+      { content: "off", ignore: [] },
+      { content: "error", ignore: [] },
+    ]);
+  });
+
+  test("which vulnerabilities stop a release, and how it is signed", async () => {
+    const [app, web, api] = (await valid("checks")).releases;
+    expect(app?.scan).toEqual({
+      failOn: "high",
+      onlyFixed: true,
+      ignore: ["CVE-2024-0001"],
+      source: "osv-database",
+      database: join(folder, "folder"),
+      location,
+    });
+    expect([app, web, api].map((release) => release?.sign)).toEqual([
+      { key: { kind: "uri", uri: "awskms:///alias/release" }, transparencyLog: false, location },
+      {
+        key: { kind: "env", variable: "COSIGN_KEY" },
+        passwordEnv: "COSIGN_PASSWORD",
+        transparencyLog: true,
+        location,
+      },
+      {
+        key: { kind: "keyless" },
+        identity: "https://ci.example/1.2",
+        issuer: "https://token.example",
+        transparencyLog: true,
+        location,
+      },
+    ]);
+  });
+});
