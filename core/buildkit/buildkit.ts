@@ -21,6 +21,8 @@ export interface Node {
   readonly buildkitVersion?: string;
   /** Is this the kernel that we run on ourselves, so that our own view of binfmt_misc tells which QEMU emulates? */
   readonly local: boolean;
+  /** It belongs to a Docker Engine or containerd, whose own images builds may start from though no registry has them. */
+  readonly keepsImages?: true;
 }
 
 /** The daemons of a run, and what they are asked to do. */

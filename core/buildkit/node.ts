@@ -57,6 +57,7 @@ export function nodeOf(name: string, builder: BuilderSettings, worker: Worker): 
     platforms: declared === undefined ? reported : [...declared, ...without(reported, declared)],
     maxParallelism: builder.maxParallelism ?? PARALLELISM,
     local: worker.hostname === hostname(),
+    ...(worker.keepsImages ? { keepsImages: true } : {}),
     ...(worker.buildkitVersion === undefined ? {} : { buildkitVersion: worker.buildkitVersion }),
   };
 }

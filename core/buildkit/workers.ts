@@ -10,6 +10,8 @@ export interface Worker {
   readonly buildkitVersion?: string;
   /** Can it export images and push them? Not so a Docker Engine without the containerd image store. */
   readonly exportsImages: boolean;
+  /** Does it look for base images in a store of its own, too? */
+  readonly keepsImages: boolean;
 }
 
 const LABEL = "org.mobyproject.buildkit.worker.";
@@ -49,13 +51,14 @@ export function parseWorkers(json: string): Worker | undefined {
   const labels = worker.labels ?? {};
   const hostname = labels[`${LABEL}hostname`];
   const version = worker.buildkitVersion?.version;
+  const isEngine = labels[`${LABEL}moby.host-gateway-ip`] !== undefined;
+  const isContainerd = labels[`${LABEL}containerd.namespace`] !== undefined;
   return {
     native: leading(platforms),
     platforms,
     // A Docker Engine names its host gateway; only with the containerd image store does it have a containerd namespace.
-    exportsImages:
-      labels[`${LABEL}moby.host-gateway-ip`] === undefined ||
-      labels[`${LABEL}containerd.namespace`] !== undefined,
+    exportsImages: !isEngine || isContainerd,
+    keepsImages: isEngine || isContainerd,
     ...(hostname === undefined ? {} : { hostname }),
     ...(version === undefined ? {} : { buildkitVersion: version }),
   };

@@ -5,7 +5,7 @@ import { formatPlatformFull, normalizePlatform, type Platform } from "../../plat
 import type { Document } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { formatReference, type TaggedReference } from "../oci/reference.ts";
-import type { PlannedRelease, ReleaseTag } from "../plan/plan.ts";
+import type { PlannedRelease, ReleaseTag, Variant } from "../plan/plan.ts";
 import type { RegistryFailure } from "../registry/registry-failure.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { PublishedManifest } from "./confirm.ts";
@@ -79,25 +79,70 @@ export function decideTags(
   allowed: Allowed,
 ): Result<readonly TagDecision[], readonly TagRefusal[]> {
   const { release } = candidate;
+  const outlook = outlookOf(candidate);
   const refusals: TagRefusal[] = [];
   const decisions = release.tags.map((tag): TagDecision => {
     const about = { release: release.name, tag };
-    const reading = readings.get(formatReference(tag));
-    if (reading === undefined) throw new Error("Internal error: a tag that nobody has read");
-    const found = objections(candidate, { tag, reading, allowed });
+    const reading = readingOf(tag, readings);
+    const found = objections(outlook, { tag, reading, allowed });
     refusals.push(...found.map((objection) => ({ ...about, ...objection })));
     const before = reading.ok && reading.value.kind !== "absent" ? reading.value.digest : null;
-    return { ...about, before, action: actionFor(tag, before, candidate) };
+    return { ...about, before, action: actionFor(tag, before, outlook) };
   });
   return refusals.length === 0 ? ok(decisions) : fail(refusals);
+}
+
+/**
+ * What would stand against the tags of a release if all that the plan asks for gets built. Its index is not known yet: a tag that
+ * would turn out to name it already is objected to, too.
+ */
+export function foreseeRefusals(
+  release: PlannedRelease,
+  readings: TagReadings,
+  allowed: Allowed,
+): readonly TagRefusal[] {
+  const platforms = release.variants.map(({ platform }) => platform);
+  const outlook: Outlook = { release, platforms, first: release.variants[0] };
+  return release.tags.flatMap((tag) =>
+    objections(outlook, { tag, reading: readingOf(tag, readings), allowed }).map((objection) => ({
+      release: release.name,
+      tag,
+      ...objection,
+    })),
+  );
+}
+
+/** What a release holds, or will hold, as far as the guard compares it. */
+interface Outlook {
+  readonly release: PlannedRelease;
+  readonly platforms: readonly Platform[];
+  /** Its annotations tell the revision where the index has none that do. */
+  readonly first: Variant | undefined;
+  /** Of the index, once it is there. */
+  readonly digest?: Digest;
+}
+
+function outlookOf({ release, index, manifests }: Candidate): Outlook {
+  return {
+    release,
+    platforms: manifests.map(({ manifest, platform }) => manifest.platform ?? platform),
+    first: release.variants.find(({ id }) => id === manifests[0]?.variant),
+    digest: index.descriptor.digest,
+  };
+}
+
+function readingOf(tag: ReleaseTag, readings: TagReadings): TagReading {
+  const reading = readings.get(formatReference(tag));
+  if (reading === undefined) throw new Error("Internal error: a tag that nobody has read");
+  return reading;
 }
 
 function actionFor(
   { ifExists }: ReleaseTag,
   before: Digest | null,
-  { index }: Candidate,
+  { digest }: Outlook,
 ): TagDecision["action"] {
-  if (before === index.descriptor.digest) return "unchanged";
+  if (before !== null && before === digest) return "unchanged";
   return before !== null && ifExists === "skip" ? "keep" : "move";
 }
 
@@ -107,17 +152,17 @@ interface Question {
   readonly allowed: Allowed;
 }
 
-function objections(candidate: Candidate, { tag, reading, allowed }: Question): readonly TagObjection[] {
+function objections(outlook: Outlook, { tag, reading, allowed }: Question): readonly TagObjection[] {
   if (!reading.ok) return [{ why: "unreadable", cause: reading.error }];
   const now = reading.value;
   if (now.kind === "absent") return [];
   const { digest } = now;
-  if (actionFor(tag, digest, candidate) !== "move") return [];
+  if (actionFor(tag, digest, outlook) !== "move") return [];
   if (tag.ifExists === "fail") return [{ why: "exists", digest }];
   if (now.kind === "foreign")
     return allowed.shrink && allowed.downgrade ? [] : [{ why: "foreign", digest, detail: now.detail }];
-  const lost = allowed.shrink ? [] : lostPlatforms(now.platforms, candidate);
-  const older = allowed.downgrade ? undefined : findOlder(revisionFacts(now.annotations), { candidate, tag });
+  const lost = allowed.shrink ? [] : lostPlatforms(now.platforms, outlook);
+  const older = allowed.downgrade ? undefined : findOlder(revisionFacts(now.annotations), { outlook, tag });
   return [
     ...(lost.length === 0 ? [] : [{ why: "shrinks", digest, lost } as const]),
     ...(older === undefined ? [] : [{ why: "older", digest, ...older } as const]),
@@ -125,10 +170,9 @@ function objections(candidate: Candidate, { tag, reading, allowed }: Question): 
 }
 
 /** A variant that the plan lets the release go without is not missed: `required: false` has said so already. */
-function lostPlatforms(now: readonly Platform[], { release, manifests }: Candidate): readonly string[] {
+function lostPlatforms(now: readonly Platform[], { release, platforms }: Outlook): readonly string[] {
   const optional = release.variants.filter(({ required }) => !required).map((variant) => variant.platform);
-  const present = manifests.map(({ manifest, platform }) => manifest.platform ?? platform);
-  const next = new Set([...present, ...optional].map(placeOf));
+  const next = new Set([...platforms, ...optional].map(placeOf));
   // An entry without a name cannot be missed: no client asks for it.
   const lost = now.filter(({ os }) => os !== "unknown" && os !== "").map(placeOf);
   return [...new Set(lost)].filter((place) => !next.has(place));
@@ -152,16 +196,15 @@ type Older = Pick<Extract<TagObjection, { readonly why: "older" }>, "by" | "now"
 /** Whichever comparison is possible and says that the new one is older; nothing to compare is allowed. */
 function findOlder(
   now: RevisionFacts,
-  { candidate, tag }: { readonly candidate: Candidate; readonly tag: TaggedReference },
+  { outlook, tag }: { readonly outlook: Outlook; readonly tag: TaggedReference },
 ): Older | undefined {
-  const next = nextFacts(candidate);
+  const next = nextFacts(outlook);
   if (now.revision !== undefined && now.revision === next.revision) return undefined;
-  return olderByTime(now, next) ?? olderByVersion(now, next) ?? olderByTag(now, candidate.release, tag);
+  return olderByTime(now, next) ?? olderByVersion(now, next) ?? olderByTag(now, outlook.release, tag);
 }
 
-function nextFacts({ release, manifests }: Candidate): RevisionFacts {
+function nextFacts({ release, first }: Outlook): RevisionFacts {
   if (tellsRevision(release.indexAnnotations)) return revisionFacts(release.indexAnnotations);
-  const first = release.variants.find(({ id }) => id === manifests[0]?.variant);
   return revisionFacts(first?.build.annotations.manifest ?? {});
 }
 

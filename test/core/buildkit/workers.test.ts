@@ -18,15 +18,15 @@ test("the CPU's own platforms are told apart from emulated ones", () => {
   expect(worker?.platforms.map(formatPlatform)).toEqual(
     expect.arrayContaining(["linux/arm64", "linux/386", "linux/s390x", "linux/arm/v7"]),
   );
-  expect(worker).toMatchObject({ hostname: "builder", buildkitVersion: "v0.33.1", exportsImages: true });
+  expect(worker).toMatchObject({ hostname: "builder", buildkitVersion: "v0.33.1", exportsImages: true, keepsImages: false });
 });
 
 test("a Docker Engine is known by its labels; without the containerd image store it cannot export", () => {
   const engine = fixture("docker-engine-28-containerd-store");
-  expect(parseWorkers(engine)?.exportsImages).toBe(true);
+  expect(parseWorkers(engine)).toMatchObject({ exportsImages: true, keepsImages: true });
   const older = engine.replaceAll(/"org\.mobyproject\.buildkit\.worker\.containerd\.[a-z]+":"[^"]*",/g, "");
   expect(older).not.toBe(engine);
-  expect(parseWorkers(older)?.exportsImages).toBe(false);
+  expect(parseWorkers(older)).toMatchObject({ exportsImages: false, keepsImages: true });
 });
 
 test.each(["", "[]", "null", "{}", "not json", '[{"platforms":[]}]', '[{"platforms":[{"os":1}]}]'])(
