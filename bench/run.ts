@@ -12,10 +12,11 @@ import { benchAcross, benchCopy, benchLayout } from "./copy.ts";
 import { benchStartup } from "./startup.ts";
 import { benchList, benchRetag, benchStitch } from "./stitch.ts";
 import { markdown, type Row } from "./table.ts";
+import { benchCheck, benchVerify } from "./verify.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** `npm run bench [startup|stitch|list|retag|copy|across|layout|build ...]`: everything side by side in this one run, medians, the machine named. */
+/** `npm run bench [startup|stitch|list|retag|copy|across|layout|verify|check|build ...]`: everything side by side in this one run, medians, the machine named. */
 async function main(only: readonly string[]): Promise<void> {
   const daemon = await startDaemon();
   const registry = await startRealRegistry();
@@ -41,6 +42,8 @@ async function main(only: readonly string[]): Promise<void> {
     copy: () => benchCopy(bench),
     across: () => benchAcross(bench),
     layout: () => benchLayout(bench),
+    verify: () => benchVerify(bench),
+    check: () => benchCheck(bench),
     build: () => benchBuild(bench),
   };
   try {
