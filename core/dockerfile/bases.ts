@@ -1,18 +1,9 @@
 import type { Platform } from "../../platforms/platform.ts";
 import type { Location } from "../plan/source.ts";
-import type { Dockerfile } from "./dockerfile.ts";
+import type { Dockerfile, Word } from "./dockerfile.ts";
+import { stageGraph, type BaseRequest, type StageNode } from "./stages.ts";
 
-/** What a build says of a Dockerfile. */
-export interface BaseRequest {
-  readonly platform: Platform;
-  /** Of the node that builds; absent where that is not known yet: what depends on it cannot be told then. */
-  readonly buildPlatform?: Platform;
-  /** Stage to build; the last one where absent. */
-  readonly target?: string;
-  readonly args: Readonly<Record<string, string>>;
-  /** Named contexts: their names count, what they hold does not. */
-  readonly contexts: Readonly<Record<string, unknown>>;
-}
+export type { BaseRequest } from "./stages.ts";
 
 /** An image that a build fetches: the base of a stage, or what `COPY --from=` and `RUN --mount=from=` name. */
 export interface Base {
@@ -29,8 +20,32 @@ export interface Base {
 
 /**
  * The images that building the target really fetches, in the file's order: of stages that are reached through `FROM`, `COPY --from=` and
- * `RUN --mount=from=`. `scratch`, stages and named contexts are none.
+ * `RUN --mount=from=`. `scratch`, stages and named contexts are none. Images of `COPY` and `RUN` are asked for the target's platform,
+ * whatever their stage runs on. Empty where there is no such target.
  */
 export function basesOf(dockerfile: Dockerfile, request: BaseRequest): readonly Base[] {
-  throw new Error(`Internal error: not written yet (${dockerfile.source.path}, ${request.platform.os})`);
+  const { nodes, reached } = stageGraph(dockerfile, request);
+  const wanted = nodes.filter(({ stage }) => reached.has(stage.index));
+  return wanted.flatMap((node) => imagesOf(node, dockerfile, request));
+}
+
+function imagesOf(node: StageNode, { source }: Dockerfile, { platform }: BaseRequest): readonly Base[] {
+  const stage = node.stage.name ?? String(node.stage.index);
+  const place = ({ range }: Word): Location => ({ file: source, range });
+  const own: readonly Base[] =
+    node.base.kind === "image"
+      ? [
+          {
+            reference: node.base.reference,
+            platform: node.platform,
+            location: place(node.stage.from.image),
+            stage,
+            use: "from",
+          },
+        ]
+      : [];
+  const others = node.sources.flatMap(({ from, use, base }): readonly Base[] =>
+    base.kind === "image" ? [{ reference: base.reference, platform, location: place(from), stage, use }] : [],
+  );
+  return [...own, ...others];
 }
