@@ -9,6 +9,8 @@ import { explainTagsRefused } from "./describe/guard.ts";
 import { explainRecord, explainRollback } from "./describe/record.ts";
 import { explainLayoutReference, explainReference } from "./describe/reference.ts";
 import { explainRelease } from "./describe/release.ts";
+import { explainSign } from "./describe/sign.ts";
+import { explainTest } from "./describe/smoke.ts";
 import { explainSolve } from "./describe/solve.ts";
 import { explainInstall, explainRefusal, explainTool } from "./describe/tool.ts";
 import { explainFindings } from "./describe/findings.ts";
@@ -143,6 +145,13 @@ function explain(failure: Exclude<Failure, PlanInvalid>, context?: VariantContex
     case "gc-changed":
     case "gc-not-deleted":
       return explainGc(failure);
+    case "test-failed":
+      return explainTest(failure);
+    case "signing-unready":
+    case "sign-failed":
+    case "signature-unverified":
+    case "sign-cancelled":
+      return explainSign(failure);
     case "verification-failed":
       return explainFindings(`${failure.of} is not what it says it is`, failure.findings);
     case "preflight-failed":

@@ -15,6 +15,8 @@ import type { RollbackIncomplete } from "./publish/rollback.ts";
 import type { RegistryFailure } from "./registry/registry-failure.ts";
 import type { PreflightFailed } from "./preflight/preflight-failed.ts";
 import type { VerificationFailed } from "./verify/verified.ts";
+import type { SignFailure } from "./sign/sign.ts";
+import type { SmokeFailure } from "./smoke/smoke.ts";
 import type { RouteRefused } from "./route/route.ts";
 
 /** Every expected failure of every stage: what cli/describe.ts must have words for. */
@@ -36,5 +38,7 @@ export type Failure =
   | CopyFailure
   | StitchFailure
   | GcFailure
+  | SmokeFailure
+  | SignFailure
   | VerificationFailed
   | PreflightFailed;

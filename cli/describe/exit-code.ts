@@ -21,10 +21,12 @@ export function exitCode(failure: Failure): ExitCode {
     case "override-invalid":
     case "reference-invalid":
     case "layout-reference-invalid":
+    case "signing-unready":
     case "record-unreadable":
     case "record-invalid":
       return 2;
     case "push-failed":
+    case "sign-failed":
     case "load-failed":
     case "variant-not-pushed":
     case "confirm-unreadable":
@@ -64,6 +66,8 @@ export function exitCode(failure: Failure): ExitCode {
     case "stitch-refused":
     case "gc-unreadable":
     case "gc-changed":
+    case "test-failed":
+    case "signature-unverified":
     case "verification-failed":
     case "preflight-failed":
       return 4;
@@ -81,6 +85,7 @@ export function exitCode(failure: Failure): ExitCode {
     case "install-failed":
     case "node-lost":
       return 5;
+    case "sign-cancelled":
     case "connect-cancelled":
     case "solve-cancelled":
     case "registry-cancelled":
