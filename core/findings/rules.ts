@@ -29,6 +29,8 @@ export const RULES = {
   "push-denied": error("The registry takes no push"),
   "tag-exists": error("A tag is there already"),
   "tag-shrinks": warning("A tag will lose platforms"),
+  "tag-older": warning("A tag will go back to an older revision"),
+  "tag-unreadable": warning("What a tag names cannot be read"),
   "emulator-missing": error("An emulator is missing"),
   "disk-low": warning("The disk is nearly full"),
   // What is inside an image.
@@ -54,6 +56,7 @@ export const RULES = {
   "platform-unexpected": error("A platform that nobody expects"),
   "platform-duplicate": error("A platform is there twice"),
   "child-missing": error("An image of the index is not there"),
+  "child-unreadable": error("An entry of the index cannot be looked into"),
   "digest-differs": error("Registries hold different images"),
   "platform-lost": error("A platform of the older image is gone"),
   // Scans.
