@@ -25,6 +25,8 @@ export interface ElfRule extends Pick<ElfHeader, "class" | "data" | "machine"> {
 
 const EABI5 = { mask: 0xff00_0000, value: 0x0500_0000 };
 const HARD_FLOAT = 0x400;
+// EF_MIPS_ABI2: 32-bit pointers in 64-bit registers.
+const MIPS_N32 = { mask: 0, value: 0, without: 0x20 };
 
 /** Keyed by architecture, or by architecture/variant where the variant shows. */
 const RULES: ReadonlyMap<string, ElfRule> = new Map<string, ElfRule>([
@@ -34,10 +36,10 @@ const RULES: ReadonlyMap<string, ElfRule> = new Map<string, ElfRule>([
   ["arm/v5", { class: 32, data: "little", machine: 40, flags: { ...EABI5, without: HARD_FLOAT } }],
   ["arm64", { class: 64, data: "little", machine: 183 }],
   ["loong64", { class: 64, data: "little", machine: 258 }],
-  ["mips", { class: 32, data: "big", machine: 8 }],
+  ["mips", { class: 32, data: "big", machine: 8, flags: MIPS_N32 }],
   ["mips64", { class: 64, data: "big", machine: 8 }],
   ["mips64le", { class: 64, data: "little", machine: 8 }],
-  ["mipsle", { class: 32, data: "little", machine: 8 }],
+  ["mipsle", { class: 32, data: "little", machine: 8, flags: MIPS_N32 }],
   ["ppc64", { class: 64, data: "big", machine: 21 }],
   // The second ELF ABI of POWER, the only one for little-endian.
   ["ppc64le", { class: 64, data: "little", machine: 21, flags: { mask: 0x3, value: 0x2 } }],
@@ -49,9 +51,22 @@ const RULES: ReadonlyMap<string, ElfRule> = new Map<string, ElfRule>([
 // 0 is System V, which nearly all say; 3 GNU/Linux, where GNU extensions are used.
 const OS_ABIS: ReadonlyMap<string, readonly number[]> = new Map([
   ["linux", [0, 3]],
+  ["android", [0, 3]],
+  ["dragonfly", [0]],
   ["freebsd", [9]],
   ["netbsd", [0, 2]],
+  ["illumos", [0, 6]],
   ["openbsd", [0, 12]],
+  ["solaris", [0, 6]],
+]);
+
+/** What EI_OSABI decides alone. */
+const SYSTEMS: ReadonlyMap<number, string> = new Map([
+  [2, "netbsd"],
+  [3, "linux"],
+  [6, "solaris"],
+  [9, "freebsd"],
+  [12, "openbsd"],
 ]);
 
 /** What e_machine numbers are called, those of QEMU's emulators included. */
@@ -90,10 +105,19 @@ export function elfRule(platform: Platform): ElfRule | undefined {
 
 /** May a program with this header be in an image for this platform? */
 export function acceptsElf(platform: Platform, header: ElfHeader): boolean {
-  const rule = elfRule(platform);
-  if (rule === undefined || OS_ABIS.get(normalizePlatform(platform).os)?.includes(header.osAbi) !== true) {
-    return false;
-  }
+  const own = normalizePlatform(platform);
+  return systemAcceptsElf(own.os, header) && cpuAcceptsElf(own, header);
+}
+
+/** Does a system run programs of this OS ABI? Neither CPU nor interpreter is looked at. */
+export function systemAcceptsElf(os: string, header: Pick<ElfHeader, "osAbi">): boolean {
+  return OS_ABIS.get(os)?.includes(header.osAbi) === true;
+}
+
+/** Does the CPU of this platform, which is in canonical form, run such programs? */
+export function cpuAcceptsElf({ architecture, variant = "" }: Cpu, header: ElfHeader): boolean {
+  const rule = RULES.get(`${architecture}/${variant}`) ?? RULES.get(architecture);
+  if (rule === undefined) return false;
   const { mask = 0, value = 0, without = 0 } = rule.flags ?? {};
   return (
     rule.class === header.class &&
@@ -103,6 +127,25 @@ export function acceptsElf(platform: Platform, header: ElfHeader): boolean {
     (header.flags & without) === 0
   );
 }
+
+/** The architecture that such programs are for; undefined where it is none of the known ones. */
+export function elfArchitecture(header: ElfHeader): string | undefined {
+  return [...RULES.keys()].find(
+    (name) => !name.includes("/") && cpuAcceptsElf({ architecture: name }, header),
+  );
+}
+
+/** Is anything known of the programs of this architecture? */
+export function isElfArchitecture(architecture: string): boolean {
+  return RULES.has(architecture);
+}
+
+/** The system that EI_OSABI names; undefined where it says System V, as nearly all do. */
+export function elfSystem(header: Pick<ElfHeader, "osAbi">): string | undefined {
+  return SYSTEMS.get(header.osAbi);
+}
+
+type Cpu = Pick<Platform, "architecture" | "variant">;
 
 /** Name of an e_machine number, or the number itself. */
 export function machineName(machine: number): string {
