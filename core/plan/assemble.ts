@@ -110,6 +110,10 @@ const PLACELESS = within(
 
 function environmentSecrets(releases: readonly PlannedRelease[], env: LoadOptions["env"]): readonly string[] {
   const secrets = releases.flatMap(({ variants }) => variants.flatMap(({ build }) => build.secrets));
-  const values = secrets.flatMap((secret) => (secret.kind === "env" ? (env[secret.variable] ?? []) : []));
-  return values.filter((value) => value !== "");
+  const variables = secrets.flatMap((secret) => (secret.kind === "env" ? [secret.variable] : []));
+  const ofKeys = releases.flatMap(({ sign }) => [
+    ...(sign?.key.kind === "env" ? [sign.key.variable] : []),
+    ...(sign?.passwordEnv === undefined ? [] : [sign.passwordEnv]),
+  ]);
+  return [...variables, ...ofKeys].flatMap((variable) => env[variable] ?? []).filter((value) => value !== "");
 }

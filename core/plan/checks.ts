@@ -24,21 +24,55 @@ const DEFAULT_TIMEOUT_MS = 5 * 60_000;
 /** The test of one variant. */
 export function resolveTest(test: WrittenTest | undefined, place: PlanPlace): SmokeTest | undefined {
   if (test === undefined) return undefined;
-  const argv = test.argv && resolveTexts(test.argv, place).map(({ value }) => value);
-  const line = resolveText(test.line, place)?.value;
   const output = resolveText(test.output, place)?.value;
-  const program = test.argv?.[0];
-  if (program !== undefined && argv?.[0] === "")
-    complain(program, "A test needs a program to start", undefined, place);
-  const command =
-    argv === undefined ? { kind: "shell" as const, line: line ?? "" } : { kind: "exec" as const, argv };
   return {
-    command,
+    command: test.argv === undefined ? lineOf(test.line, place) : programOf(test.argv, place),
     timeoutMs: test.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     exitCode: test.exitCode ?? 0,
     ...(output !== undefined && { output }),
     location: { file: place.file, range: test.range },
   };
+}
+
+// What BuildKit reads has lines of 64 KiB at most, and a character may take six bytes of them.
+const MAX_COMMAND_CHARACTERS = 10_000;
+
+function programOf(texts: readonly Text[], place: Place): SmokeTest["command"] {
+  const resolved = resolveTexts(texts, place);
+  const [program] = resolved;
+  if (program?.value === "") complain(program.text, "A test needs a program to start", undefined, place);
+  for (const { value, text } of resolved) {
+    if (value.includes("\0")) complain(text, "No argument can hold a NUL character", undefined, place);
+  }
+  const argv = resolved.map(({ value }) => value);
+  if (program !== undefined) checkLength(argv.join(" ").length, program.text, place);
+  return { kind: "exec", argv };
+}
+
+function lineOf(text: Text | undefined, place: Place): SmokeTest["command"] {
+  // A block of YAML ends with a line break.
+  const line = (resolveText(text, place)?.value ?? "").trim();
+  if (text === undefined) return { kind: "shell", line };
+  if (line === "") complain(text, "A test needs a command", undefined, place);
+  if (/[\r\n\0]/.test(line))
+    complain(
+      text,
+      "A test is one line: of several, the shell would tell only how the last one ended",
+      "Join them with `&&`, or put a script into the image",
+      place,
+    );
+  checkLength(line.length, text, place);
+  return { kind: "shell", line };
+}
+
+function checkLength(length: number, text: Text, place: Place): void {
+  if (length > MAX_COMMAND_CHARACTERS)
+    complain(
+      text,
+      `A test has ${MAX_COMMAND_CHARACTERS} characters at most`,
+      "Put a script into the image",
+      place,
+    );
 }
 
 /** How content is verified: strictly where nothing is said. */
@@ -78,9 +112,7 @@ export function resolveSign(sign: WrittenSign | undefined, place: PlanPlace): Si
   const [passwordEnv, identity, issuer] = [value(sign.passwordEnv), value(sign.identity), value(sign.issuer)];
   if (sign.key && sign.keyEnv)
     complain(sign.keyEnv, "A key is given twice", "Keep one of `key` and `key-env`", place);
-  const whoever = sign.identity ?? sign.issuer;
-  if (!sign.keyless && whoever !== undefined)
-    complain(whoever, "With a key there is no identity", "Remove it, or the key", place);
+  (sign.keyless ? checkKeyless : checkKeyed)(sign, place);
   return {
     key: keyOf(sign, place),
     ...(publicKey !== undefined && { publicKey }),
@@ -92,9 +124,34 @@ export function resolveSign(sign: WrittenSign | undefined, place: PlanPlace): Si
   };
 }
 
+function checkKeyed({ identity, issuer }: WrittenSign, place: Place): void {
+  const whoever = identity ?? issuer;
+  if (whoever !== undefined)
+    complain(whoever, "With a key there is no identity", "Remove it, or the key", place);
+}
+
+function checkKeyless(sign: WrittenSign, place: Place): void {
+  const { identity, issuer, transparencyLog, range } = sign;
+  const ofKey = sign.publicKey ?? sign.passwordEnv;
+  if (ofKey !== undefined)
+    complain(ofKey, "There is no key that this belongs to", "Give `key` or `key-env`, or remove it", place);
+  const one = identity ?? issuer;
+  if (one !== undefined && (identity === undefined || issuer === undefined))
+    complain(one, "Who signs is said by `identity` and `issuer` together", "Give both, or neither", place);
+  // The certificate is good for minutes: later, only the log tells that the signature was made then.
+  if (!transparencyLog)
+    place.problems.error(range, "Without a key, nobody could verify a signature that is in no log", {
+      hint: "Give a key, or remove `transparency-log: false`",
+    });
+}
+
 function keyOf({ key, keyEnv }: WrittenSign, place: PlanPlace): SignSettings["key"] {
   const resolved = resolveText(key, place);
   if (resolved !== undefined && KEY_URI.test(resolved.value)) return { kind: "uri", uri: resolved.value };
+  if (resolved?.value.startsWith("env:") === true) {
+    complain(resolved.text, "A key is no variable", "Name the variable: `key-env: NAME`", place);
+    return { kind: "keyless" };
+  }
   const path = fileOf(key, "private key", place);
   if (path !== undefined) return { kind: "file", path };
   const variable = resolveText(keyEnv, place)?.value;

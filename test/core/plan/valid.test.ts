@@ -25,6 +25,19 @@ test.each(readdirSync(folder).filter((name) => name.endsWith(".yaml")))(
   },
 );
 
+test("keys and passwords of signatures are kept out of sight", async () => {
+  const signing = { ...env, COSIGN_KEY: "the key", COSIGN_PASSWORD: "its password" };
+  const plan = planOf(await load("checks.yaml", folder, { env: signing }));
+  expect(plan.secretValues).toEqual(["the key", "its password"]);
+});
+
+test("a block of one line is a test of one line", async () => {
+  const text =
+    "version: 1\nimages:\n  app:\n    platforms: [linux/amd64]\n    tags: [a.example/app:1]\n    test: |\n      app --version\n";
+  const [release] = planOf(await loadText(text)).releases;
+  expect(release?.variants[0]?.test?.command).toEqual({ kind: "shell", line: "app --version" });
+});
+
 describe("a plan with cells, builders and settings of one platform", () => {
   test("releases and variants are in the plan's order, and have names", async () => {
     const plan = await valid("design");
