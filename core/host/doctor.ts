@@ -156,7 +156,14 @@ async function checkBuildx(options: DoctorOptions): Promise<readonly Finding[]> 
   return [{ check, state: "warning", detail: "no docker buildx, so no builders of its can be used", mend }];
 }
 
-async function checkPlatforms(options: DoctorOptions): Promise<readonly Finding[]> {
+/** What trying programs of several platforms needs. */
+export type PlatformsOptions = Pick<
+  DoctorOptions,
+  "platforms" | "host" | "os" | "osRelease" | "user" | "env" | "paths" | "signal" | "binfmtFolder"
+>;
+
+/** Tries a program of each platform on this host; one finding for each, or one alone where none could be tried. */
+export async function checkPlatforms(options: PlatformsOptions): Promise<readonly Finding[]> {
   const { platforms, host, env, user, paths } = options;
   if (options.os !== "linux" || platforms.length === 0) return [];
   const folder = join(paths.root, "probe");
@@ -185,7 +192,7 @@ function unwritable(folder: string, error: string): Finding {
 }
 
 /** A Docker Engine that answers registers emulators with one command, whatever the distribution. */
-async function emulationCommand({ env, signal, osRelease }: DoctorOptions): Promise<string> {
+async function emulationCommand({ env, signal, osRelease }: PlatformsOptions): Promise<string> {
   const docker = findTool("docker", env);
   const argv = ["version", "--format", "{{.Server.Version}}"];
   const engine = docker === undefined ? undefined : await toolVersion({ path: docker, argv, env, signal });
@@ -202,7 +209,8 @@ async function checkRegistry(registry: string, { ping, signal }: DoctorOptions):
     : { check, state: "problem", ...problem };
 }
 
-async function checkDisk({ paths }: DoctorOptions): Promise<readonly Finding[]> {
+/** Looks at the room for the managed BuildKit's cache. */
+export async function checkDisk({ paths }: Pick<DoctorOptions, "paths">): Promise<readonly Finding[]> {
   const space = await diskSpace(paths.root);
   if (space === undefined) return [];
   const detail = `${(space.freeBytes / 1e9).toFixed(1)} GB free for ${paths.root}`;
