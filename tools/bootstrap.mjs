@@ -31,6 +31,7 @@ function stepsOf(mode, withDocker) {
     registry,
     demoBase,
     ...(mode === "demo" ? [] : [go, buildx, programs("test")]),
+    ...(mode === "test" ? [programs("cosign")] : []),
     ...(mode === "registries" ? [programs("registries"), zot] : []),
   ];
 }
@@ -62,6 +63,7 @@ function environment() {
   const own = [
     join(root, "node_modules", ".bin"),
     programFolder("test"),
+    programFolder("cosign"),
     programFolder("registries"),
     zotFolder,
     folders.buildkit(),

@@ -110,6 +110,8 @@ const SETS = {
     regctl: "github.com/regclient/regclient/cmd/regctl",
     registry: "github.com/distribution/distribution/v3/cmd/registry",
   },
+  // By itself: it takes minutes to build, and seldom changes.
+  cosign: { cosign: "github.com/sigstore/cosign/v3/cmd/cosign" },
   registries: { olareg: "github.com/olareg/olareg/cmd/olareg" },
 };
 
