@@ -152,20 +152,18 @@ function judgeFailure(
     const detail = isCommand(failure.step) ? undefined : "it was still being prepared, and had not begun";
     return fail(failed(run, output, { reason: "timeout", ...(detail === undefined ? {} : { detail }) }));
   }
-  if (failure.kind === "solve-refused")
-    return fail({ kind: failure.kind, message: `its test could not be run: ${failure.message}` });
-  if (failure.kind !== "step-failed" || !isCommand(failure.step)) return fail(withoutPlace(failure));
+  if (failure.kind === "solve-refused") return fail(notRun(failure.message));
+  if (failure.kind !== "step-failed") return fail(failure);
+  if (!isCommand(failure.step)) return fail(notRun(`${failure.step}: ${failure.message}`));
   const why = output.last().findLast(isStartFailure);
   if (why !== undefined) return judge(run, output, { detail: why });
   const { exitCode, message } = failure;
   return judge(run, output, exitCode === undefined ? { detail: message } : { exitCode });
 }
 
-/** A line of our own Dockerfile would lead nobody anywhere. */
-function withoutPlace(failure: SolveFailure): SolveFailure {
-  if (failure.kind !== "step-failed") return failure;
-  const { dockerfile: _, ...rest } = failure;
-  return rest;
+/** Without the place in our own Dockerfile, which would lead nobody anywhere. */
+function notRun(why: string): SolveFailure {
+  return { kind: "solve-refused", message: `its test could not be run: ${why}` };
 }
 
 function isCommand(step: string | undefined): boolean {
