@@ -73,8 +73,8 @@ export function changesBetween(
   older: { readonly reference: string; readonly digest: Digest; readonly images: readonly PlatformDigest[] },
   newer: readonly PlatformDigest[],
 ): PlatformChanges {
-  const before = byName(older.images);
-  const after = byName(newer);
+  const before = byPlatform(older.images);
+  const after = byPlatform(newer);
   const kept = [...after].flatMap(([name, { platform, digest }]) => {
     const old = before.get(name);
     return old === undefined ? [] : [{ platform, same: old.digest === digest }];
@@ -137,11 +137,12 @@ function answers(wanted: Platform, actual: Platform): boolean {
   );
 }
 
-/** The first of each name, which is the one that clients take. */
-function byName(images: readonly PlatformDigest[]): ReadonlyMap<string, PlatformDigest> {
-  return new Map(
-    images
-      .toReversed()
-      .map((image) => [formatPlatformFull(normalizePlatform(image.platform)), image] as const),
-  );
+/** Images by the full name of their platform, in their order; of duplicates the first, which is the one that clients take. */
+export function byPlatform<T extends PlatformDigest>(images: readonly T[]): ReadonlyMap<string, T> {
+  const found = new Map<string, T>();
+  for (const image of images) {
+    const name = formatPlatformFull(normalizePlatform(image.platform));
+    if (!found.has(name)) found.set(name, image);
+  }
+  return found;
 }

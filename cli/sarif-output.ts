@@ -1,0 +1,40 @@
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Finding } from "../core/findings/finding.ts";
+import { readRulePage } from "./rule-pages.ts";
+import { sarifOf } from "./render/sarif.ts";
+import type { Shell } from "./shell.ts";
+import { palette } from "./text/colour.ts";
+import { visible } from "./text/safe.ts";
+
+/**
+ * Writes findings as SARIF: to standard output (`true`) or into a file, relative to where the command was called. Every text in
+ * it passes through `redact`. Answers false, once that was told, where the file cannot be written.
+ */
+export async function writeSarif(
+  findings: readonly Finding[],
+  target: string | true,
+  shell: Shell,
+  redact: (text: string) => string = (text) => text,
+): Promise<boolean> {
+  const log = await sarifOf(findings, {
+    version: shell.version,
+    directory: shell.cwd,
+    readPage: (rule) => readRulePage(rule, shell),
+  });
+  const safe = (_: string, value: unknown): unknown => (typeof value === "string" ? redact(value) : value);
+  const text = `${JSON.stringify(log, safe, 2)}\n`;
+  if (target === true) {
+    shell.stdout.write(text);
+    return true;
+  }
+  try {
+    await writeFile(resolve(shell.cwd, target), text);
+    return true;
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    const { error: paint } = palette(shell.stderr.colour);
+    shell.stderr.write(`${paint("error:")} the SARIF log cannot be written: ${visible(detail)}\n`);
+    return false;
+  }
+}
