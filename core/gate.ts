@@ -6,10 +6,13 @@ import type { ConfirmedImage, PublishedManifest } from "./publish/confirm.ts";
 import type { Store, StoreFailure } from "./registry/store.ts";
 import type { Result } from "./result.ts";
 import type { Route } from "./route/route.ts";
+import type { ScanGateFailure } from "./scan/gate.ts";
+import type { SignFailure } from "./sign/sign.ts";
+import type { SmokeFailure } from "./smoke/smoke.ts";
 import type { VerificationFailed } from "./verify/verified.ts";
 
 /** What stops a release although everything was built and pushed. */
-export type GateFailure = VerificationFailed | StoreFailure;
+export type GateFailure = VerificationFailed | StoreFailure | SmokeFailure | ScanGateFailure | SignFailure;
 
 /** What must hold before tags move. Findings are told as they come; errors among them are the failure. */
 export interface Gates {

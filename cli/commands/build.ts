@@ -5,6 +5,7 @@ import type { Failure } from "../../core/failure.ts";
 import { exitCodeOf } from "../describe/exit-code.ts";
 import { diagnosticJson } from "../describe/json.ts";
 import { reportJson } from "../json.ts";
+import { openGates } from "../gates.ts";
 import { hostPlatform } from "../host-platform.ts";
 import { lateRegistry } from "../late-registry.ts";
 import { createRenderer, type ProgressStyle } from "../render/create.ts";
@@ -56,6 +57,8 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
   const redact = redactor(plan.secretValues);
   const recorder = await openRecord(plan, options, shell);
   if (!recorder.ok) return await reportFailures([recorder.error], shell, { json: options.json === true });
+  const gates = await openGates(session, options.destination, shell);
+  if (!gates.ok) return await reportFailures([gates.error], shell, { json: options.json === true });
   if (options.quiet !== true) await reportWarnings(plan.warnings, shell);
   await reportLeftOut(refused, shell);
   const renderer = await createRenderer(options.quiet === true ? "quiet" : options.progress, shell, redact);
@@ -76,6 +79,7 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
       target: opened.value.target,
       allowed: { shrink: options.allowShrink === true, downgrade: options.allowDowngrade === true },
       ...(recorder.value === undefined ? {} : { recorder: recorder.value }),
+      ...(gates.value === undefined ? {} : { gates: gates.value }),
       onEvent: (event) => renderer.onEvent(event),
       signal: shell.signal,
       now: shell.now,
