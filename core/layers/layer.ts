@@ -18,6 +18,11 @@ export interface LayerSummary {
   readonly links: readonly LayerLink[];
   /** All other entries, which may hide what lies below: folders end with `/`. Joined by NUL, which no path can have. */
   readonly others: string;
+  /**
+   * In what order files (`f`), links (`l`) and others (`o`) stand in the tar file, in runs: `o12f1l3`. A later entry replaces an
+   * earlier one. Without it: first the others, then links, then files.
+   */
+  readonly order?: string;
   /** Paths without `.wh.`: removed from what lies below. */
   readonly whiteouts: readonly string[];
   /** Folders whose content from below is hidden (`.wh..wh..opq`). */
@@ -48,11 +53,14 @@ export interface LayerLink {
 export interface LayerOddity {
   readonly kind:
     | "path-escapes"
+    | "path-too-long"
     | "link-escapes"
     | "name-not-utf8"
     | "duplicate-entry"
     | "unknown-entry"
     | "data-after-end"
+    /** The media type names another compression than the bytes have; of the layer, so the path is empty. */
+    | "compression-differs"
     | "too-many";
   readonly path: string;
 }
@@ -78,4 +86,12 @@ export interface LayerMemory {
   get(digest: Digest): Promise<LayerSummary | undefined>;
   /** Failing to keep one is no failure: it is streamed again the next time. */
   put(summary: LayerSummary): Promise<void>;
+}
+
+/** Remembers small documents (manifests, configs) by their digest, so that a second look at an image costs few requests. */
+export interface DocumentMemory {
+  /** Bytes that have this digest. */
+  get(digest: Digest): Promise<Uint8Array | undefined>;
+  /** Failing to keep them is no failure. */
+  put(digest: Digest, bytes: Uint8Array): Promise<void>;
 }
