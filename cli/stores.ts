@@ -1,3 +1,4 @@
+import type { Inspected } from "../core/images/inspect.ts";
 import { createLayout, type NewLayout } from "../core/layout/create.ts";
 import { openLayout, type Layout } from "../core/layout/open.ts";
 import type { Digest } from "../core/oci/digest.ts";
@@ -23,6 +24,12 @@ export interface NamedStore {
   readonly name: string;
   readonly tag?: string;
   readonly digest?: Digest;
+}
+
+/** What a text leads to, `latest` where it names neither tag nor digest. */
+export function inspectedOf({ store, name, tag, digest }: NamedStore): Inspected {
+  const reference = digest ?? tag ?? "latest";
+  return { store, reference, name: `${name}${digest === undefined ? ":" : "@"}${reference}` };
 }
 
 /** Why a text names no store that could be opened. */

@@ -1,11 +1,11 @@
-import { inspectImage, listPlatforms, type Inspected } from "../../core/images/inspect.ts";
+import { inspectImage, listPlatforms } from "../../core/images/inspect.ts";
 import type { InspectedImage, ListedPlatforms, Oddity } from "../../core/images/inspected-image.ts";
 import { formatPlatformFull, type Platform } from "../../platforms/platform.ts";
 import { inspectView, platformList, type InspectView } from "../render/inspect-view.ts";
 import { registriesOf } from "../registries.ts";
 import { printJson, reportFailures, widthOf } from "../report.ts";
 import type { Shell } from "../shell.ts";
-import { openStores, type NamedStore } from "../stores.ts";
+import { inspectedOf, openStores } from "../stores.ts";
 import { unreachable } from "../unreachable.ts";
 
 export interface InspectOptions {
@@ -38,11 +38,6 @@ export async function runInspect(text: string, options: InspectOptions, shell: S
   } finally {
     await stores.close();
   }
-}
-
-function inspectedOf({ store, name, tag, digest }: NamedStore): Inspected {
-  const reference = digest ?? tag ?? "latest";
-  return { store, reference, name: `${name}${digest === undefined ? ":" : "@"}${reference}` };
 }
 
 function showPlatforms({ platforms, ...about }: ListedPlatforms, json: boolean, shell: Shell): void {
