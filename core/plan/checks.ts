@@ -138,6 +138,10 @@ function checkKeyless(sign: WrittenSign, place: Place): void {
   const one = identity ?? issuer;
   if (one !== undefined && (identity === undefined || issuer === undefined))
     complain(one, "Who signs is said by `identity` and `issuer` together", "Give both, or neither", place);
+  if (one === undefined)
+    place.problems.warning(range, "The signature will be verified, but not who made it", {
+      hint: "Give `identity` and `issuer`: what the certificate must say of the signer",
+    });
   // The certificate is good for minutes: later, only the log tells that the signature was made then.
   if (!transparencyLog)
     place.problems.error(range, "Without a key, nobody could verify a signature that is in no log", {

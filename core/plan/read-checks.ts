@@ -77,7 +77,7 @@ export function readScan(value: Value | undefined, range: Range): WrittenScan | 
 
 /** `keyless`, or a map; `range` is that of its key. */
 export function readSign(value: Value | undefined, range: Range): WrittenSign | undefined {
-  if (value === undefined) return undefined;
+  if (value === undefined || (value.kind !== "map" && textOf(value)?.value !== "keyless")) return undefined;
   const text = (name: string) => textOf(child(value, name));
   const [key, keyEnv, passwordEnv] = [text("key"), text("key-env"), text("password-env")];
   const [publicKey, identity, issuer] = [text("public-key"), text("identity"), text("issuer")];

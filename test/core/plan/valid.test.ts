@@ -31,6 +31,16 @@ test("keys and passwords of signatures are kept out of sight", async () => {
   expect(plan.secretValues).toEqual(["the key", "its password"]);
 });
 
+test("a signature without a key that may be anybody's is pointed out", async () => {
+  const text = (sign: string): string =>
+    `version: 1\nimages:\n  app:\n    platforms: [linux/amd64]\n    tags: [a.example/app:1]\n    sign: ${sign}\n`;
+  expect(renderAll(planOf(await loadText(text("keyless"))).warnings)).toBe(
+    "6:5 (warning) The signature will be verified, but not who made it | Give `identity` and `issuer`: what the certificate must say of the signer\n",
+  );
+  const named = planOf(await loadText(text("{ identity: me@example.com, issuer: https://token.example }")));
+  expect(named.warnings).toEqual([]);
+});
+
 test("a block of one line is a test of one line", async () => {
   const text =
     "version: 1\nimages:\n  app:\n    platforms: [linux/amd64]\n    tags: [a.example/app:1]\n    test: |\n      app --version\n";
