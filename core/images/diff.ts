@@ -1,3 +1,4 @@
+import type { DocumentMemory } from "../layers/layer.ts";
 import type { Platform } from "../../platforms/platform.ts";
 import { Slots } from "../concurrent.ts";
 import type { Finding } from "../findings/finding.ts";
@@ -13,7 +14,6 @@ import { readSboms } from "../verify/attested-content.ts";
 import { diffPackages, diffSettings, type PackageChange, type SettingChange } from "./diff-lists.ts";
 import type { Inspected } from "./inspect.ts";
 import type { InspectFailure } from "./inspected-image.ts";
-import type { DocumentMemory } from "./verified-reference.ts";
 import { byPlatform } from "./verify-set.ts";
 import {
   readChildren,

@@ -1,7 +1,7 @@
 import type { Platform } from "../../platforms/platform.ts";
 import type { Finding } from "../findings/finding.ts";
 import type { Severity } from "../findings/rules.ts";
-import type { LayerMemory } from "../layers/layer.ts";
+import type { DocumentMemory, LayerMemory } from "../layers/layer.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { VerifySettings } from "../plan/plan.ts";
 import type { AttestationDemand, AttestationKind } from "../verify/attestations.ts";
@@ -19,12 +19,6 @@ export interface VerifyRequest {
   /** Attestations that each image must have. Their content is read only where some are demanded. */
   readonly attestations: AttestationDemand;
   readonly settings: VerifySettings;
-}
-
-/** Remembers small blobs by their digest. */
-export interface DocumentMemory {
-  get(digest: Digest): Promise<Uint8Array | undefined>;
-  put(digest: Digest, bytes: Uint8Array): Promise<void>;
 }
 
 /** What a verification needs of the world. */

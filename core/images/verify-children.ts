@@ -1,4 +1,5 @@
 /** Reads what stands below an index, far enough to verify it: manifests anew, because they must be there; configs from memory. */
+import type { DocumentMemory } from "../layers/layer.ts";
 import { normalizePlatform, type Platform } from "../../platforms/platform.ts";
 import { Slots } from "../concurrent.ts";
 import type { Finding, ImagePlace } from "../findings/finding.ts";
@@ -18,7 +19,6 @@ import { isAbsent } from "../publish/transfer-graph.ts";
 import type { Store, StoreFailure } from "../registry/store.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { statementsIn, type AttestedStatement } from "../verify/attestations.ts";
-import type { DocumentMemory } from "./verified-reference.ts";
 
 /** Requests under way at the same time. */
 const CONCURRENCY = 8;

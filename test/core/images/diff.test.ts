@@ -1,7 +1,7 @@
+import type { DocumentMemory } from "../../../core/layers/layer.ts";
 import { describe, expect, test } from "vitest";
 import { diffImages } from "../../../core/images/diff.ts";
 import { diffPackages } from "../../../core/images/diff-lists.ts";
-import type { DocumentMemory } from "../../../core/images/verified-reference.ts";
 import { graphOf, provenance, sbom } from "../../support/attested.ts";
 import { pushGraph, type TestGraph } from "../../support/graphs.ts";
 import { memoryRegistry } from "../../support/memory-registry.ts";
