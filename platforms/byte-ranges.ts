@@ -63,12 +63,11 @@ export function readRanges<Found>(inspection: Inspection<Found>, size: number): 
   return {
     take(chunk) {
       const from = position;
-      const bytes = chunk.subarray(0, size - from);
-      position += bytes.length;
-      if (from < head.length) head.set(bytes.subarray(0, head.length - from), from);
+      position += chunk.length;
+      if (from < head.length) head.set(chunk.subarray(0, head.length - from), from);
       while (wanted !== undefined) {
         const { at, end, copy } = wanted;
-        if (copy !== undefined) copyOverlap(copy, at, bytes, from);
+        if (copy !== undefined) copyOverlap(copy, at, chunk, from);
         if (position < end) return true;
         answer(copy ?? head.subarray(at, end), end);
       }
@@ -93,7 +92,9 @@ function place(
     headLength,
   }: { readonly size: number; readonly reached: number; readonly headLength: number },
 ): Wanted | undefined {
-  const at = "last" in range ? Math.max(reached, size - Math.min(range.last, LONGEST_RANGE)) : range.at;
+  // A file that fits into the head is never gone by.
+  const first = size === headLength ? 0 : reached;
+  const at = "last" in range ? Math.max(first, size - Math.min(range.last, LONGEST_RANGE)) : range.at;
   const end = "last" in range ? size : at + range.length;
   // Written so that a number that is none fails, too.
   if (!(at >= 0 && at <= end && end <= size && end - at <= LONGEST_RANGE)) return undefined;

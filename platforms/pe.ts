@@ -76,8 +76,7 @@ function readOptional(bytes: Uint8Array, optionalSize: number): Headers {
     directory(index) {
       const entry = directories + index * 8;
       if (index >= u32(directories - 4) || entry + 8 > optionalSize) return undefined;
-      const address = u32(entry);
-      return address === 0 ? undefined : fileOffset(address, fields, optionalSize);
+      return fileOffset(u32(entry), fields, optionalSize);
     },
   };
 }
