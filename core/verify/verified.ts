@@ -40,6 +40,8 @@ export interface VerifiedImage {
   readonly programs: number;
   /** Bytes that had to be read from the store: none where all layers were known. */
   readonly bytesRead: number;
+  /** What it was looked into with; the default where it is not said. */
+  readonly settings?: VerifySettings;
 }
 
 /** An image could not be looked into at all. */

@@ -1,0 +1,115 @@
+import { formatPlatform, type Platform } from "../../platforms/platform.ts";
+import { fitOf, madeFor, type Fit, type Program } from "../../platforms/program.ts";
+import type { Finding } from "../findings/finding.ts";
+import type { VerifySettings } from "../plan/plan.ts";
+import { matchGlobs } from "./glob.ts";
+import type { ImageToVerify } from "./verified.ts";
+import type { ImageView, SeenFile } from "./view.ts";
+
+/** A program that a container sees, held against the platform of the image. */
+export interface JudgedProgram {
+  readonly seen: SeenFile;
+  readonly program: Program;
+  readonly fit: Fit;
+}
+
+/** An image whose programs were judged: what the rules of content look at. */
+export interface JudgedImage {
+  readonly image: ImageToVerify;
+  readonly view: ImageView;
+  /** Those that `ignore` names left out. */
+  readonly programs: readonly JudgedProgram[];
+  readonly isIgnored: (path: string) => boolean;
+}
+
+/** Files that a finding lists one by one. */
+const MOST_LISTED = 5;
+
+/** Judges each program of an image. */
+export function judgeImage(
+  image: ImageToVerify,
+  view: ImageView,
+  { ignore }: Pick<VerifySettings, "ignore">,
+): JudgedImage {
+  const isIgnored = matchGlobs(ignore);
+  const programs = view.files.flatMap((seen): readonly JudgedProgram[] => {
+    const judged = judge(seen, image.platform);
+    return judged === undefined || isIgnored(seen.path) ? [] : [judged];
+  });
+  return { image, view, programs, isIgnored };
+}
+
+/** Judges one file; undefined for a script. */
+export function judge(seen: SeenFile, platform: Platform): JudgedProgram | undefined {
+  const { content } = seen;
+  if (content.kind === "script") return undefined;
+  return { seen, program: content.program, fit: fitOf(content.program, platform) };
+}
+
+/** Is it for another CPU or system? */
+export function isForeign({ fit }: Pick<JudgedProgram, "fit">): boolean {
+  return fit === "foreign-cpu" || fit === "foreign-system";
+}
+
+/** `linux/arm64`, as findings name the image's platform. */
+export function platformName({ platform }: Pick<ImageToVerify, "platform">): string {
+  return formatPlatform(platform);
+}
+
+/** What these programs are for: `linux/amd64`, or several of them. */
+export function targetsOf(programs: readonly Pick<JudgedProgram, "program">[]): string {
+  const names = [...new Set(programs.map(({ program }) => madeFor(program)))];
+  const shown = names.slice(0, 3);
+  return names.length > shown.length ? `${shown.join(", ")} and others` : shown.join(" and ");
+}
+
+/** A line for each of the first programs, and how many more there are. */
+export function listPrograms(programs: readonly JudgedProgram[]): readonly string[] {
+  const listed = programs
+    .slice(0, MOST_LISTED)
+    .map(({ seen, program }) => `${seen.path} is for ${madeFor(program)}`);
+  const hidden = programs.length - listed.length;
+  return hidden > 0 ? [...listed, `and ${hidden} more`] : listed;
+}
+
+/** `1 program`, `3 programs` */
+export function counted(many: number, one: string, several = `${one}s`): string {
+  return `${many} ${many === 1 ? one : several}`;
+}
+
+/** What to do where a program comes from a line of the Dockerfile, or from the base image. */
+export function fixFor(platform: Platform, isBase: boolean): string {
+  const name = formatPlatform(platform);
+  return isBase
+    ? "Let FROM name the image for all platforms (a tag, or the digest of its index) instead of one platform's manifest, and give the final stage no --platform."
+    : `Make it for ${name}: look for a default on \`ARG TARGETARCH\`, an architecture that is written out, and a COPY from a stage that runs on $BUILDPLATFORM and does not cross-compile.`;
+}
+
+/** Why a successful `docker run` does not speak against a finding. */
+export const EMULATION_FACT =
+  "a test run under emulation (binfmt, QEMU) proves nothing here: it starts programs for any CPU";
+
+/** Errors about content as the plan wants them. */
+export function withSeverity(
+  findings: readonly Finding[],
+  content: VerifySettings["content"],
+): readonly Finding[] {
+  if (content !== "warn") return findings;
+  return findings.map((finding) =>
+    finding.severity === "error" && CONTENT_RULES.has(finding.rule)
+      ? { ...finding, severity: "warning" }
+      : finding,
+  );
+}
+
+const CONTENT_RULES: ReadonlySet<string> = new Set<Finding["rule"]>([
+  "entrypoint-architecture",
+  "entrypoint-missing",
+  "libc-architecture",
+  "base-architecture",
+  "program-architecture",
+  "layer-unreadable",
+  "layer-suspicious",
+  "shared-programs",
+  "identical-rootfs",
+]);
