@@ -23,6 +23,7 @@ export const RULES = {
   "final-stage-build-platform": error("The final stage is the builder's platform"),
   "emulated-compile": note("A compiler runs under emulation"),
   "dockerfile-unreadable": error("The Dockerfile cannot be read"),
+  "ignore-unknown": warning("A comment ignores a rule that does not exist"),
   // Base images, registries, the machine.
   "base-platform-missing": error("A base image lacks the platform"),
   "base-unresolvable": warning("A base image cannot be looked up"),
