@@ -9,9 +9,11 @@ import { fail, ok, type Result } from "../../core/result.ts";
 import type { AttestationDemand } from "../../core/verify/attestations.ts";
 import {
   formatPlatformFull,
+  isKnownPlatform,
   normalizePlatform,
   parsePlatform,
   samePlatform,
+  suggestPlatform,
   type Platform,
 } from "../../platforms/platform.ts";
 import { findingJson } from "../describe/json.ts";
@@ -108,14 +110,18 @@ function readPlatforms(texts: readonly string[]): Result<readonly Platform[], Fa
   const platforms: Platform[] = [];
   for (const value of texts) {
     const parsed = parsePlatform(value);
-    if (!parsed.ok) {
-      const { suggestion } = parsed.error;
-      const hint = suggestion === undefined ? "Write it as in linux/arm64" : `Did you mean ${suggestion}?`;
-      return fail({ kind: "override-invalid", option: "--platforms", value, detail: "no platform", hint });
-    }
+    if (!parsed.ok) return noPlatform(value, parsed.error.suggestion);
+    // One that nobody knows may be right; one that looks like another is a slip.
+    const meant = isKnownPlatform(parsed.value) ? undefined : suggestPlatform(value);
+    if (meant !== undefined) return noPlatform(value, meant);
     platforms.push(normalizePlatform(parsed.value));
   }
   return ok(platforms);
+}
+
+function noPlatform(value: string, suggestion: string | undefined): Result<never, Failure> {
+  const hint = suggestion === undefined ? "Write it as in linux/arm64" : `Did you mean ${suggestion}?`;
+  return fail({ kind: "override-invalid", option: "--platforms", value, detail: "no platform", hint });
 }
 
 const KINDS = ["provenance", "sbom"] as const;

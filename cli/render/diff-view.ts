@@ -57,7 +57,7 @@ export function diffView(view: DiffView, options: TableOptions): string {
   return [
     head(view, options),
     ...(view.same ? [] : [renderTable(view.platforms, COLUMNS, options)]),
-    ...changed.map((each) => section(`Layers of ${each.platform}`, layerLines(each, options), options)),
+    ...grouped("Layers", changed, (each) => layerLines(each, options), options),
     ...grouped("Config", changed, ({ settings }) => changeRows(settings, options), options),
     ...grouped("Packages", changed, ({ packages = [] }) => changeRows(packages, options), options),
   ]

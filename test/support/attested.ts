@@ -66,13 +66,15 @@ export interface TestPlatform {
   readonly config: Readonly<Record<string, unknown>>;
   readonly label?: Readonly<Record<string, unknown>> | null;
   readonly layers?: readonly string[];
+  /** In place of one that is made from config and layers. */
+  readonly image?: TestImage;
   /** Of the image that is attested; none: no attestation. */
   readonly attest?: (image: Digest) => readonly TestStatement[];
 }
 
 /** An index of images and their attestations, in BuildKit's order. */
 export function graphOf(...platforms: readonly TestPlatform[]): TestGraph {
-  const images = platforms.map(({ config, layers }) => makeImage(config, layers));
+  const images = platforms.map(({ config, layers, image }) => image ?? makeImage(config, layers));
   const entries = images.map(({ manifest }, at) => {
     const { config, label = config } = platforms[at] ?? { config: {} };
     return { ...manifest.descriptor, ...(label === null ? {} : { platform: label }) };

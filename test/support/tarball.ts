@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 /** An entry of a tar file: a regular file, if no type flag says otherwise. */
 export interface TarEntry {
   readonly name: string;
-  readonly content?: string;
+  readonly content?: string | Uint8Array;
   /** ustar's flag: `2` symbolic link, `5` folder, `x` extended header. */
   readonly type?: string;
   readonly linkName?: string;
@@ -15,7 +15,7 @@ export function tarball(entries: readonly TarEntry[]): Buffer {
 }
 
 function tarEntry({ name, content = "", type = "0", linkName = "" }: TarEntry): Buffer {
-  const body = Buffer.from(content);
+  const body = typeof content === "string" ? Buffer.from(content) : Buffer.from(content);
   const header = Buffer.alloc(512);
   header.write(name, 0, 100);
   header.write("0000755\0", 100);
