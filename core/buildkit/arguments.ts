@@ -10,7 +10,7 @@ import type {
   Secret,
   SshAgent,
 } from "../plan/plan.ts";
-import type { ImageResult, SolveRequest } from "./buildkit.ts";
+import type { ImageResult, LintRequest, SolveRequest } from "./buildkit.ts";
 import { cacheAttributes, isPushedInsecurely, pushedByBuilder, tokenServerTrust } from "./registry-access.ts";
 
 /** How a daemon is addressed on `buildctl`'s command line: `--addr` and the TLS flags. */
@@ -77,6 +77,22 @@ export function solveCommand(request: SolveRequest, daemon: DaemonAddress, files
   return { argv, env: secrets.env };
 }
 
+/** The `buildctl build` command that asks the frontend for its checks, and builds nothing. */
+export function lintCommand(request: LintRequest, daemon: DaemonAddress): readonly string[] {
+  const { build, platform, registries = [] } = request;
+  return [
+    ...addressArguments(daemon),
+    "build",
+    "--progress=rawjson",
+    "--frontend=dockerfile.v0",
+    "--opt=requestid=frontend.lint",
+    `--opt=platform=${formatPlatformFull(platform)}`,
+    ...tokenServerTrust(registries).map((trust) => `--registry-auth-tlscontext=${csv(trust)}`),
+    ...contextArguments(build),
+    ...stageOptions(build).map(([key, value]) => `--opt=${key}=${value}`),
+  ];
+}
+
 function contextArguments(build: Build): string[] {
   const { context, dockerfile } = build;
   const named = Object.entries(build.contexts).flatMap(([name, each], position) =>
@@ -115,12 +131,19 @@ function oneContext(option: string, context: BuildContext, localName: string): s
 function frontendOptions({ build, image }: SolveRequest): [string, string][] {
   const provenance = image.kind === "layout" ? withoutInlineOnly(build) : build.attest.provenance;
   return [
-    ...(build.target === undefined ? [] : [["target", build.target] satisfies [string, string]]),
-    ...prefixed("build-arg:", build.args),
+    ...stageOptions(build),
     ...prefixed("label:", build.labels),
     ...(provenance === undefined ? [] : [attestation("provenance", provenance)]),
     ...(build.attest.sbom === undefined ? [] : [attestation("sbom", build.attest.sbom)]),
     ...(build.pull ? [["image-resolve-mode", "pull"] satisfies [string, string]] : []),
+  ];
+}
+
+/** What decides which stages there are, and what they say. */
+function stageOptions({ target, args }: Build): [string, string][] {
+  return [
+    ...(target === undefined ? [] : [["target", target] satisfies [string, string]]),
+    ...prefixed("build-arg:", args),
   ];
 }
 

@@ -34,6 +34,8 @@ export interface BuildKit {
     onStatus: (status: SolveStatus) => void,
     signal: AbortSignal,
   ): Promise<Result<BuildResult, SolveFailure>>;
+  /** What BuildKit's own checks of the Dockerfile say; nothing is built, but base images are looked up. */
+  lint(request: LintRequest, signal: AbortSignal): Promise<Result<readonly LintWarning[], SolveFailure>>;
   /** Ends bridges and children; leaves a managed daemon running for the next run. */
   close(): Promise<void>;
 }
@@ -46,6 +48,19 @@ export interface SolveRequest {
   /** What the plan says of registries, as far as a build can be told. */
   readonly registries?: readonly RegistrySettings[];
   readonly timeoutMs?: number;
+}
+
+/** What is checked, as it would be built. */
+export type LintRequest = Omit<SolveRequest, "image">;
+
+/** One warning of BuildKit's own checks (https://docs.docker.com/reference/build-checks/). */
+export interface LintWarning {
+  /** `StageNameCasing` */
+  readonly rule: string;
+  readonly message: string;
+  readonly url?: string;
+  /** Lines of the Dockerfile, 1-based and both included. BuildKit names no columns. */
+  readonly lines?: { readonly first: number; readonly last: number };
 }
 
 /** What becomes of the image that a solve makes, besides the plan's own outputs. */

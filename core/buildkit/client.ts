@@ -25,11 +25,15 @@ export function openBuildKit(options: ClientOptions): BuildKit {
   let directory: Promise<Result<PrivateFolder, SolveRefused>> | undefined;
   const daemons = new Map(options.connections.map(({ node, daemon }) => [node.name, daemon]));
   let solves = 0;
+  const daemonOf = ({ name }: Node): DaemonAddress => {
+    const daemon = daemons.get(name);
+    if (daemon === undefined) throw new Error(`Internal error: no connection to node ${name}`);
+    return daemon;
+  };
   return {
     nodes: options.connections.map(({ node }) => node),
     solve: async (request, onStatus, signal) => {
-      const daemon = daemons.get(request.node.name);
-      if (daemon === undefined) throw new Error(`Internal error: no connection to node ${request.node.name}`);
+      const daemon = daemonOf(request.node);
       // Imported late, for the same reason.
       const { runSolve } = await import("./solve.ts");
       const folder = await (directory ??= privateFolder());
@@ -38,6 +42,12 @@ export function openBuildKit(options: ClientOptions): BuildKit {
       const files = { metadata: `${base}.json`, image: `${base}.image` };
       const { buildctl, env } = options;
       return await runSolve({ request, daemon, buildctl, env, files, onStatus, signal });
+    },
+    lint: async (request, signal) => {
+      const daemon = daemonOf(request.node);
+      const { runLint } = await import("./lint.ts");
+      const { buildctl, env } = options;
+      return await runLint({ request, daemon, buildctl, env, signal });
     },
     close: async () => {
       await Promise.all(options.connections.map(({ close }) => close()));

@@ -78,12 +78,13 @@ export function registryConfiguration(registries: readonly RegistrySettings[]): 
   });
 }
 
-/** The same BuildKit, which is told with each build what the plan says of registries. */
+/** The same BuildKit, which is told with each build and check what the plan says of registries. */
 export function withRegistries(buildkit: BuildKit, registries: readonly RegistrySettings[]): BuildKit {
   if (registries.length === 0) return buildkit;
   return {
     ...buildkit,
     solve: async (request, ...rest) => await buildkit.solve({ registries, ...request }, ...rest),
+    lint: async (request, signal) => await buildkit.lint({ registries, ...request }, signal),
   };
 }
 

@@ -53,7 +53,7 @@ export class SolveWatch {
   }
 
   /** All that is known, once the solve has failed. */
-  failed(request: SolveRequest): FailedSolve {
+  failed(request: Pick<SolveRequest, "node" | "build">): FailedSolve {
     const vertex = [...this.#vertexes.values()].find((each) => failedItself(each) && !isCacheImport(each));
     return {
       node: request.node.name,

@@ -5,6 +5,7 @@ import type { Range, SourceFile } from "../plan/source.ts";
 import type { Comment, Dockerfile } from "./dockerfile.ts";
 import { findingIn, quoted } from "./lint-view.ts";
 import { parseDockerfile } from "./parse.ts";
+import { isIgnoredBy } from "./twins.ts";
 
 /** Rules that comments name, and the instructions that they hold for. */
 interface Ignores {
@@ -33,7 +34,8 @@ export function withoutIgnored(findings: readonly Finding[], source: SourceFile)
     const { start } = location.range;
     const holder = instructions[firstAfter(instructions, start)];
     const isInside = holder !== undefined && holder.start <= start;
-    return !everywhere.has(rule) && !(isInside && local.get(holder.start)?.has(rule) === true);
+    const here = isInside ? local.get(holder.start) : undefined;
+    return !isIgnoredBy(rule, everywhere) && (here === undefined || !isIgnoredBy(rule, here));
   });
 }
 

@@ -33,7 +33,10 @@ function pushedBefore(): { readonly buildkit: BuildKit; readonly onEvent: (event
     if (event.kind === "variant-done")
       done[VARIANTS.findIndex(({ platform }) => event.variant.endsWith(platform))]?.resolve();
   };
-  return { buildkit: { nodes: [NODE], solve, close: async () => undefined }, onEvent };
+  return {
+    buildkit: { nodes: [NODE], solve, lint: async () => ok([]), close: async () => undefined },
+    onEvent,
+  };
 }
 
 /**

@@ -65,6 +65,7 @@ export function memoryBuildKit(nodes: readonly Node[], registry: MemoryRegistry)
   return {
     nodes,
     solve,
+    lint: async () => ok([]),
     running: () => running.map(({ name }) => name),
     begun,
     most,

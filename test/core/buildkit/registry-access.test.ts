@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { solveCommand } from "../../../core/buildkit/arguments.ts";
-import type { BuildKit, SolveRequest } from "../../../core/buildkit/buildkit.ts";
+import type { BuildKit, LintRequest } from "../../../core/buildkit/buildkit.ts";
 import { daemonConfiguration, daemonFiles } from "../../../core/buildkit/daemon-settings.ts";
 import { pushedByBuilder, withRegistries } from "../../../core/buildkit/registry-access.ts";
 import { cachePaths } from "../../../core/host/paths.ts";
@@ -88,20 +88,28 @@ describe("what a build says of registries", () => {
     ]);
   });
 
-  test("is added to every solve", async () => {
-    const seen: SolveRequest[] = [];
+  test("is added to every solve and check", async () => {
+    const seen: LintRequest[] = [];
     const buildkit: BuildKit = {
       nodes: [],
       solve: async (request) => {
         seen.push(request);
         return ok({});
       },
+      lint: async (request) => {
+        seen.push(request);
+        return ok([]);
+      },
       close: async () => {},
     };
     const request = solveRequest(node("one", ["linux/amd64"]), "linux/amd64");
     const { signal } = new AbortController();
     await withRegistries(buildkit, ALL).solve(request, () => {}, signal);
-    expect(seen).toEqual([{ ...request, registries: ALL }]);
+    await withRegistries(buildkit, ALL).lint(request, signal);
+    expect(seen).toEqual([
+      { ...request, registries: ALL },
+      { ...request, registries: ALL },
+    ]);
     expect(withRegistries(buildkit, [])).toBe(buildkit);
   });
 });

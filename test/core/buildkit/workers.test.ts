@@ -18,7 +18,12 @@ test("the CPU's own platforms are told apart from emulated ones", () => {
   expect(worker?.platforms.map(formatPlatform)).toEqual(
     expect.arrayContaining(["linux/arm64", "linux/386", "linux/s390x", "linux/arm/v7"]),
   );
-  expect(worker).toMatchObject({ hostname: "builder", buildkitVersion: "v0.33.1", exportsImages: true, keepsImages: false });
+  expect(worker).toMatchObject({
+    hostname: "builder",
+    buildkitVersion: "v0.33.1",
+    exportsImages: true,
+    keepsImages: false,
+  });
 });
 
 test("a Docker Engine is known by its labels; without the containerd image store it cannot export", () => {
