@@ -10,6 +10,7 @@ import type { Finding } from "../../core/findings/finding.ts";
 import type { Severity } from "../../core/findings/rules.ts";
 
 const MOST_SHOWN = 50;
+const MOST_FACTS = 12;
 
 const ORDER: readonly Severity[] = ["error", "warning", "note"];
 
@@ -47,9 +48,15 @@ function findingLines(finding: Finding, options: TextOptions): readonly string[]
     place === undefined ? head : `${place}: ${head}`,
     ...(finding.location === undefined ? [] : sourceFrame(finding.location, options)),
     ...imageFacts(finding).map((fact) => `  ${visible(fact)}`),
-    ...(finding.facts ?? []).map((fact) => `  ${visible(fact)}`),
+    ...limitedFacts(finding).map((fact) => `  ${visible(fact)}`),
     ...(finding.fix === undefined ? [] : [hintLine(finding.fix, options.colour)]),
   ];
+}
+
+/** Facts as far as they help a reader; machines get all of them. */
+function limitedFacts({ facts = [] }: Finding): readonly string[] {
+  if (facts.length <= MOST_FACTS) return facts;
+  return [...facts.slice(0, MOST_FACTS - 1), `and ${facts.length - MOST_FACTS + 1} more`];
 }
 
 /** Where it stands, in a word or two: a place in a file before one in an image. */
@@ -77,7 +84,7 @@ export function explainFindings(headline: string, findings: readonly Finding[]):
   const facts = errors.slice(0, 20).flatMap((each) => {
     const place = placeOf(each);
     const head = `${each.message} [${each.rule}]`;
-    const below = [...imageFacts(each), ...(each.facts ?? [])].map((fact) => `  ${fact}`);
+    const below = [...imageFacts(each), ...limitedFacts(each)].map((fact) => `  ${fact}`);
     return [place === undefined ? head : `${place}: ${head}`, ...below];
   });
   const hidden = errors.length > 20 ? [`and ${errors.length - 20} more`] : [];

@@ -34,8 +34,8 @@ import {
 } from "./verify-children.ts";
 import { changesBetween, findDifference, findDuplicates, findInSet, findLost } from "./verify-set.ts";
 
-/** Images that are looked into at the same time: what they have in common is read once only if not all begin together. */
-const IMAGES_AT_ONCE = 3;
+/** Images that are looked into at the same time: each holds what it found in memory. */
+const IMAGES_AT_ONCE = 4;
 
 /** What looks into images; the tests have their own. */
 export interface Looker {
@@ -176,18 +176,25 @@ async function lookInto(
   looker: Looker,
 ): Promise<Result<readonly VerifiedImage[], StoreFailure>> {
   const slots = new Slots(IMAGES_AT_ONCE);
+  const failures: StoreFailure[] = [];
+  const stop = new AbortController();
+  const signal = AbortSignal.any([world.signal, stop.signal]);
   const looked = await Promise.all(
     images.map(({ digest, platform, manifest, config }) =>
-      slots.hold(() =>
-        looker.verifyImage(
+      slots.hold(async () => {
+        const result = await looker.verifyImage(
           { reference: target.name, platform, manifest: digest, config, layers: manifest.layers },
-          { store: target.store, memory: world.layers, settings, signal: world.signal },
-        ),
-      ),
+          { store: target.store, memory: world.layers, settings, signal },
+        );
+        // Only the first is the cause; the others were stopped by it.
+        if (!result.ok) failures.push(result.error);
+        if (!result.ok) stop.abort();
+        return result;
+      }),
     ),
   );
-  const failed = looked.find((each) => !each.ok);
-  if (failed?.ok === false) return failed;
+  const [cause] = failures;
+  if (cause !== undefined) return fail(cause);
   return ok(looked.flatMap((each) => (each.ok ? [each.value] : [])));
 }
 

@@ -385,3 +385,28 @@ test("what looks into images gets them as they are, and its findings count", asy
   ]);
   expect(result.ok && result.value.images.map(({ verdict }) => verdict)).toEqual(["error", "error"]);
 });
+
+test("an image that cannot be read stops the others, and is what is told", async () => {
+  const { registry, memory, at } = world();
+  await pushGraph(registry, REPOSITORY, both);
+  const facts = {
+    registry: "localhost:5000",
+    repository: "team/app",
+    request: { method: "GET", url: "u", attempts: 1 },
+  };
+  const failing: Looker = {
+    ...looker,
+    verifyImage: async (image, { signal }) => {
+      if (image.platform.architecture === "arm64")
+        return { ok: false, error: { kind: "registry-rejected", ...facts, status: 500, codes: [] } };
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      return { ok: false, error: { kind: "registry-cancelled", ...facts } };
+    },
+  };
+  const settings = { content: "error", ignore: [] } as const;
+  const request = { target: at(), copies: [], attestations: NONE, settings };
+  expect(await verifyReference(request, memory, failing)).toMatchObject({
+    ok: false,
+    error: { kind: "registry-rejected" },
+  });
+});
