@@ -48,14 +48,27 @@ async function readOne(layer: Descriptor, world: VerifyWorld): Promise<Result<Re
   if (known?.digest === layer.digest) return ok({ kind: "read", summary: known, bytes: 0 });
   const flights = flightsOf.get(memory) ?? { slots: new Slots(CONCURRENCY), streams: new Map() };
   flightsOf.set(memory, flights);
-  const joined = await flights.streams.get(layer.digest);
-  // What another image's stream failed with (another store, a cancelled run) may not be true of ours.
-  if (joined?.ok === true) return ok({ kind: "read", summary: joined.value, bytes: 0 });
-  const stream = flights.streams.get(layer.digest);
-  const streamed = await (stream ?? takeOff(layer, world, flights));
-  if (streamed.ok)
-    return ok({ kind: "read", summary: streamed.value, bytes: stream === undefined ? layer.size : 0 });
-  return failedRead(layer, streamed.error);
+  const { streamed, bytes } = await streamOnce(layer, world, flights);
+  return streamed.ok
+    ? ok({ kind: "read", summary: streamed.value, bytes })
+    : failedRead(layer, streamed.error);
+}
+
+/** Joins a stream that is under way, or begins one. */
+async function streamOnce(
+  layer: Descriptor,
+  world: VerifyWorld,
+  flights: Flights,
+): Promise<{ readonly streamed: Streamed; readonly bytes: number }> {
+  const { digest, size } = layer;
+  for (;;) {
+    const flying = flights.streams.get(digest);
+    if (flying === undefined) return { streamed: await takeOff(layer, world, flights), bytes: size };
+    const streamed = await flying;
+    if (streamed.ok || streamed.error.kind === "layer-unreadable") return { streamed, bytes: 0 };
+    // What another image's stream failed with (another store, a cancelled run) may not be true of ours.
+    if (flights.streams.get(digest) === flying) flights.streams.delete(digest);
+  }
 }
 
 function takeOff(layer: Descriptor, world: VerifyWorld, { slots, streams }: Flights): Promise<Streamed> {
@@ -69,7 +82,9 @@ function takeOff(layer: Descriptor, world: VerifyWorld, { slots, streams }: Flig
     return read ?? fail({ kind: "layout-cancelled", path: store.name } as const);
   });
   streams.set(layer.digest, stream);
-  const land = (): void => void streams.delete(layer.digest);
+  const land = (): void => {
+    if (streams.get(layer.digest) === stream) streams.delete(layer.digest);
+  };
   stream.then(land, land);
   return stream;
 }

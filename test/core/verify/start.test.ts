@@ -273,7 +273,7 @@ describe("what is said of it", () => {
       { platform: "linux/amd64", layers, cmd: ["nothing"] },
       {
         openBlob: async function* absent() {
-          throw new BlobUnreadable(ABSENT);
+          yield await Promise.reject(new BlobUnreadable(ABSENT));
         },
       },
     );

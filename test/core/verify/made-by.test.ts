@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import { isBaseLayer, lastFrom, madeBy, placeOf } from "../../../core/verify/made-by.ts";
+import { makeImage, type ImageSpec } from "../../support/verify-images.ts";
+
+const line = (
+  createdBy: string,
+  emptyLayer = false,
+): { createdBy: string; emptyLayer: boolean; comment: string } => ({
+  createdBy,
+  emptyLayer,
+  comment: "",
+});
+
+const HISTORY = [
+  line("ADD rootfs / "),
+  line("ENV A=1", true),
+  line("COPY  a\n /a"),
+  line("CMD x", true),
+  line(" "),
+];
+
+test("lines that made no layer are passed over; without a line for each layer there is none", () => {
+  const config = { history: HISTORY };
+  expect([0, 1, 2, 3].map((layer) => madeBy(config, 3, layer))).toEqual([
+    "ADD rootfs /",
+    "COPY a /a",
+    undefined,
+    undefined,
+  ]);
+  expect(madeBy(config, 2, 0)).toBeUndefined();
+  expect(madeBy({ history: [line("x".repeat(1000))] }, 1, 0)).toHaveLength(200);
+});
+
+const DOCKERFILE =
+  "FROM debian AS build\nRUN make\nFROM debian\nCOPY --from=build /out/server /server\nRUN chmod +x /server\n";
+
+function image(
+  makers: readonly string[],
+  more: Partial<ImageSpec> = {},
+): ReturnType<typeof makeImage>["image"] {
+  const layers = makers.map((maker) => ({ files: { [maker]: "other" }, madeBy: maker }));
+  return makeImage({ platform: "linux/amd64", layers, ...more }).image;
+}
+
+const OWN = ["COPY /out/server /server # buildkit", "RUN /bin/sh -c chmod +x /server # buildkit"];
+
+test("the base lies below what the Dockerfile's lines made", () => {
+  const built = image(["ADD rootfs / # buildkit", "RUN /bin/sh -c make # buildkit", ...OWN], {
+    dockerfile: DOCKERFILE,
+  });
+  expect([0, 1, 2, 3].map((layer) => isBaseLayer(built, layer))).toEqual([true, true, false, false]);
+  const only = image(["ADD rootfs / # buildkit"], { dockerfile: "FROM debian\nCMD x\n" });
+  expect(isBaseLayer(only, 0)).toBe(true);
+});
+
+test("without a Dockerfile the first of several is taken for it, unless it was copied", () => {
+  expect([0, 1].map((layer) => isBaseLayer(image(["ADD rootfs / # buildkit", ...OWN]), layer))).toEqual([
+    true,
+    false,
+  ]);
+  expect(isBaseLayer(image(OWN), 0)).toBe(false);
+  expect(isBaseLayer(image(["/bin/sh -c #(nop) COPY file:1 in / ", "x"]), 0)).toBe(false);
+  expect(isBaseLayer(image(["ADD rootfs / # buildkit"]), 0)).toBe(false);
+});
+
+test("a place has the line of the Dockerfile where that is known", () => {
+  const built = image(["ADD rootfs / # buildkit", ...OWN], { dockerfile: DOCKERFILE });
+  const place = placeOf(built, 1, "/server");
+  expect(place.image).toMatchObject({ path: "/server", madeBy: OWN[0], layer: built.layers[1]?.digest });
+  expect(DOCKERFILE.slice(place.location?.range.start, place.location?.range.end)).toBe(
+    "COPY --from=build /out/server /server",
+  );
+  expect(placeOf(built, 0).location).toBeUndefined();
+  const from = lastFrom(built);
+  expect(from?.range.start).toBe(DOCKERFILE.lastIndexOf("FROM"));
+  expect(lastFrom(image(OWN, { dockerfile: "nonsense" }))).toBeUndefined();
+});
