@@ -17,8 +17,8 @@ interface Ignores {
   readonly local: ReadonlyMap<number, ReadonlySet<string>>;
 }
 
-/** `# buildx-plan ignore=rule,rule -- reason` */
-const IGNORE = /^buildx-plan[ \t]+ignore[ \t]*=/;
+/** `# buildx-plan ignore=rule,rule -- reason`; a colon or a blank in the wrong place is no reason to go on alarming. */
+const IGNORE = /^#\s*buildx-plan:?[ \t]+ignore(?:[ \t]*[=:]|[ \t])/;
 
 /**
  * Leaves out findings that a comment of the Dockerfile does not want: `# buildx-plan ignore=literal-architecture -- why` holds for the
@@ -63,8 +63,8 @@ function ignoresOf(dockerfile: Dockerfile): Ignores {
   const everywhere = new Set<string>();
   const local = new Map<number, Set<string>>();
   const named = dockerfile.comments.flatMap((comment) => {
-    if (!IGNORE.test(comment.text)) return [];
     const rules = rulesOf(comment, source);
+    if (rules.length === 0) return [];
     const isFirst = comment.range.start < (instructions[0]?.start ?? 0);
     // Instructions follow each other: the first that ends behind the comment holds it, or comes next.
     const next = instructions[firstAfter(instructions, comment.range.start)];
@@ -90,7 +90,8 @@ function firstAfter(ranges: readonly Range[], offset: number): number {
 
 function rulesOf({ range }: Comment, { text }: SourceFile): Ignores["named"] {
   const line = text.slice(range.start, range.end);
-  const start = line.indexOf("=") + 1;
+  const start = IGNORE.exec(line)?.[0].length;
+  if (start === undefined) return [];
   const reason = line.indexOf(" -- ", start);
   const list = line.slice(start, reason === -1 ? undefined : reason);
   return [...list.matchAll(/[^\s,]+/g)].map(({ 0: name, index }) => {

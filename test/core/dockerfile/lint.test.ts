@@ -313,6 +313,8 @@ describe("comments that ignore", () => {
       `# buildx-plan ignore = literal-architecture,platform-constant\nARG Y\n${base}`,
       0,
     ],
+    ["written in another way", `ARG X\n#buildx-plan: ignore platform-constant\n${base}`, 0],
+    ["not in a word that only begins so", `ARG X\n# buildx-plan ignored=platform-constant\n${base}`, 1],
     ["not below", `${base}# buildx-plan ignore=platform-constant\n`, 1],
     ["not in a heredoc", `FROM a AS b\nRUN <<E\n# buildx-plan ignore=platform-constant\nE\n${base}`, 1],
   ])("%s", (_, text, count) => {
