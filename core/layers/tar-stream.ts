@@ -109,9 +109,7 @@ export class TarStream {
     const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
     let at = 0;
     while (at < buffer.length && this.#problem === undefined) {
-      const used = this.#step(buffer, at);
-      at += used;
-      this.#position += used;
+      at += this.#step(buffer, at);
     }
     return this.#problem === undefined;
   }
@@ -133,6 +131,7 @@ export class TarStream {
     }
     const used = Math.min(this.#left, buffer.length - at);
     this.#left -= used;
+    this.#position += used;
     if (state.at === "content") this.#pass(state, viewOf(buffer, at, used));
     else if (state.at === "padding") {
       if (this.#left === 0) this.#expectHeader();
@@ -167,7 +166,7 @@ export class TarStream {
   #header(bytes: Buffer): void {
     if (isZeroBlock(bytes)) return this.#expect({ at: "second-zero" }, BLOCK);
     const block = readBlock(bytes);
-    const place = this.#entries === 0 ? "it is no tar file" : `no tar header at byte ${this.#position}`;
+    const place = this.#entries === 0 ? "it is no tar file" : `no tar header at byte ${this.#position - BLOCK}`;
     if (block === undefined) return this.#fail("not-tar", place);
     if (EXTENSIONS.has(block.type)) return this.#expectExtension(block);
     if (block.type !== "S") return this.#entry(block);
