@@ -19,6 +19,7 @@ import {
 import { findingJson } from "../describe/json.ts";
 import { describeFindings, inOrder } from "../describe/findings.ts";
 import { verifiedFolder } from "../gates.ts";
+import { readMeter } from "../read-meter.ts";
 import { registriesOf } from "../registries.ts";
 import { verifyView, type StartVerdict, type VerifyView } from "../render/verify-view.ts";
 import { printJson, reportFailures, widthOf } from "../report.ts";
@@ -58,10 +59,12 @@ export async function runVerify(
     const named = await openAll(stores, references, options.against);
     if (!named.ok) return await reportFailures([named.error], shell, { json });
     const folder = verifiedFolder(shell);
+    const meter = readMeter(shell);
+    const { target } = named.value;
     const verified = await verifyReference(
-      { ...named.value, ...wishes.value },
+      { ...named.value, ...wishes.value, target: { ...target, store: meter.watch(target.store) } },
       { layers: openLayerMemory(folder), documents: openDocumentMemory(folder), signal: shell.signal },
-    );
+    ).finally(meter.end);
     if (!verified.ok) return await reportFailures([verified.error], shell, { json });
     return await show(verified.value, named.value.copies, options, shell);
   } finally {

@@ -54,12 +54,14 @@ const MOST = 40;
 /** The answer of `diff`: both sides, a line for each platform, then what differs in layers, settings and packages. */
 export function diffView(view: DiffView, options: TableOptions): string {
   const changed = view.platforms.filter((each) => each.kind === "changed");
+  const layerLinesOf = (layers: ChangedView["layers"]): readonly string[] => layerLines(layers, options);
+  const changeLinesOf = (changes: readonly ChangeView[]): readonly string[] => changeLines(changes, options);
   return [
     head(view, options),
     ...(view.same ? [] : [renderTable(view.platforms, COLUMNS, options)]),
-    ...grouped("Layers", changed, (each) => layerLines(each, options), options),
-    ...grouped("Config", changed, ({ settings }) => changeRows(settings, options), options),
-    ...grouped("Packages", changed, ({ packages = [] }) => changeRows(packages, options), options),
+    ...grouped("Layers", changed, { what: ({ layers }) => layers, lines: layerLinesOf }, options),
+    ...grouped("Config", changed, { what: ({ settings }) => settings, lines: changeLinesOf }, options),
+    ...grouped("Packages", changed, { what: ({ packages = [] }) => packages, lines: changeLinesOf }, options),
   ]
     .filter((lines) => lines.length > 0)
     .map((lines) => lines.join("\n"))
@@ -145,7 +147,7 @@ function signOf({ older, newer }: ChangeView): Sign {
   return newer === undefined ? "-" : "~";
 }
 
-function layerLines({ layers }: ChangedView, options: TableOptions): readonly string[] {
+function layerLines(layers: ChangedView["layers"], options: TableOptions): readonly string[] {
   const rows = [
     ...layers.removed.map((layer) => ({ sign: "-" as const, ...layer })),
     ...layers.added.map((layer) => ({ sign: "+" as const, ...layer })),
@@ -159,14 +161,18 @@ function layerLines({ layers }: ChangedView, options: TableOptions): readonly st
   );
 }
 
-function changeRows(changes: readonly ChangeView[], options: TableOptions): readonly string[] {
-  const widest = Math.min(30, Math.max(0, ...changes.map(({ name }) => visible(name).length)));
+function changeLines(changes: readonly ChangeView[], options: TableOptions): readonly string[] {
+  const named = changes
+    .slice(0, MOST + 1)
+    .map((change) => ({ ...change, name: visible(change.name.slice(0, 200)) }));
+  const widest = Math.min(30, Math.max(0, ...named.map(({ name }) => name.length)));
   return limited(
-    changes.map((change) => {
+    named.map((change) => {
       const { name, older, newer } = change;
       const value = [older, newer].flatMap((each) => (each === undefined ? [] : [shown(each)])).join(" -> ");
-      return signed(signOf(change), `${visible(name).padEnd(widest)}  ${value}`.trimEnd(), options);
+      return signed(signOf(change), `${name.padEnd(widest)}  ${value}`.trimEnd(), options);
     }),
+    changes.length,
   );
 }
 
@@ -181,24 +187,23 @@ function signed(sign: Sign, text: string, { width, colour }: TableOptions): stri
   return paint(clipEnd(`  ${sign} ${text}`, width));
 }
 
-function limited(lines: readonly string[]): readonly string[] {
-  return lines.length <= MOST
-    ? lines
-    : [...lines.slice(0, MOST), `    and ${lines.length - MOST} more; --json lists all`];
+/** As many lines as are shown, of so many in all. */
+function limited(lines: readonly string[], total = lines.length): readonly string[] {
+  return total <= MOST ? lines : [...lines.slice(0, MOST), `    and ${total - MOST} more; --json lists all`];
 }
 
-/** One section for all platforms that differ in the same way. */
-function grouped(
+/** One section for all platforms that differ in the very same way. */
+function grouped<T>(
   title: string,
   platforms: readonly ChangedView[],
-  linesOf: (platform: ChangedView) => readonly string[],
+  of: { readonly what: (platform: ChangedView) => T; readonly lines: (what: T) => readonly string[] },
   options: TableOptions,
 ): readonly (readonly string[])[] {
-  const groups = Map.groupBy(platforms, (each) => linesOf(each).join("\n"));
+  const groups = Map.groupBy(platforms, (each) => JSON.stringify(of.what(each)));
   return [...groups.values()].map((members) => {
     const [first] = members;
     const names = members.map(({ platform }) => platform).join(", ");
-    return first === undefined ? [] : section(`${title} of ${names}`, linesOf(first), options);
+    return first === undefined ? [] : section(`${title} of ${names}`, of.lines(of.what(first)), options);
   });
 }
 

@@ -220,7 +220,7 @@ function fingerprints(options: SarifOptions): (finding: Finding) => string {
       ...(location === undefined
         ? ["", ""]
         : [fileUri(location.file.path, options.directory), lineOf(location)]),
-      image?.reference.replace(/(?:@[^@/]*|:[^:/]*)*$/, ""),
+      image?.reference.replace(/@[^/]*$/, "").replace(/:[^:/]*$/, ""),
       image?.platform === undefined ? "" : formatPlatformFull(image.platform),
       image?.path,
     ];

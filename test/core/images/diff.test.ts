@@ -88,7 +88,8 @@ describe("one platform", () => {
       removed: [{ madeBy: "COPY old /", size: 3 }],
       added: [{ madeBy: "COPY new /", size: 5 }],
     });
-    const fewer = await changed(newer, graphOf({ config: amd64, layers: ["base"] }));
+    const squashed = { ...amd64, history: [{ created_by: "one" }, { created_by: "two" }] };
+    const fewer = await changed(newer, graphOf({ config: squashed, layers: ["base"] }));
     expect([fewer.layers.kept.length, fewer.layers.removed.length, fewer.layers.added]).toEqual([1, 2, []]);
     expect(fewer.layers.kept[0]).not.toHaveProperty("madeBy");
   });
@@ -143,6 +144,7 @@ test.each([
   ["pkg:npm/%40scope/a@1.0.0", "npm/%40scope/a"],
   ["pkg:deb/debian/a@1:2?arch=amd64", "deb/debian/a"],
   ["pkg:golang/example.com/a", "golang/example.com/a"],
+  ["pkg:npm/@scope/a", "npm/@scope/a"],
   ["pkg:golang/example.com/a@v1#sub/path", "golang/example.com/a"],
   [undefined, "plain"],
 ])("%s is the package %s", (purl, name) => {
