@@ -124,7 +124,7 @@ test.each<[string, World]>([
     "this program has copied it there",
     {
       build: { repositories: [TWO, ONE] },
-      registries: [{ registry: "two.example", insecure: true, location }],
+      registries: [{ registry: "one.example", insecure: true, location }],
     },
   ],
 ])("the image is handed over where %s", async (_, world) => {
@@ -179,7 +179,7 @@ test.each<[string, SolveFailure, readonly string[], object]>([
     "time that ran out while the command ran",
     { kind: "solve-timed-out", timeoutMs: 1_000, step: STEP },
     ["begun"],
-    { kind: "test-failed", reason: "timeout", log: ["begun"] },
+    { kind: "test-failed", reason: "timeout", detail: undefined, log: ["begun"] },
   ],
   [
     "time that ran out before the command began",
