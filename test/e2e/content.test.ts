@@ -1,0 +1,178 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { execa } from "execa";
+import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
+import { addBusybox, openRig, type Ran, type Rig } from "../support/rig.ts";
+import { testTool } from "../support/tools.ts";
+
+/** Images made wrong on purpose: what is found before a tag moves, by the program itself, in a real registry. */
+
+const ALL = ["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/386", "linux/ppc64le", "linux/s390x"];
+const TWO = ALL.slice(0, 2);
+
+let registry: RealRegistry;
+beforeAll(async () => {
+  registry = await startRealRegistry();
+  return () => registry.close();
+});
+
+/** Preflight would find some of these mistakes in the Dockerfile: here it looks away, as it must where a mistake is none of the Dockerfile's. */
+const LOOK_AWAY =
+  "check: { ignore: [platform-arg-default, literal-architecture, platform-constant, single-platform-digest, final-stage-build-platform] }";
+
+interface Project {
+  readonly rig: Rig;
+  readonly tag: string;
+}
+
+async function project(
+  name: string,
+  dockerfile: string,
+  options: { readonly platforms?: readonly string[]; readonly more?: string } = {},
+): Promise<Project> {
+  const tag = `${registry.host}/${name}:1`;
+  const rig = await openRig({
+    Dockerfile: dockerfile,
+    "buildx-plan.yaml": `version: 1
+${LOOK_AWAY}
+images:
+  app:
+    context: .
+    contexts: { busybox: ./busybox }
+    platforms: [${(options.platforms ?? TWO).join(", ")}]
+    tags: [${JSON.stringify(tag)}]
+${options.more ?? ""}`,
+  });
+  await addBusybox(rig);
+  return { rig, tag };
+}
+
+async function tagsOf(tag: string): Promise<readonly string[]> {
+  const { stdout } = await execa(await testTool("crane"), ["ls", "--insecure", tag.replace(/:1$/, "")], {
+    reject: false,
+  });
+  return stdout.split("\n").filter((line) => line !== "" && !line.startsWith("buildx-plan"));
+}
+
+async function digestOf(tag: string, platform: string): Promise<string> {
+  const { stdout } = await execa(await testTool("crane"), [
+    "digest",
+    "--insecure",
+    "--platform",
+    platform,
+    tag,
+  ]);
+  return stdout.trim();
+}
+
+const OWN = "${TARGETARCH}${TARGETVARIANT}/busybox";
+const ARGS = "ARG TARGETARCH\nARG TARGETVARIANT\n";
+/** A base of each platform's own: what is in it is right. */
+const BASE = `FROM scratch AS base
+${ARGS}COPY --from=busybox ${OWN} /bin/busybox
+`;
+
+/** One line, so that words can be looked for however they are wrapped. */
+function said({ stderr }: Ran): string {
+  return stderr.replaceAll(/\s+/g, " ");
+}
+
+describe("a build whose image is wrong moves no tag", () => {
+  test("a default on TARGETARCH", async () => {
+    const { rig, tag } = await project(
+      "defaulted",
+      `${BASE}FROM base
+ARG TARGETARCH=amd64
+COPY --from=busybox \${TARGETARCH}/busybox /server
+ENTRYPOINT ["/server"]
+`,
+    );
+    const ran = await rig.build();
+    expect(ran.exitCode).toBe(4);
+    expect(said(ran)).toContain(
+      "linux/arm64 starts /server, which is a program for linux/amd64: it will fail with `exec format error`",
+    );
+    expect(said(ran)).toContain("[entrypoint-architecture]");
+    // The line that put it there, and the history line that names it.
+    expect(ran.stderr).toMatch(/Dockerfile:\d+:1/);
+    expect(said(ran)).toContain("made by COPY");
+    expect(await tagsOf(tag)).toEqual([]);
+  });
+
+  test("a base image pinned to one platform's digest", async () => {
+    const base = await project(
+      "base",
+      `${BASE}RUN ["/bin/busybox", "--install", "-s", "/bin"]\nCMD ["sh"]\n`,
+    );
+    expect(await base.rig.build()).toMatchObject({ exitCode: 0 });
+    const digest = await digestOf(base.tag, "linux/amd64");
+    const { rig, tag } = await project(
+      "pinned",
+      `FROM ${registry.host}/base@${digest}\n${ARGS}COPY --from=busybox ${OWN} /opt/own\nCMD ["sh"]\n`,
+    );
+    const ran = await rig.build();
+    expect(ran.exitCode).toBe(4);
+    expect(said(ran)).toContain("linux/arm64 starts /bin/busybox, which is a program for linux/amd64");
+    expect(said(ran)).toContain("Let FROM name the image for all platforms");
+    expect(await tagsOf(tag)).toEqual([]);
+  });
+
+  test("a program that was built once and is copied everywhere", async () => {
+    const { rig, tag } = await project(
+      "copied",
+      `${BASE}FROM base\nCOPY busybox/s390x/busybox /usr/local/bin/server\nENTRYPOINT ["server"]\nCMD ["--port", "80"]\n`,
+      { platforms: ALL },
+    );
+    const ran = await rig.build();
+    expect(ran.exitCode).toBe(4);
+    for (const platform of ALL.filter((each) => each !== "linux/s390x"))
+      expect(said(ran)).toContain(
+        `${platform} starts /usr/local/bin/server, which is a program for linux/s390x`,
+      );
+    expect(said(ran)).not.toContain("linux/s390x starts");
+    expect(await tagsOf(tag)).toEqual([]);
+  });
+
+  test("a final stage of the wrong platform", async () => {
+    const { rig, tag } = await project(
+      "stage",
+      `FROM --platform=linux/amd64 ${registry.host}/base:1\n${ARGS}COPY --from=busybox ${OWN} /server\nENTRYPOINT ["/server"]\n`,
+      { more: "    verify: warn\n" },
+    );
+    // The program is right, and the base is not: that is a warning where the plan says so.
+    const ran = await rig.build();
+    expect(said(ran)).toContain("linux/arm64");
+    expect(said(ran)).toContain("linux/amd64");
+    expect(ran.exitCode).toBe(0);
+    expect(await tagsOf(tag)).toEqual(["1"]);
+  });
+});
+
+test("a test that passes under emulation does not make a wrong program right", async () => {
+  const { rig, tag } = await project(
+    "emulated",
+    `${BASE}FROM base\nCOPY busybox/s390x/busybox /bin/true\nRUN ["/bin/true"]\nENTRYPOINT ["true"]\n`,
+    { platforms: ["linux/amd64"] },
+  );
+  const ran = await rig.build();
+  expect(ran.exitCode).toBe(4);
+  expect(said(ran)).toContain("proves nothing");
+  expect(await tagsOf(tag)).toEqual([]);
+});
+
+test("programs for other platforms that belong there are no mistake", async () => {
+  const { rig, tag } = await project(
+    "legitimate",
+    `${BASE}FROM base
+COPY busybox/amd64/busybox /opt/agents/linux-amd64/agent
+COPY busybox/arm64/busybox /opt/agents/linux-arm64/agent
+COPY busybox/s390x/busybox /srv/testdata/s390x.elf
+COPY busybox/ppc64le/busybox /opt/tools/ppc
+ENTRYPOINT ["/bin/busybox", "httpd"]
+`,
+    { platforms: ALL, more: `    verify: { ignore: ["/opt/tools/**"] }\n` },
+  );
+  const ran = await rig.build();
+  expect(said(ran)).not.toMatch(/warning|error/);
+  expect(ran.exitCode).toBe(0);
+  expect(await tagsOf(tag)).toEqual(["1"]);
+});
