@@ -33,8 +33,7 @@ export function withoutIgnored(findings: readonly Finding[], source: SourceFile)
     if (location?.file.path !== source.path) return true;
     const { start } = location.range;
     const holder = instructions[firstAfter(instructions, start)];
-    const isInside = holder !== undefined && holder.start <= start;
-    const here = isInside ? local.get(holder.start) : undefined;
+    const here = holder === undefined ? undefined : local.get(holder.start);
     return !isIgnoredBy(rule, everywhere) && (here === undefined || !isIgnoredBy(rule, here));
   });
 }

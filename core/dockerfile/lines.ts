@@ -66,11 +66,10 @@ interface Line extends Range {
 class LineReader {
   readonly source: string;
   tooLong: Line | undefined;
-  #at: number;
+  #at = 0;
 
   constructor(source: string) {
     this.source = source;
-    this.#at = source.startsWith("\uFEFF") ? 1 : 0;
   }
 
   more(): boolean {
@@ -103,13 +102,12 @@ function readDirectives(reader: LineReader): Result<readonly Directive[], Docker
   const found: Directive[] = [];
   while (reader.more()) {
     const line = reader.peek();
-    const indent = line.text.length - line.text.trimStart().length;
-    const matched = DIRECTIVE_NAME.exec(line.text.slice(indent));
+    const { text, ...range } = withoutIndent(line);
+    const matched = DIRECTIVE_NAME.exec(text);
     const name = matched?.[1]?.toLowerCase();
-    const value = line.text.slice(indent + (matched?.[0].length ?? 0)).trim();
+    const value = text.slice(matched?.[0].length ?? 0).trim();
     if (value === "" || (name !== "syntax" && name !== "escape" && name !== "check")) break;
     reader.next();
-    const range = { start: line.start + indent, end: line.end };
     if (found.some((earlier) => earlier.name === name))
       return fail({ message: `The directive \`${name}\` is there twice`, range, fix: "Keep one of them." });
     if (name === "escape" && value !== "`" && value !== "\\")
@@ -182,6 +180,7 @@ function withoutContinuation(line: Line, escape: string): [Range, boolean] {
   return [{ start, end: start + (continues ? end - 1 : text.length) }, continues];
 }
 
+/** A byte order mark at the beginning of the file counts as a blank, too. */
 function withoutIndent(line: Line): Line {
   const text = line.text.trimStart();
   return { text, start: line.end - text.length, end: line.end };

@@ -22,7 +22,7 @@ export function lintStages(views: readonly View[]): readonly Finding[] {
     const [first] = stage.uses;
     const written = first?.node.stage.from.platform;
     if (first === undefined || written === undefined) return [];
-    const images = stage.uses.filter(({ node }) => node.base.kind === "image");
+    const images = stage.uses.filter(({ node }) => node.base.kind !== "stage");
     return [...onBuilder(images, written), ...onConstant(images, written)];
   });
 }

@@ -115,6 +115,11 @@ describe("the images that a build fetches", () => {
     expect(bases(text, { contexts })).toEqual([]);
   });
 
+  test("the main context goes by no name", () => {
+    const text = "FROM scratch\nCOPY --from=context / /";
+    expect(bases(text, { contexts: { context: 1 } })).toEqual(["context linux/arm64 0 copy @2:13 context"]);
+  });
+
   test("a named context for another platform does not", () => {
     expect(bases("FROM alpine", { contexts: { "alpine::linux/amd64": 1, "alpine:3": 1 } })).toHaveLength(1);
   });

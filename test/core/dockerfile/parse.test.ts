@@ -124,6 +124,12 @@ describe("parts of an instruction", () => {
     expect(places).toEqual(["2:5 A", "3:5 TARGETARCH=amd64"]);
   });
 
+  test("a word that ends where its line does ends there", () => {
+    const text = "FROM a\nARG A=1\\\n B=2";
+    const ranges = assignmentsOf(only(text), "\\").map(({ range }) => textAt(text, range));
+    expect(ranges).toEqual(["A=1", "B=2"]);
+  });
+
   test.each([
     ['CMD ["a", "b\\n"]', ["a", "b\n"]],
     ['CMD [ "a" ]  ', ["a"]],
