@@ -9,7 +9,9 @@ import { debianPackages, emulators, registry, registryFolder } from "./bootstrap
 import { go, goPath, programFolder, programs, zot, zotFolder } from "./bootstrap/go.mjs";
 import { cache, find, folders, isRoot, node, root } from "./bootstrap/host.mjs";
 import { distribution, packages } from "./bootstrap/npm.mjs";
+import { rootFiles, rootFilesFolder } from "./bootstrap/root-files.mjs";
 import { runVisibly, say, SetupError, timed } from "./bootstrap/say.mjs";
+import { goPrograms, goProgramsFolder } from "./bootstrap/go-programs.mjs";
 import { demoBase } from "./demo-base.mjs";
 
 /** What each command needs, in the order in which one thing needs another. */
@@ -31,7 +33,7 @@ function stepsOf(mode, withDocker) {
     registry,
     demoBase,
     ...(mode === "demo" ? [] : [go, buildx, programs("test")]),
-    ...(mode === "test" ? [programs("cosign")] : []),
+    ...(mode === "test" ? [programs("cosign"), goPrograms, rootFiles] : []),
     ...(mode === "registries" ? [programs("registries"), zot] : []),
   ];
 }
@@ -58,7 +60,7 @@ async function prepareAlone(mode) {
   return await runVisibly(program, argv);
 }
 
-/** The real thing finds all tools on its PATH. */
+/** The real thing finds all tools on its PATH, and files to look into where these variables say. */
 function environment() {
   const own = [
     join(root, "node_modules", ".bin"),
@@ -74,6 +76,8 @@ function environment() {
   const system = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
   return {
     ...process.env,
+    BUILDX_PLAN_GO_PROGRAMS: goProgramsFolder,
+    BUILDX_PLAN_ROOT_FILES: rootFilesFolder,
     PATH: [...own, ...registries, process.env.PATH, ...system].filter(Boolean).join(delimiter),
   };
 }

@@ -20,19 +20,41 @@ export async function apt(options, command, settings) {
  * all that the archive has; `architectures` adds to the machine's own; `suites` replaces the machine's own.
  */
 export async function unpackPackages({ folder, choose, architectures = [], suites }) {
+  await withLists({ architectures, suites }, async (options, work) => {
+    const names = (await run("apt-cache", [...options, "pkgnames"])).split("\n");
+    await run("apt-get", [...options, "download", ...choose(names)], work);
+    mkdirSync(folder, { recursive: true });
+    for (const file of readdirSync(work.cwd))
+      await run("dpkg-deb", ["-x", join(work.cwd, file), join(folder, file)]);
+  });
+}
+
+/**
+ * Downloads sets of packages with all that they depend on, each as for a machine of one architecture where nothing is installed yet.
+ * `sets` has a folder, an architecture and what `apt-get install` is given.
+ */
+export async function downloadSets(sets) {
+  await withLists({ architectures: sets.map(({ architecture }) => architecture) }, async (options, work) => {
+    for (const { folder, architecture, packages } of sets) {
+      mkdirSync(join(folder, "partial"), { recursive: true });
+      const alone = [`Architecture=${architecture}`, `Architectures=${architecture}`];
+      const own = [...alone.map((setting) => `APT::${setting}`), `Dir::Cache::archives=${folder}`];
+      const install = ["--download-only", "--no-install-recommends", "-y", "install", ...packages];
+      await run("apt-get", [...options, ...own.flatMap((setting) => ["-o", setting]), ...install], work);
+    }
+  });
+}
+
+/** Does something with fresh lists of our own. They are gone after it: those of several architectures are large, and only good for a day. */
+async function withLists({ architectures, suites }, task) {
   const state = join(cache, "debian", "apt");
   rmSync(state, { recursive: true, force: true });
   for (const part of ["state/lists/partial", "cache/archives/partial", "packages"])
     mkdirSync(join(state, part), { recursive: true });
   const options = await optionsFor(state, architectures, suites);
   const work = { cwd: join(state, "packages") };
-  const names = async () => (await run("apt-cache", [...options, "pkgnames"])).split("\n");
   await apt(options, ["check"], work);
-  await run("apt-get", [...options, "download", ...choose(await names())], work);
-  mkdirSync(folder, { recursive: true });
-  for (const file of readdirSync(work.cwd))
-    await run("dpkg-deb", ["-x", join(work.cwd, file), join(folder, file)]);
-  // The lists of several architectures are large, and only good for a day.
+  await task(options, work);
   rmSync(state, { recursive: true, force: true });
 }
 

@@ -143,7 +143,7 @@ async function buildSet(set, work) {
 }
 
 /** What is built half is never found: the folder appears when all of it is there. */
-async function buildInto(folder, build) {
+export async function buildInto(folder, build) {
   const work = `${folder}.work`;
   rmSync(work, { recursive: true, force: true });
   mkdirSync(join(work, "out"), { recursive: true });
@@ -154,7 +154,7 @@ async function buildInto(folder, build) {
 }
 
 /** The machine's own settings say where modules come from; what is built and how is ours to say. */
-async function runGo(argv, changes) {
+export async function runGo(argv, changes) {
   const path = [goPath(), process.env.PATH].filter(Boolean).join(":");
   const env = { ...goEnvironment(), PATH: path, CGO_ENABLED: "0", GO111MODULE: "on", GOWORK: "off" };
   for (const name of ["GOOS", "GOARCH", "GOBIN"]) delete env[name];

@@ -1,0 +1,81 @@
+// Real root file systems for the tests, as layers: Debian's smallest system for several architectures, and a cross toolchain.
+// Packages are unpacked, never installed: what their scripts would do is no program of another platform.
+import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { downloadSets } from "./apt.mjs";
+import { cache, codename, isDebian } from "./host.mjs";
+import { run, say, SetupError } from "./say.mjs";
+
+/** What debootstrap calls minbase: essential packages and apt. */
+const SYSTEM = ["?essential", "apt", "perl-"];
+
+/** Layers by file name; about 30 MB of packages for each system, 10 MB for the toolchain. */
+const SETS = {
+  amd64: { architecture: "amd64", packages: SYSTEM },
+  arm64: { architecture: "arm64", packages: SYSTEM },
+  armhf: { architecture: "armhf", packages: SYSTEM },
+  s390x: { architecture: "s390x", packages: SYSTEM },
+  "cross-arm64": {
+    architecture: "amd64",
+    packages: ["binutils-aarch64-linux-gnu", "libc6-dev-arm64-cross", "libstdc++6-arm64-cross"],
+  },
+};
+
+const key = createHash("sha256").update(JSON.stringify(SETS)).digest("hex").slice(0, 8);
+
+/** A `<set>.tar.gz` for each set. */
+export const rootFilesFolder = join(cache, "root-files", `${codename}-${key}`);
+
+/** Where it cannot be done, that is said, everything else goes on, and the tests that need it fail with what is missing. */
+export const rootFiles = {
+  title: "fetching Debian's smallest system for four architectures",
+  isDone: () => existsSync(rootFilesFolder),
+  run: async () =>
+    await fetchAll().catch((error) => {
+      if (!(error instanceof SetupError)) throw error;
+      say(`  ${error.message}\n[setup]   without these files, test/e2e/rootfs.test.ts will fail`);
+    }),
+};
+
+async function fetchAll() {
+  if (!isDebian) throw new SetupError("these files come from Debian's archive, through apt-get");
+  const work = `${rootFilesFolder}.work`;
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(join(work, "out"), { recursive: true });
+  const sets = Object.entries(SETS).map(([name, set]) => ({ ...set, folder: join(work, "packages", name) }));
+  await downloadSets(sets);
+  for (const [name] of Object.entries(SETS)) await makeLayer(name, work);
+  renameSync(join(work, "out"), rootFilesFolder);
+  rmSync(work, { recursive: true, force: true });
+}
+
+async function makeLayer(name, work) {
+  const root = join(work, "root");
+  mkdirSync(join(root, "usr"), { recursive: true });
+  // As debootstrap does it: programs and libraries are below /usr, the old places are links.
+  for (const folder of ["bin", "lib", "lib64", "sbin"]) {
+    mkdirSync(join(root, "usr", folder));
+    symlinkSync(`usr/${folder}`, join(root, folder));
+  }
+  const packages = join(work, "packages", name);
+  for (const file of readdirSync(packages).filter((each) => each.endsWith(".deb")))
+    await unpack(join(packages, file), root);
+  const reproducible = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner"];
+  await run("tar", [...reproducible, "-czf", join(work, "out", `${name}.tar.gz`), "-C", root, "."]);
+  rmSync(root, { recursive: true, force: true });
+}
+
+/** Not by `dpkg-deb -x`, which puts folders in place of those links. */
+async function unpack(file, root) {
+  const from = spawn("dpkg-deb", ["--fsys-tarfile", file], { stdio: ["ignore", "pipe", "inherit"] });
+  const to = spawn("tar", ["-x", "--keep-directory-symlink", "--no-same-owner", "-C", root], {
+    stdio: [from.stdout, "ignore", "inherit"],
+  });
+  // The other one reads it: here, nobody would, and its end never come.
+  from.stdout.destroy();
+  const statuses = await Promise.all([from, to].map(async (child) => (await once(child, "exit"))[0]));
+  if (statuses.some((status) => status !== 0)) throw new SetupError(`${file} cannot be unpacked`);
+}
