@@ -26,13 +26,13 @@ export const test = described(
         z.union([text, z.array(z.string()).check(z.minLength(1))]),
         "A line for the image's shell, or a list: the program and its arguments, without a shell.",
       ),
-      timeout: maybe(duration, "Longest time that it may take. Default: `5m`."),
+      timeout: maybe(duration, "Longest time that it may take, fetching the image included. Default: `5m`."),
       "exit-code": maybe(z.int().check(z.minimum(0), z.maximum(255)), "What it must end with. Default: 0."),
-      output: maybe(text, "Text that its output must hold."),
+      output: maybe(text, "Text that its output (stdout and stderr) must hold, as it is."),
     }),
   ]),
   "Command that must succeed in each variant after it is pushed and before its tags move: a list (no shell), or a line for " +
-    "the image's shell.",
+    "the image's shell. It has the image's user, folder and environment; the entrypoint is not put before it.",
 );
 
 /** Of an image. */
@@ -83,11 +83,14 @@ export const sign = maybe(
         text,
         "File with the public key that the signature is verified with. Default: the key's own.",
       ),
-      identity: maybe(text, "Without a key: who the certificate must name as the signer."),
-      issuer: maybe(text, "Without a key: who must have vouched for the signer."),
+      identity: maybe(
+        text,
+        "Without a key: who the certificate must name as the signer, letter by letter; with `issuer`.",
+      ),
+      issuer: maybe(text, "Without a key: who must have vouched for the signer; with `identity`."),
       "transparency-log": maybe(
         z.boolean(),
-        "false: the signature is not entered into the transparency log.",
+        "false: the signature is not entered into the transparency log. Needs a key.",
       ),
     }),
   ]),
