@@ -2,18 +2,19 @@ import type { TestFailed } from "../../core/smoke/smoke.ts";
 import { formatDuration } from "../text/units.ts";
 import { unreachable } from "../unreachable.ts";
 import { buildAdvice } from "./advice.ts";
-import type { Explanation } from "./explanation.ts";
+import type { Explanation, VariantContext } from "./explanation.ts";
 
 /** Why a variant did not pass its test, in words: what was run and where, what was expected, what it printed. */
-export function explainTest(failure: TestFailed): Explanation {
+export function explainTest(failure: TestFailed, context?: VariantContext): Explanation {
   const { variant, command, node, execution, detail, log } = failure;
+  const happened = `its test ${whatHappened(failure)}; no tag was moved`;
   return {
-    headline: `${variant}: its test ${whatHappened(failure)}; no tag was moved`,
+    headline: context === undefined ? happened : `${variant}: ${happened}`,
     facts: [
       `command: ${command}`,
       `on node ${node}, ${execution}`,
       `expected: ${expectation(failure)}`,
-      ...(detail === undefined ? [] : detail.split(/\r?\n/)),
+      ...(detail === undefined || log.includes(detail) ? [] : detail.split(/\r?\n/)),
       ...(log.length === 0 ? ["it printed nothing"] : []),
     ],
     log,
