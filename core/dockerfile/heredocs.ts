@@ -8,7 +8,8 @@ export interface HeredocStart {
   readonly chomp: boolean;
 }
 
-const NONE = new Map<string, string>();
+// Always the backslash, whatever `# escape=` says.
+const AS_WRITTEN = { escape: "\\", keepVariables: true, scope: new Map<string, string>() };
 
 /** Only these have heredocs; `ONBUILD` may stand before them. */
 const WITH_HEREDOCS = /^(?:ONBUILD[\t\v\f\r ]+)?(?:ADD|COPY|RUN)[\t\v\f\r ]/i;
@@ -20,12 +21,11 @@ const WITH_HEREDOCS = /^(?:ONBUILD[\t\v\f\r ]+)?(?:ADD|COPY|RUN)[\t\v\f\r ]/i;
  */
 export function heredocsOf(line: string): readonly HeredocStart[] {
   if (!line.includes("<<") || !WITH_HEREDOCS.test(line)) return [];
-  // Always the backslash, whatever `# escape=` says.
-  const words = lex(line, { escape: "\\", raw: true, scope: NONE })?.words ?? [];
+  const words = lex(line, { ...AS_WRITTEN, raw: true })?.words ?? [];
   return words.flatMap((word) => {
     const matched = /^\d*<<(-?)([^<]+)$/.exec(word);
     const rest = matched?.[2]?.trimStart() ?? "";
-    const names = rest === "" ? undefined : lex(rest, { escape: "\\", scope: NONE });
+    const names = rest === "" ? undefined : lex(rest, AS_WRITTEN);
     const [name, ...more] = names?.words ?? [];
     return name === undefined || more.length > 0 ? [] : [{ name, chomp: matched?.[1] === "-" }];
   });

@@ -10,8 +10,10 @@ export type Scope = ReadonlyMap<string, string | undefined>;
 /** How a text is read. */
 export interface LexOptions {
   readonly escape: string;
-  /** Keep quotes and escape characters, and leave variables as they are: to look at the words, not at what they stand for. */
+  /** Keep quotes and escape characters. */
   readonly raw?: boolean;
+  /** Leave variables as they are: to look at the words, not at what they stand for. */
+  readonly keepVariables?: boolean;
   readonly scope: Scope;
 }
 
@@ -190,7 +192,7 @@ class Lexer {
     const isPattern = kind === "#" || kind === "%";
     const before = this.untold;
     const { text } = this.until("}", isPattern, depth + 1);
-    if (this.#options.raw === true) return this.#source.slice(start, this.#at);
+    if (this.#options.keepVariables === true) return this.#source.slice(start, this.#at);
     return isPattern ? this.#cannotTell() : this.#choice(name, kind, text, before);
   }
 
@@ -213,12 +215,12 @@ class Lexer {
     if (this.#peek() === "/") this.#at += 1;
     this.until("/", true, depth + 1);
     this.until("}", true, depth + 1);
-    return this.#options.raw === true ? this.#source.slice(start, this.#at) : this.#cannotTell();
+    return this.#options.keepVariables === true ? this.#source.slice(start, this.#at) : this.#cannotTell();
   }
 
   #value(name: string, start: number): string {
-    const { scope, raw } = this.#options;
-    if (raw === true) return this.#source.slice(start, this.#at);
+    const { scope, keepVariables } = this.#options;
+    if (keepVariables === true) return this.#source.slice(start, this.#at);
     const value = scope.get(name);
     if (scope.has(name) && value === undefined) return this.#cannotTell();
     return value ?? "";

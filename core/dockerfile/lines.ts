@@ -150,7 +150,7 @@ function readHeredocs(
 ): Result<LogicalLine, DockerfileProblem> {
   const heredocs: Heredoc[] = [];
   let { end } = range;
-  for (const { name, chomp } of heredocsOf(joined.text)) {
+  for (const { name, chomp } of heredocsOf(joined.text.trimStart())) {
     const start = reader.more() ? reader.peek().start : end;
     let closing: Line | undefined;
     while (closing === undefined && reader.more()) {

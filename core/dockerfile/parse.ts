@@ -4,6 +4,7 @@ import { fail, ok, type Result } from "../result.ts";
 import type { Dockerfile, Instruction, Stage, Word } from "./dockerfile.ts";
 import { flagOf, readInstruction, wordsOf } from "./instruction.ts";
 import { readLines, type DockerfileProblem } from "./lines.ts";
+import { splitWords } from "./words.ts";
 
 /** Longer files are not read: the longest that people write is a hundredth of it. */
 export const MAX_DOCKERFILE_BYTES = 1024 * 1024;
@@ -30,6 +31,10 @@ export function parseDockerfile(source: SourceFile): Result<Dockerfile, Dockerfi
   const isForeign = isForeignFrontend(directives.find(({ name }) => name === "syntax")?.value);
   const unknown = instructions.find(({ keyword }) => !KEYWORDS.has(keyword));
   if (unknown !== undefined && !isForeign) return fail(unknownInstruction(unknown));
+  const unassigned = instructions
+    .map((each) => assignmentProblem(each, escape))
+    .find((each) => each !== undefined);
+  if (unassigned !== undefined && !isForeign) return fail(unassigned);
   const first = instructions.findIndex(({ keyword }) => keyword === "FROM");
   const early = instructions.slice(0, first === -1 ? undefined : first);
   const misplaced = early.find(({ keyword }) => keyword !== "ARG");
@@ -103,6 +108,21 @@ function fromProblem(instruction: Instruction, words: readonly Word[]): Dockerfi
     message: `\`${name.text}\` cannot be the name of a stage`,
     range: name.range,
     fix: "Begin it with a letter, and use letters, digits, `-`, `_` and `.` only.",
+  };
+}
+
+/** ENV and LABEL take pairs; ENV and LABEL with a blank after the name take one. */
+function assignmentProblem(instruction: Instruction, escape: string): DockerfileProblem | undefined {
+  const { keyword, body, range } = instruction;
+  if (keyword !== "ENV" && keyword !== "LABEL") return undefined;
+  const [first, ...others] = splitWords(body.text, escape);
+  const isOld = first !== undefined && !first.text.includes("=");
+  if (first !== undefined && (isOld ? others.length > 0 : others.every(({ text }) => text.includes("="))))
+    return undefined;
+  return {
+    message: `${keyword} takes pairs of a name and a value, joined by \`=\``,
+    range: body.text === "" ? range : body.range,
+    fix: `Write \`${keyword} name=value\`, with the value in quotes where it has blanks.`,
   };
 }
 
