@@ -1,3 +1,5 @@
+import { elfRule } from "../../platforms/elf.ts";
+import type { Platform } from "../../platforms/platform.ts";
 import { madeFor, x86LevelTooHigh } from "../../platforms/program.ts";
 import type { Finding } from "../findings/finding.ts";
 import {
@@ -97,7 +99,7 @@ function foreignFinding(group: readonly Step[], judged: JudgedImage): Finding {
   return {
     rule: "entrypoint-architecture",
     severity: link.role === "argument" ? "warning" : "error",
-    message: `${platformName(image)} ${sentence(first)}, ${aProgramFor(program)}: it will fail ${howItFails(image.platform.os)}`,
+    message: `${platformName(image)} ${sentence(first)}, ${aProgramFor(program)}: it will fail ${howItFails(program, image.platform)}`,
     ...placeOf(image, seen.layer, seen.path),
     facts: [
       ...startFacts(first, judged),
@@ -119,8 +121,15 @@ function aProgramFor({ program }: JudgedProgram): string {
   return `which is a program for ${madeFor(program)}`;
 }
 
-function howItFails(os: string): string {
-  return os === "windows" ? "because Windows cannot run it" : "with `exec format error`";
+function howItFails({ program }: JudgedProgram, platform: Platform): string {
+  if (platform.os === "windows") return "because Windows cannot run it";
+  const rule = elfRule(platform);
+  const isSameCpu =
+    program.format === "elf" &&
+    rule?.machine === program.header.machine &&
+    rule.class === program.header.class &&
+    rule.data === program.header.data;
+  return isSameCpu ? "on such a CPU, with `Illegal instruction` for instance" : "with `exec format error`";
 }
 
 /** `starts /server`; `starts /entrypoint.sh, which is run by /bin/bash`; `hands /app/server to /wrapper` */

@@ -177,9 +177,11 @@ describe("what an older CPU's program means", () => {
 
   test("a newer ARM than the platform's", async () => {
     const layers = [{ files: { server: elf("linux/arm/v7", { armArchitecture: 10 }) } }];
-    expect(await verdict({ platform: "linux/arm/v6", layers, ...SERVER })).toEqual([
-      "error entrypoint-architecture",
-    ]);
+    const { findings } = await verify({ platform: "linux/arm/v6", layers, ...SERVER });
+    expect(short(findings)).toEqual(["error entrypoint-architecture"]);
+    expect(findings[0]?.message).toContain(
+      "program for linux/arm/v7: it will fail on such a CPU, with `Illegal instruction`",
+    );
     expect(await verdict({ platform: "linux/arm/v7", layers, ...SERVER })).toEqual([]);
   });
 
