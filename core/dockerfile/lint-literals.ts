@@ -1,5 +1,6 @@
 import type { Finding } from "../findings/finding.ts";
 import type { Range } from "../plan/source.ts";
+import { architecturesIn } from "./architectures.ts";
 import type { Instruction } from "./dockerfile.ts";
 import {
   findingIn,
@@ -43,9 +44,18 @@ function stageFindings(stage: SharedStage, [first]: readonly View[]): readonly F
     isBuilders: node.platform !== undefined && isBuilders(node.platform),
     isConstant: node.platform?.architecture !== view.variant.platform.architecture,
   }));
-  return own.node.stage.instructions.flatMap((each: Instruction) =>
-    judge(findLiterals(each, first.dockerfile.escape), uses),
-  );
+  // A stage that has an architecture in its name is meant to be for it, unless the image is made of the stage.
+  const inChain = stage.uses.some((use) => use.inChain);
+  const meant = inChain
+    ? []
+    : architecturesIn(own.node.stage.name ?? "").map(({ architecture }) => architecture);
+  return own.node.stage.instructions.flatMap((each: Instruction) => {
+    const literals = findLiterals(each, first.dockerfile.escape);
+    return judge(
+      literals.filter(({ architecture }) => !meant.includes(architecture)),
+      uses,
+    );
+  });
 }
 
 function judge(literals: readonly Literal[], uses: readonly Use[]): readonly Finding[] {

@@ -17,12 +17,16 @@ export type { LintContext, LintVariant } from "./lint-view.ts";
 /** More are of no use to anybody; BuildKit's own checks come on top. */
 const MAX_FINDINGS = 500;
 
+/** Frontends of other languages are named in the language's own way: `// syntax=...`, `{ "syntax": "..." }`. */
+const OTHER_COMMENTS = /^\uFEFF?(?:\/\/|\s*\{)/;
+
 /**
  * Looks for what makes an image wrong, or its build slow, on some of the platforms that the plan builds a Dockerfile for: pure, without a
  * builder or a registry. In the order of the file; without what its comments ignore. A Dockerfile for a frontend of somebody else
  * (`# syntax=`) may mean anything, and has none.
  */
 export function lintDockerfile(source: SourceFile, context: LintContext): readonly Finding[] {
+  if (OTHER_COMMENTS.test(source.text)) return [];
   const parsed = parseDockerfile(source);
   if (!parsed.ok) return [problemFinding(source, parsed.error)];
   const dockerfile = parsed.value;

@@ -159,6 +159,18 @@ describe("an architecture that is written out", () => {
       {},
       1,
     ],
+    [
+      "a stage that has it in its name",
+      "FROM a AS make-amd64\nADD https://x/a-x86_64 /\nFROM a\nCOPY --from=make-amd64 / /",
+      {},
+      0,
+    ],
+    [
+      "a stage that has it in its name, but becomes the image",
+      "FROM a AS make-amd64\nADD https://x/a-x86_64 /",
+      {},
+      1,
+    ],
     ["a host's name in part of a word", "FROM a\nADD https://x/examd64le/a /", {}, 0],
     ["a path of COPY that the script chose", "FROM a\nCOPY bin/${TARGETARCH}/amd64ish /", {}, 0],
     ["the destination of a COPY", "FROM a\nCOPY x /opt/amd64/", {}, 0],
@@ -291,6 +303,8 @@ describe("what cannot be linted", () => {
   });
 
   test("a Dockerfile for somebody else's frontend has none", () => {
+    expect(found("// syntax=example.org/other\nhello")).toEqual([]);
+    expect(found('\n{ "syntax": "example.org/other" }')).toEqual([]);
     expect(found("# syntax=example.org/other\nFROM --platform=linux/amd64 a\nINCLUDE b")).toEqual([]);
     expect(
       found("# syntax=mirror.example.org:5000/docker/dockerfile:1@sha256:00\nFROM --platform=linux/amd64 a"),
