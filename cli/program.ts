@@ -1,13 +1,16 @@
 import { Command, CommanderError, Option } from "commander";
 import type { BuildOptions } from "./commands/build.ts";
 import type { CopyOptions } from "./commands/copy.ts";
+import type { DiffOptions } from "./commands/diff.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
+import type { ExplainOptions } from "./commands/explain.ts";
 import type { GcOptions } from "./commands/gc.ts";
 import type { InspectOptions } from "./commands/inspect.ts";
 import type { PlanOptions } from "./commands/plan.ts";
 import type { RollbackOptions } from "./commands/rollback.ts";
 import type { SetupOptions } from "./commands/setup.ts";
 import type { StitchOptions } from "./commands/stitch.ts";
+import type { VerifyOptions } from "./commands/verify.ts";
 import type { Shell } from "./shell.ts";
 
 /**
@@ -49,6 +52,7 @@ Examples:
   buildx-plan build                               build, push, verify, stitch, then move the tags
   buildx-plan build --only linux/arm64 --set release=v1.2.3
   buildx-plan inspect registry.example/team/app:v1.2.3
+  buildx-plan verify registry.example/team/app:v1.2.3 --platforms linux/amd64,linux/arm64
 
 Exit codes: 0 done, 1 a build failed, 2 plan or usage invalid, 3 publishing failed,
             4 verification failed, 5 a builder or tool is missing, 130 interrupted
@@ -61,11 +65,14 @@ const COMMANDS: ReadonlyMap<string, (program: Command, shell: Shell, end: End) =
   ["plan", addPlan],
   ["rollback", addRollback],
   ["inspect", addInspect],
+  ["verify", addVerify],
+  ["diff", addDiff],
   ["copy", addCopy],
   ["stitch", addStitch],
   ["gc", addGc],
   ["doctor", addDoctor],
   ["setup", addSetup],
+  ["explain", addExplain],
   ["schema", addSchema],
 ]);
 
@@ -139,6 +146,64 @@ function addInspect(program: Command, shell: Shell, end: End): void {
     .action(async (reference: string, options: InspectOptions) => {
       const { runInspect } = await import("./commands/inspect.ts");
       end(await runInspect(reference, options, shell));
+    });
+}
+
+function addVerify(program: Command, shell: Shell, end: End): void {
+  program
+    .command("verify <reference...>")
+    .summary("check that an image is what its label says")
+    .description(
+      "Check any image or index, in a registry or a layout (oci-layout://PATH[:TAG]), without running anything: the set of platforms, that all of it is there, and that the programs in each image are made for its platform. Further references must hold the same digest. Layers that were looked into are remembered. `explain RULE` tells what a finding means.",
+    )
+    .option(
+      "--platforms <list>",
+      "exactly these platforms must be there (comma-separated, repeatable)",
+      collect,
+    )
+    .option("--attest <list>", "each platform must have these: provenance, sbom", collect)
+    .option("--against <reference>", "an older image, none of whose platforms may be gone")
+    .option("--no-content", "look at the documents only, and at no layer")
+    .option(
+      "--ignore <glob>",
+      "programs that are not looked at, as `/opt/toolchains/**` (repeatable)",
+      collect,
+    )
+    .option("--strict", "end with 4 for warnings, too")
+    .option("--sarif [file]", "write the findings as SARIF 2.1.0, to standard output or a file")
+    .option(...REGISTRIES_FROM)
+    .option("--json", "print JSON")
+    .action(async (references: readonly string[], options: VerifyOptions) => {
+      const { runVerify } = await import("./commands/verify.ts");
+      end(await runVerify(references, options, shell));
+    });
+}
+
+function addDiff(program: Command, shell: Shell, end: End): void {
+  program
+    .command("diff <older> <newer>")
+    .summary("show what became of an image, platform by platform")
+    .description(
+      "Compare two images or indexes: platforms, layers, config, sizes, and packages where both have an SBOM. References and oci-layout://PATH[:TAG].",
+    )
+    .option("--exit-code", "end with 4 where they differ")
+    .option(...REGISTRIES_FROM)
+    .option("--json", "print JSON")
+    .action(async (older: string, newer: string, options: DiffOptions) => {
+      const { runDiff } = await import("./commands/diff.ts");
+      end(await runDiff(older, newer, options, shell));
+    });
+}
+
+function addExplain(program: Command, shell: Shell, end: End): void {
+  program
+    .command("explain [rule]")
+    .summary("tell what a finding means, and what to do")
+    .description("Print the page of a rule that findings name; without one, list all rules.")
+    .option("--json", "print JSON")
+    .action(async (rule: string | undefined, options: ExplainOptions) => {
+      const { runExplain } = await import("./commands/explain.ts");
+      end(await runExplain(rule, options, shell));
     });
 }
 
