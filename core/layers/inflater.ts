@@ -80,7 +80,10 @@ export function inflateWith(stream: Gunzip | ZstdDecompress, take: TakeBytes, ma
     },
     consumed: () => stream.bytesWritten,
     hasFailed: (by) => problem !== undefined && (by === undefined || problem.problem === by),
-    close: () => void stream.destroy(),
+    close: () => {
+      queue.length = 0;
+      stream.destroy();
+    },
   };
 }
 

@@ -166,7 +166,8 @@ export class TarStream {
   #header(bytes: Buffer): void {
     if (isZeroBlock(bytes)) return this.#expect({ at: "second-zero" }, BLOCK);
     const block = readBlock(bytes);
-    const place = this.#entries === 0 ? "it is no tar file" : `no tar header at byte ${this.#position - BLOCK}`;
+    const place =
+      this.#entries === 0 ? "it is no tar file" : `no tar header at byte ${this.#position - BLOCK}`;
     if (block === undefined) return this.#fail("not-tar", place);
     if (EXTENSIONS.has(block.type)) return this.#expectExtension(block);
     if (block.type !== "S") return this.#entry(block);
