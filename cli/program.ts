@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import type { BuildOptions } from "./commands/build.ts";
+import type { CheckOptions } from "./commands/check.ts";
 import type { CopyOptions } from "./commands/copy.ts";
 import type { DiffOptions } from "./commands/diff.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
@@ -49,6 +50,7 @@ function commandLine(argv: readonly string[], shell: Shell, end: End): Command {
 const EXAMPLES = `
 Examples:
   buildx-plan plan                                what would be built, and where
+  buildx-plan check                               what would go wrong, in seconds
   buildx-plan build                               build, push, verify, stitch, then move the tags
   buildx-plan build --only linux/arm64 --set release=v1.2.3
   buildx-plan inspect registry.example/team/app:v1.2.3
@@ -63,6 +65,7 @@ type End = (exitCode: number) => void;
 const COMMANDS: ReadonlyMap<string, (program: Command, shell: Shell, end: End) => void> = new Map([
   ["build", addBuild],
   ["plan", addPlan],
+  ["check", addCheck],
   ["rollback", addRollback],
   ["inspect", addInspect],
   ["verify", addVerify],
@@ -109,6 +112,20 @@ function addPlan(program: Command, shell: Shell, end: End): void {
     .action(async (options: PlanOptions) => {
       const { runPlan } = await import("./commands/plan.ts");
       end(await runPlan(options, shell));
+    });
+}
+
+function addCheck(program: Command, shell: Shell, end: End): void {
+  planOptions(program.command("check").summary("find what would go wrong, before anything is built"))
+    .description(
+      "Look at the Dockerfiles, base images, repositories, tags and emulators of the plan, and tell what would make a build fail or its result wrong. Nothing is built, and nothing is left in a registry. `explain RULE` tells what a finding means.",
+    )
+    .option("--sarif [file]", "write the findings as SARIF 2.1.0, to standard output or a file")
+    .option("--strict", "end with 4 for warnings, too")
+    .option("--offline", "look at the Dockerfiles only: ask no registry and no builder")
+    .action(async (options: CheckOptions) => {
+      const { runCheck } = await import("./commands/check.ts");
+      end(await runCheck(options, shell));
     });
 }
 

@@ -56,6 +56,41 @@ export async function openSession(
   return routed;
 }
 
+/** A plan, and where its variants would be built as far as that can be told. */
+export interface Outlook {
+  readonly plan: Plan;
+  readonly routes: readonly Route[];
+  /** Variants that no node may build, optional ones or not. */
+  readonly refused: readonly RouteRefused[];
+  readonly buildkit?: BuildKit;
+  /** Why no builder could be asked. */
+  readonly unreached: readonly Failure[];
+}
+
+/** Like {@link openSession}, but what is wrong with builders stops nothing: `check` looks at the rest. `isOffline`: none is asked. */
+export async function openOutlook(
+  selection: PlanSelection,
+  shell: Shell,
+  { isOffline }: { readonly isOffline: boolean },
+): Promise<Result<Outlook, readonly Failure[]>> {
+  const read = await readPlan(selection, shell);
+  if (!read.ok) return read;
+  const plan = read.value;
+  const nowhere = { plan, routes: [], refused: [] };
+  if (isOffline) return ok({ ...nowhere, unreached: [] });
+  const opened = await openBuilders(plan, selection, shell);
+  if (!opened.ok) return ok({ ...nowhere, unreached: opened.error });
+  const buildkit = withRegistries(opened.value, plan.registries);
+  const routed = variantsOf(plan).map((variant) => routeVariants([variant], buildkit.nodes));
+  return ok({
+    plan,
+    routes: routed.flatMap((each) => (each.ok ? each.value : [])),
+    refused: routed.flatMap((each) => (each.ok ? [] : each.error)),
+    buildkit,
+    unreached: [],
+  });
+}
+
 function changed(plan: Plan, change: Change): Result<Plan, readonly Failure[]> {
   const result = change(plan);
   return result.ok ? result : fail([result.error]);

@@ -2,6 +2,7 @@ import { nativeRank } from "../../platforms/compatibility.ts";
 import { normalizePlatform, type Platform } from "../../platforms/platform.ts";
 import type { Slots } from "../concurrent.ts";
 import type { Finding } from "../findings/finding.ts";
+import type { Digest } from "../oci/digest.ts";
 import { formatReference, type Reference, type TaggedReference } from "../oci/reference.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { RegistryFailure } from "../registry/registry-failure.ts";
@@ -81,9 +82,9 @@ async function judge(place: BasePlace, base: Base, lookUp: LookUp): Promise<read
 }
 
 /** The index that the tag beside a digest names; undefined where there is none. */
-async function indexBehind({ digest: _, ...reference }: Reference, lookUp: LookUp) {
-  if (reference.tag === undefined) return undefined;
-  const found = await lookUp(reference);
+async function indexBehind({ registry, path, tag }: Reference, lookUp: LookUp): Promise<Digest | undefined> {
+  if (tag === undefined) return undefined;
+  const found = await lookUp({ registry, path, tag });
   return found.ok && found.value.kind === "index" ? found.value.digest : undefined;
 }
 

@@ -1,10 +1,14 @@
+import type { BuildKit } from "../buildkit/buildkit.ts";
 import { Slots } from "../concurrent.ts";
+import { withoutIgnored } from "../dockerfile/ignore.ts";
+import { withoutTwins } from "../dockerfile/twins.ts";
 import type { Finding } from "../findings/finding.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Allowed } from "../publish/guard.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Route } from "../route/route.ts";
 import { checkBases, type BaseReport } from "./bases.ts";
+import { askForChecks, type ChecksReport } from "./buildkit-checks.ts";
 import type { DockerfileReport } from "./dockerfiles.ts";
 import { checkHost, type HostReport, type PreflightHost } from "./emulators.ts";
 import { checkPush, type PushReport } from "./push.ts";
@@ -22,6 +26,8 @@ export interface PreflightOptions {
   readonly tags: "all" | "forbidden";
   readonly allowed: Allowed;
   readonly host?: PreflightHost;
+  /** Asked for its own checks of the Dockerfiles. */
+  readonly buildkit?: Pick<BuildKit, "lint">;
   /** Registries that have not answered by then are reported so, in milliseconds. */
   readonly deadlineMs: number;
   readonly signal: AbortSignal;
@@ -43,6 +49,8 @@ export interface PreflightReport {
 
 /** Requests to registries at the same time. */
 const PARALLELISM = 8;
+/** Questions to BuildKit at the same time: each is a process. */
+const BUILDKIT_PARALLELISM = 4;
 
 const NONE = { findings: [], looked: 0, leftOut: [] } as const;
 
@@ -51,15 +59,16 @@ const NONE = { findings: [], looked: 0, leftOut: [] } as const;
  * and disk, all at once. An interrupted one finds nothing.
  */
 export async function preflight(options: PreflightOptions): Promise<PreflightReport> {
-  const { plan, dockerfiles, signal } = options;
-  const [bases, { push, tags }, host] = await Promise.all([
+  const { dockerfiles, signal } = options;
+  const [checks, bases, { push, tags }, host] = await Promise.all([
+    lookByBuildKit(options),
     lookAtBases(options),
     lookAtTargets(options),
-    options.host === undefined ? NONE : lookAtHost(options.host, options),
+    lookAtHost(options),
   ]);
-  const found = [dockerfiles, bases, push, tags, host].flatMap(({ findings }) => findings);
+  const found = [dockerfiles, checks, bases, push, tags, host].flatMap(({ findings }) => findings);
   return {
-    findings: signal.aborted ? [] : unignored(found, plan),
+    findings: signal.aborted ? [] : wanted(found, options),
     looked: {
       dockerfiles: dockerfiles.looked,
       bases: bases.looked,
@@ -67,26 +76,39 @@ export async function preflight(options: PreflightOptions): Promise<PreflightRep
       tags: tags.looked,
       emulators: host.looked,
     },
-    leftOut: [...dockerfiles.leftOut, ...host.leftOut],
+    leftOut: [...dockerfiles.leftOut, ...checks.leftOut, ...host.leftOut],
   };
 }
 
-/** Findings that the plan wants to hear of. */
+/** Findings that the plan's `check.ignore` does not name. */
 export function unignored(findings: readonly Finding[], { check }: Plan): readonly Finding[] {
   return findings.filter(({ rule }) => !check.ignore.includes(rule));
+}
+
+/** Without those that the plan or a comment in a Dockerfile ignores, and without those of BuildKit that say what ours say. */
+function wanted(findings: readonly Finding[], { plan, dockerfiles }: PreflightOptions): readonly Finding[] {
+  const sources = new Map(dockerfiles.groups.map(({ source }) => [source.path, source]));
+  const heard = [...sources.values()].reduce(withoutIgnored, findings);
+  return unignored(withoutTwins(heard), plan);
+}
+
+async function lookByBuildKit(options: PreflightOptions): Promise<ChecksReport> {
+  const { buildkit, routes, dockerfiles } = options;
+  if (buildkit === undefined) return NONE;
+  const slots = new Slots(BUILDKIT_PARALLELISM);
+  return await askForChecks(dockerfiles.groups, { buildkit, routes, slots, signal: deadline(options) });
 }
 
 async function lookAtBases(options: PreflightOptions): Promise<BaseReport> {
   const { plan, routes, dockerfiles, registry } = options;
   if (registry === undefined) return NONE;
-  const found = await checkBases(dockerfiles.bases, {
+  return await checkBases(dockerfiles.bases, {
     registry,
     slots: new Slots(PARALLELISM),
     signal: deadline(options),
     made: plan.releases.flatMap(({ tags }) => tags),
     kept: routes.some(({ node }) => node.keepsImages === true),
   });
-  return { ...found, findings: found.findings.filter((finding) => !dockerfiles.isSilenced(finding)) };
 }
 
 async function lookAtTargets(
@@ -103,8 +125,8 @@ async function lookAtTargets(
   return { push, tags: "readings" in tags ? judgeTags(tags, { allowed, refusing: push.refusing }) : tags };
 }
 
-async function lookAtHost(host: PreflightHost, { routes, signal }: PreflightOptions): Promise<HostReport> {
-  return await checkHost(routes, host, signal);
+async function lookAtHost({ host, routes, signal }: PreflightOptions): Promise<HostReport> {
+  return host === undefined ? NONE : await checkHost(routes, host, signal);
 }
 
 function deadline({ signal, deadlineMs }: PreflightOptions): AbortSignal {
