@@ -20,14 +20,14 @@ export async function openGates(
   if (destination.kind !== "registries" && destination.kind !== "layout") return ok(undefined);
   const signing = destination.kind === "registries" ? await openSigning(plan, shell) : ok({});
   if (!signing.ok) return signing;
-  const { env, version } = shell;
+  const { cwd, env, version } = shell;
   const gates = createGates({
     plan,
     buildkit,
     memory: openLayerMemory(verifiedFolder(shell)),
     readDockerfile: async (build) => {
       const { readDockerfile } = await import("../core/dockerfile/source.ts");
-      return await readDockerfile(build);
+      return await readDockerfile(build, cwd);
     },
     host: { env, temporary: tmpdir(), userAgent: `buildx-plan/${version}` },
     ...signing.value,

@@ -70,14 +70,17 @@ async function lookInto(
   { memory, readDockerfile }: GateOptions,
 ): Promise<Result<VerifiedImage, GateFailure>> {
   const { verifyImage } = await import("./verify/verify-image.ts");
-  const dockerfile = await readDockerfile(route.variant.build);
+  const { build, platform } = route.variant;
+  const dockerfile = await readDockerfile(build);
+  const { target, args, contexts } = build;
+  const request = { platform, args, contexts, ...(target === undefined ? {} : { target }) };
   const wanted: ImageToVerify = {
     reference: store.name,
     platform: image.platform,
     manifest: image.manifest.digest,
     config: image.config,
     layers: image.layers,
-    ...(dockerfile === undefined ? {} : { dockerfile }),
+    ...(dockerfile === undefined ? {} : { dockerfile, request }),
   };
   return await verifyImage(wanted, { store, memory, settings, signal });
 }

@@ -71,16 +71,19 @@ export function isBaseLayer(image: ImageToVerify, layer: number): boolean {
   return own === -1 || layer < own;
 }
 
-/** The last `FROM` of the Dockerfile, which decides what the image is built upon. */
-export function lastFrom({ dockerfile }: ImageToVerify): Location | undefined {
+/** The `FROM` that decides what the image is built upon: that of the target, or of the last stage. */
+export function lastFrom({ dockerfile, request }: ImageToVerify): Location | undefined {
   if (dockerfile === undefined) return undefined;
   const parsed = parseDockerfile(dockerfile);
-  const stage = parsed.ok ? parsed.value.stages.at(-1) : undefined;
+  const stages = parsed.ok ? parsed.value.stages : [];
+  const target = request?.target?.toLowerCase();
+  const stage =
+    stages.find(({ name }) => name !== undefined && name.toLowerCase() === target) ?? stages.at(-1);
   return stage && { file: dockerfile, range: stage.from.instruction.range };
 }
 
 function instructionOf(image: ImageToVerify, layer: number): Location | undefined {
   const line = makerOf(image.config, image.layers.length, layer);
   if (image.dockerfile === undefined || line === undefined) return undefined;
-  return findInstruction(image.dockerfile, line);
+  return findInstruction(image.dockerfile, line, image.request);
 }

@@ -1,4 +1,5 @@
 import type { Platform } from "../../platforms/platform.ts";
+import type { BaseRequest } from "../dockerfile/stages.ts";
 import type { Finding } from "../findings/finding.ts";
 import type { LayerMemory, LayerSummary } from "../layers/layer.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
@@ -20,6 +21,8 @@ export interface ImageToVerify {
   readonly layers: readonly Descriptor[];
   /** What it was built from, where that is known: findings then name the line. */
   readonly dockerfile?: SourceFile;
+  /** How the Dockerfile was built: decides the target, and stages that variables name. */
+  readonly request?: BaseRequest;
 }
 
 /** What looking into one image needs of the world. */
