@@ -215,6 +215,17 @@ describe("cutting zstd into frames", () => {
   });
 });
 
+test.each([0, 1, 2, 3])("a frame that names a dictionary in the way %i ends where it does", (way) => {
+  const window = 1;
+  const fields = Buffer.alloc(window + (way === 3 ? 4 : way));
+  const block = Buffer.concat([Buffer.from([1 | (4 << 3), 0, 0]), Buffer.from("four")]);
+  const frame = Buffer.concat([Buffer.from([0x28, 0xb5, 0x2f, 0xfd, way]), fields, block]);
+  const cutter = cutZstdFrames();
+  const cut: number[] = [];
+  expect(cutter.take(Buffer.concat([frame, frame]), (piece) => cut.push(piece.length))).toBe(true);
+  expect(cut).toEqual([frame.length, frame.length]);
+});
+
 test("members and frames that end where a write does, or within one", async () => {
   const part = randomBytes(128 * 1024);
   for (const pack of [(bytes: Buffer) => gzipSync(bytes, { level: 0 }), (bytes: Buffer) => zstd(bytes)]) {

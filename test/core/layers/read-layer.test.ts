@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { FileContent } from "../../../core/layers/file-content.ts";
 import { readLayer } from "../../../core/layers/read-layer.ts";
 import { BlobUnreadable } from "../../../core/registry/store.ts";
 import { elfFile } from "../../support/elf-file.ts";
@@ -95,6 +96,25 @@ describe("what a summary says", () => {
         expect(await summaryOf(packed, { mediaType, pieceSize })).toMatchObject(plain);
   });
 
+  test("the same however its files lie across the pieces", async () => {
+    const parts = Array.from({ length: 60 }, (_, at): TarPart[] => [
+      { name: `p${at}`, content: Buffer.concat([ELF, Buffer.alloc(at * 777)]) },
+      { name: `s${at}`, content: `#!/bin/sh -${at}\n` },
+      { name: `x${at}`, content: randomBytes(3000 + at) },
+    ]);
+    const tar = tarBytes(parts.flat());
+    const { digest: _, ...plain } = await summaryOf(tar);
+    expect(plain.files).toHaveLength(120);
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 131_072, max: 400_000 }), async (pieceSize) => {
+        expect(await summaryOf(tar, { pieceSize })).toMatchObject(plain);
+      }),
+      { numRuns: 20 },
+    );
+    for (const packed of [gzipSync(tar), zstdCompressSync(tar)])
+      expect(await summaryOf(packed)).toMatchObject(plain);
+  });
+
   test.each([
     ["#!/bin/sh", "/bin/sh"],
     ["#!/bin/sh\r\nmore", "/bin/sh"],
@@ -105,9 +125,19 @@ describe("what a summary says", () => {
     [" #!/bin/sh", undefined],
     ["", undefined],
   ])("the first line of the script %j", async (content, line) => {
-    const { files, others } = await summaryOf(tarBytes([{ name: "a", content }]), { pieceSize: 1 });
-    expect(files.map((file) => file.content)).toEqual(line === undefined ? [] : [{ kind: "script", line }]);
+    const script = line === undefined ? undefined : { kind: "script", line };
+    const { files, others } = await summaryOf(tarBytes([{ name: "a", content }]));
+    expect(files.map((file) => file.content)).toEqual(line === undefined ? [] : [script]);
     expect(others).toBe(line === undefined ? "a" : "");
+    for (const size of [1, 2, 100]) expect(lookAt(Buffer.from(content), size).content).toEqual(script);
+  });
+
+  test("of a file that is no program no more is looked at than a script's line could be", () => {
+    const { content, taken } = lookAt(Buffer.alloc(5000, "text"), 10);
+    expect(content).toBeUndefined();
+    expect(taken).toBe(10);
+    expect(lookAt(Buffer.from(`#!/bin/sh\n${"x".repeat(5000)}`), 10).taken).toBe(10);
+    expect(lookAt(Buffer.from(`#!/bin/sh ${"x".repeat(5000)}`), 10).taken).toBe(260);
   });
 
   test.each<[string, string, string[]]>([
@@ -131,6 +161,7 @@ describe("what a summary says", () => {
     ["2", "../../etc/passwd", []],
     ["2", "../../../etc/passwd", ["link-escapes"]],
     ["2", "/etc/../../x", []],
+    ["2", "/../../../../x", []],
     ["2", "loop", []],
     ["1", "../etc/passwd", ["link-escapes"]],
     ["1", "./etc/passwd", []],
@@ -221,6 +252,19 @@ describe("what a summary says", () => {
     expect(file).toMatchObject({ path: "a", size: 9000, content: { program: PROGRAM } });
   });
 });
+
+/** Looks at a file in pieces, as long as more of them are wanted. */
+function lookAt(bytes: Buffer, size: number): { readonly content: unknown; readonly taken: number } {
+  const seen: unknown[] = [];
+  const file = new FileContent(bytes.length, (content) => seen.push(content));
+  let taken = 0;
+  for (let at = 0; at < bytes.length; at += size) {
+    taken += size;
+    if (!file.take(bytes.subarray(at, at + size))) break;
+  }
+  file.end();
+  return { content: seen[0], taken };
+}
 
 describe("layers of Windows images", () => {
   const files = [

@@ -146,6 +146,12 @@ describe("what the container sees", () => {
       ["/d: d@1"],
     ],
     ["what is below a file, which no client would unpack", [["a !"], ["a/b !"]], ["/a/b: a/b@1"]],
+    [
+      "a folder that comes again in an opaque one",
+      [["d/e/a !"], ["d/.wh..wh..opq", "d/e/b !"]],
+      ["/d/e/b: d/e/b@1"],
+    ],
+    ["entries below a link that took its own place", [["l -> ."], ["l/l !", "l/y !"]], ["/l/y: l/y@1"]],
     ["nothing of no layers", [], []],
   ])("%s", async (_name, specs, expected) => {
     expect(await seen(...specs)).toEqual(expected);

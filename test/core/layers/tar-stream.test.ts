@@ -275,6 +275,11 @@ describe("how it ends", () => {
       { kind: "not-tar" },
     ],
     [
+      "a binary size with bits above",
+      tarPart({ name: "a", raw: [[124, Buffer.from("810000000000000000000000", "hex")]] }),
+      { kind: "not-tar" },
+    ],
+    [
       "a negative size",
       tarPart({ name: "a", raw: [[124, Buffer.from("ffffffffffffffffffffffff", "hex")]] }),
       { kind: "not-tar" },
