@@ -23,7 +23,7 @@ import {
   type JudgedImage,
   type JudgedProgram,
 } from "./judged.ts";
-import { isBaseLayer, lastFrom, placeOf } from "./made-by.ts";
+import { isBaseLayer, baseFrom, placeOf } from "./made-by.ts";
 import { isAtHome, isSystemLibrary } from "./places.ts";
 import { searchPath } from "./start.ts";
 
@@ -125,7 +125,7 @@ function judgeWhole(judged: JudgedImage): Finding | undefined {
 
 /** A base image is chosen by `FROM`, wherever its layers come from. */
 function basePlace({ image }: JudgedImage, { seen }: JudgedProgram): Pick<Finding, "image" | "location"> {
-  const location = lastFrom(image);
+  const location = baseFrom(image);
   return { ...placeOf(image, seen.layer, seen.path), ...(location === undefined ? {} : { location }) };
 }
 

@@ -23,8 +23,7 @@ export function matchGlobs(globs: readonly string[]): (path: string) => boolean 
 
 function toParts(glob: string): Pattern {
   const whole = glob.endsWith("/") ? `${glob}**` : glob;
-  const parts = whole.split("/").filter((part) => part !== "" && part !== ".");
-  return parts.filter((part, at) => part !== "**" || parts[at - 1] !== "**");
+  return whole.split("/").filter((part) => part !== "" && part !== ".");
 }
 
 /** The innermost braces first, so that braces in braces need no grammar. */

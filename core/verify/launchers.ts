@@ -69,8 +69,8 @@ export function isShell(name: string): boolean {
 /** What the commands of a shell line start: builtins that only prepare something are left out. */
 export function commandsOf(line: string): readonly (readonly string[])[] {
   return splitShellLine(line).flatMap(({ words }) => {
-    const command = words.slice(words.findIndex((word) => !ASSIGNMENT.test(word)));
-    return words.every((word) => ASSIGNMENT.test(word)) ? [] : [command];
+    const at = words.findIndex((word) => !ASSIGNMENT.test(word));
+    return at === -1 ? [] : [words.slice(at)];
   });
 }
 

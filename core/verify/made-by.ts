@@ -1,5 +1,6 @@
 import { findInstruction } from "../dockerfile/find-instruction.ts";
 import { parseDockerfile } from "../dockerfile/parse.ts";
+import { stageGraph, type BaseRequest } from "../dockerfile/stages.ts";
 import type { ImagePlace } from "../findings/finding.ts";
 import type { ImageConfig } from "../oci/documents.ts";
 import type { Location } from "../plan/source.ts";
@@ -71,16 +72,18 @@ export function isBaseLayer(image: ImageToVerify, layer: number): boolean {
   return own === -1 || layer < own;
 }
 
-/** The `FROM` that decides what the image is built upon: that of the target, or of the last stage. */
-export function lastFrom({ dockerfile, request }: ImageToVerify): Location | undefined {
+/** The `FROM` that names the base image: that of the target (the last stage, where none is said), or of the stage it is built upon. */
+export function baseFrom({ dockerfile, request = NO_REQUEST }: ImageToVerify): Location | undefined {
   if (dockerfile === undefined) return undefined;
   const parsed = parseDockerfile(dockerfile);
-  const stages = parsed.ok ? parsed.value.stages : [];
-  const target = request?.target?.toLowerCase();
-  const stage =
-    stages.find(({ name }) => name !== undefined && name.toLowerCase() === target) ?? stages.at(-1);
-  return stage && { file: dockerfile, range: stage.from.instruction.range };
+  if (!parsed.ok) return undefined;
+  const { nodes, target } = stageGraph(parsed.value, request);
+  let node = target;
+  while (node?.base.kind === "stage") node = nodes[node.base.index];
+  return node && { file: dockerfile, range: node.stage.from.instruction.range };
 }
+
+const NO_REQUEST: BaseRequest = { platform: { os: "linux", architecture: "amd64" }, args: {}, contexts: {} };
 
 function instructionOf(image: ImageToVerify, layer: number): Location | undefined {
   const line = makerOf(image.config, image.layers.length, layer);

@@ -255,6 +255,17 @@ describe("an image that starts nothing", () => {
     expect(findings[0]?.message).toContain("the only one is for linux/amd64");
   });
 
+  test("and has bytecode and Windows programs besides", async () => {
+    const files: LayerSpec["files"] = {
+      "opt/x/plugin": elf("linux/amd64"),
+      "opt/x/a.dll": { format: "pe", type: "library", machine: 0x14c, managed: "any" },
+      "opt/x/b.exe": pe(),
+    };
+    expect(await verdict({ platform: "linux/arm64", layers: [{ files }] })).toEqual([
+      "error program-architecture",
+    ]);
+  });
+
   test("a base image whose busybox is another platform's", async () => {
     const layers = [
       { files: { "opt/box": elf("linux/amd64") }, madeBy: "ADD rootfs.tar.gz / # buildkit" },

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { isBaseLayer, lastFrom, madeBy, placeOf } from "../../../core/verify/made-by.ts";
+import { baseFrom, isBaseLayer, madeBy, placeOf } from "../../../core/verify/made-by.ts";
+import type { ImageToVerify } from "../../../core/verify/verified.ts";
 import { makeImage, type ImageSpec } from "../../support/verify-images.ts";
 
 const line = (
@@ -71,7 +72,19 @@ test("a place has the line of the Dockerfile where that is known", () => {
     "COPY --from=build /out/server /server",
   );
   expect(placeOf(built, 0).location).toBeUndefined();
-  const from = lastFrom(built);
-  expect(from?.range.start).toBe(DOCKERFILE.lastIndexOf("FROM"));
-  expect(lastFrom(image(OWN, { dockerfile: "nonsense" }))).toBeUndefined();
+});
+
+test("the FROM of the base image is found through stages, and from the target", () => {
+  const text =
+    "FROM alpine AS own\nRUN a\nFROM debian AS other\nRUN b\nFROM own AS third\nCOPY x /\nFROM other\n";
+  const start = (request?: ImageToVerify["request"]): number | undefined => {
+    const built = image(OWN, { dockerfile: text });
+    return baseFrom({ ...built, ...(request === undefined ? {} : { request }) })?.range.start;
+  };
+  const request = { platform: { os: "linux", architecture: "amd64" }, args: {}, contexts: {} };
+  expect(start()).toBe(text.indexOf("FROM debian"));
+  expect(start({ ...request, target: "Third" })).toBe(0);
+  expect(start({ ...request, target: "none" })).toBeUndefined();
+  expect(baseFrom(image(OWN, { dockerfile: "nonsense" }))).toBeUndefined();
+  expect(baseFrom(image(OWN))).toBeUndefined();
 });

@@ -138,6 +138,8 @@ test.each<readonly [readonly string[], readonly string[]]>([
   ],
   [["sh", "-c", "/srv/none || true"], ["command /usr/bin/busybox"]],
   [["sh", "-c", "$APP /srv/app"], ["command /usr/bin/busybox"]],
+  [["sh", "-c", "/srv/$APP"], ["command /usr/bin/busybox"]],
+  [["sh", "-c", "A=/srv/none"], ["command /usr/bin/busybox"]],
   [["sh", "-c", "/srv/*"], ["command /usr/bin/busybox"]],
   [["sh", "-c", "exec"], ["command /usr/bin/busybox"]],
   [["sh", "-c"], ["command /usr/bin/busybox"]],
@@ -196,6 +198,7 @@ test("scripts that run each other come to an end", () => {
 
 test.each<readonly [readonly string[], readonly string[]]>([
   [["app"], ["command /Windows/System32/app.exe"]],
+  [["server"], ["command /srv/server.exe"]],
   [["APP.EXE"], ["command /Windows/System32/app.exe"]],
   [
     ["cmd", "/S", "/C", '"C:\\srv\\server.exe" --flag'],
@@ -211,7 +214,9 @@ test.each<readonly [readonly string[], readonly string[]]>([
     "Windows/System32/cmd.exe": pe(),
     "srv/server.exe": pe(),
   };
-  expect(chain({ platform: "windows/amd64", layers: [{ files }], cmd: argv })).toEqual(links);
+  expect(chain({ platform: "windows/amd64", layers: [{ files }], cmd: argv, workingDir: "C:\\srv" })).toEqual(
+    links,
+  );
 });
 
 describe("what is said of it", () => {
@@ -265,9 +270,11 @@ describe("what is said of it", () => {
   });
 
   test("what a layer that was not read may hold is not missed", async () => {
+    const wrong = { files: { "usr/bin/tool": arm }, madeBy: "COPY tool" };
     const layers: readonly LayerSpec[] = [
       { files: {}, unknown: true, mediaType: "application/vnd.oci.image.layer.nondistributable.v1.tar" },
       BASE,
+      wrong,
     ];
     const { findings } = await verify(
       { platform: "linux/amd64", layers, cmd: ["nothing"] },
@@ -277,6 +284,9 @@ describe("what is said of it", () => {
         },
       },
     );
-    expect(findings).toMatchObject([{ rule: "layer-unreadable", severity: "note" }]);
+    expect(findings).toMatchObject([
+      { rule: "program-architecture", image: { path: "/usr/bin/tool", madeBy: "COPY tool" } },
+      { rule: "layer-unreadable", severity: "note" },
+    ]);
   });
 });
