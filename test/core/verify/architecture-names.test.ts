@@ -13,7 +13,7 @@ test.each([
   [
     "linux/arm/v7",
     "arm armhf armv7l arm-linux-gnueabihf armeabi-v7a linux-armv6",
-    "arm64 alarm armor aarch64 armv8 arm64v8",
+    "arm64 alarm armor aarch64 armv8 arm64v8 armv70",
   ],
   ["linux/ppc64le", "ppc64le powerpc64le-linux-gnu ppc64el", "ppc64lex spc"],
   ["linux/s390x", "s390x-linux-gnu", "s3900"],

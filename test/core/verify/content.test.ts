@@ -185,6 +185,16 @@ describe("what an older CPU's program means", () => {
     expect(await verdict({ platform: "linux/arm/v7", layers, ...SERVER })).toEqual([]);
   });
 
+  test("the same CPU with shorter pointers is another platform", async () => {
+    const own = elf("linux/amd64");
+    if (own.format !== "elf") throw new Error("not ELF");
+    const layers = [{ files: { server: { ...own, header: { ...own.header, class: 32 as const } } } }];
+    const { findings } = await verify({ platform: "linux/amd64", layers, ...SERVER });
+    expect(findings[0]?.message).toBe(
+      "linux/amd64 starts /server, which is a program for x86-64 with 32-bit pointers (x32): it will fail with `exec format error`",
+    );
+  });
+
   test("a newer x86-64 than the platform's", async () => {
     const layers = [{ files: { server: elf("linux/amd64", { x86Level: 3 }) } }];
     const { findings } = await verify({ platform: "linux/amd64", layers, ...SERVER });
