@@ -54,6 +54,12 @@ export function placeOf(image: ImageToVerify, layer: number, path?: string): Lay
   };
 }
 
+/** The same of a layer that may be the base image's: that is chosen by `FROM`, wherever its layers come from. */
+export function placeOfCause(image: ImageToVerify, layer: number, path: string): LayerPlace {
+  const from = isBaseLayer(image, layer) ? baseFrom(image) : undefined;
+  return { ...placeOf(image, layer, path), ...(from === undefined ? {} : { location: from }) };
+}
+
 /** The place of the image itself. */
 export function imagePlace({ reference, platform }: ImageToVerify): ImagePlace {
   return { reference, platform };

@@ -71,6 +71,14 @@ const BASE = `FROM scratch AS base
 ${ARGS}COPY --from=busybox ${OWN} /bin/busybox
 `;
 
+/** Pushes a base image for both platforms, and answers its tag. */
+async function pushBase(name: string): Promise<string> {
+  const { rig, tag } = await project(name, `${BASE}CMD ["/bin/busybox", "sh"]\n`);
+  const ran = await rig.build();
+  if (ran.exitCode !== 0) throw new Error(ran.stderr);
+  return tag;
+}
+
 /** One line, so that words can be looked for however they are wrapped. */
 function said({ stderr }: Ran): string {
   return stderr.replaceAll(/\s+/g, " ");
@@ -99,20 +107,17 @@ ENTRYPOINT ["/server"]
   });
 
   test("a base image pinned to one platform's digest", async () => {
-    const base = await project(
-      "base",
-      `${BASE}RUN ["/bin/busybox", "--install", "-s", "/bin"]\nCMD ["sh"]\n`,
-    );
-    expect(await base.rig.build()).toMatchObject({ exitCode: 0 });
-    const digest = await digestOf(base.tag, "linux/amd64");
+    const base = await pushBase("pinned-base");
+    const digest = await digestOf(base, "linux/amd64");
     const { rig, tag } = await project(
       "pinned",
-      `FROM ${registry.host}/base@${digest}\n${ARGS}COPY --from=busybox ${OWN} /opt/own\nCMD ["sh"]\n`,
+      `FROM ${registry.host}/pinned-base@${digest}\n${ARGS}COPY --from=busybox ${OWN} /opt/own\nCMD ["/bin/busybox", "sh"]\n`,
     );
     const ran = await rig.build();
     expect(ran.exitCode).toBe(4);
     expect(said(ran)).toContain("linux/arm64 starts /bin/busybox, which is a program for linux/amd64");
     expect(said(ran)).toContain("Let FROM name the image for all platforms");
+    expect(ran.stderr).toMatch(/Dockerfile:1:1: linux\/arm64 starts/);
     expect(await tagsOf(tag)).toEqual([]);
   });
 
@@ -132,18 +137,23 @@ ENTRYPOINT ["/server"]
     expect(await tagsOf(tag)).toEqual([]);
   });
 
-  test("a final stage of the wrong platform", async () => {
+  test.each([
+    ["", "", 4, []],
+    [", which the plan only wants to hear of", "    verify: warn\n", 0, ["1"]],
+  ])("a final stage of the wrong platform%s", async (_, more, exitCode, tags) => {
+    const base = await pushBase(`stage${exitCode}-base`);
     const { rig, tag } = await project(
-      "stage",
-      `FROM --platform=linux/amd64 ${registry.host}/base:1\n${ARGS}COPY --from=busybox ${OWN} /server\nENTRYPOINT ["/server"]\n`,
-      { more: "    verify: warn\n" },
+      `stage${exitCode}`,
+      `FROM --platform=linux/amd64 ${base}\n${ARGS}COPY --from=busybox ${OWN} /server\nENTRYPOINT ["/server"]\n`,
+      { more },
     );
-    // The program is right, and the base is not: that is a warning where the plan says so.
     const ran = await rig.build();
-    expect(said(ran)).toContain("linux/arm64");
-    expect(said(ran)).toContain("linux/amd64");
-    expect(ran.exitCode).toBe(0);
-    expect(await tagsOf(tag)).toEqual(["1"]);
+    expect(said(ran)).toContain(
+      "linux/amd64 and linux/arm64 share a layer with 1 program for linux/amd64: linux/arm64 cannot run it [shared-programs]",
+    );
+    expect(said(ran)).toMatch(/1 program of linux\/arm64 can be called by name .* \[program-architecture\]/);
+    expect(ran.exitCode).toBe(exitCode);
+    expect(await tagsOf(tag)).toEqual(tags);
   });
 });
 

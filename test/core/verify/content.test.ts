@@ -108,6 +108,11 @@ describe.each(LINUX)("%s", (target) => {
     expect(short(findings)).toEqual(["error entrypoint-architecture", "error base-architecture"]);
     expect(findings[0]?.message).toContain("starts /entry.sh with /usr/bin/dash, which is a program for");
     expect(findings[1]?.fix).toContain("FROM");
+    const dockerfile = "FROM debian@sha256:0\nCOPY entry.sh /\n";
+    const told = await verify({ platform: target, layers, entrypoint: ["/entry.sh"], dockerfile });
+    expect(told.findings.map(({ location }) => location?.range)).toEqual(
+      told.findings.map(() => ({ start: 0, end: dockerfile.indexOf("\n") })),
+    );
   });
 
   test("a final stage on the build platform, with a program that was cross-compiled well", async () => {
