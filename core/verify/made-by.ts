@@ -91,7 +91,16 @@ export function baseFrom({ dockerfile, request = NO_REQUEST }: ImageToVerify): L
 
 const NO_REQUEST: BaseRequest = { platform: { os: "linux", architecture: "amd64" }, args: {}, contexts: {} };
 
+const instructionsOf = new WeakMap<ImageToVerify, readonly (Location | undefined)[]>();
+
+/** Each look-up reads the Dockerfile, and several findings ask for all layers: they are found once. */
 function instructionOf(image: ImageToVerify, layer: number): Location | undefined {
+  const known = instructionsOf.get(image) ?? image.layers.map((_, at) => findInstructionOf(image, at));
+  instructionsOf.set(image, known);
+  return known[layer];
+}
+
+function findInstructionOf(image: ImageToVerify, layer: number): Location | undefined {
   const line = makerOf(image.config, image.layers.length, layer);
   if (image.dockerfile === undefined || line === undefined) return undefined;
   return findInstruction(image.dockerfile, line, image.request);
