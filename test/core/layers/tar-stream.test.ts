@@ -73,6 +73,16 @@ describe("names, kinds and sizes", () => {
     ["the mode", [{ name: "a", mode: 0o4755 }], { mode: 0o4755 }],
     ["a name of a hundred bytes", [{ name: "x".repeat(100) }], { name: "x".repeat(100) }],
     ["ustar's prefix", [{ name: "file", prefix: "some/folder" }], { name: "some/folder/file" }],
+    [
+      "star's shorter prefix",
+      [{ name: "file", prefix: `${"p".repeat(131)}123456`, raw: [[508, "tar\0"]] }],
+      { name: `${"p".repeat(131)}/file` },
+    ],
+    [
+      "GNU's long name before pax's path, as for Go",
+      [{ name: "@", type: "L", content: LONG }, paxPart([["path", "pax"]]), { name: "short" }],
+      { name: LONG },
+    ],
     ["no prefix in GNU's headers", [{ name: "file", prefix: "1234", magic: "ustar  \0" }], { name: "file" }],
     ["nor in those without a magic", [{ name: "file", prefix: "1234", magic: "" }], { name: "file" }],
     [
