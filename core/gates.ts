@@ -76,7 +76,8 @@ async function lookInto(
   const request = { platform, args, contexts, ...(target === undefined ? {} : { target }) };
   const wanted: ImageToVerify = {
     reference: store.name,
-    platform: image.platform,
+    // With the version of Windows that the index will name.
+    platform: image.manifest.platform ?? image.platform,
     manifest: image.manifest.digest,
     config: image.config,
     layers: image.layers,
