@@ -10,7 +10,7 @@ import { fail, ok, type Result } from "../result.ts";
 import type { VerifyWorld } from "./verified.ts";
 
 /** Layers that are streamed at the same time, over all images: more would not be faster on the cores of a CI machine. */
-const CONCURRENCY = 4;
+const CONCURRENCY = 2;
 
 /** A layer of an image: its summary, or why there is none. `bytes`: how many had to be read for it. */
 export type ReadLayer =
