@@ -32,7 +32,6 @@ const LAYERS: readonly (readonly string[])[] = [
 /** Where each package may be used. One that is not listed may not be used at all. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ["cli/"],
-  picomatch: ["core/verify/", "core/findings/"],
   yauzl: ["core/scan/"],
   execa: ["core/buildkit/", "core/registry/credential", "core/plan/git.ts"],
   listr2: ["cli/"],
