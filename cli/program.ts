@@ -92,6 +92,7 @@ function addBuild(program: Command, shell: Shell, end: End): void {
     .option("-q, --quiet", "show failures only")
     .option("--allow-shrink", "let a tag lose platforms that it has now")
     .option("--allow-downgrade", "let a tag go back to an older revision")
+    .option("--no-check", "skip the preflight checks that `check` makes, too")
     .option("--record <file>", "where to record what tags named before and after, for `rollback`")
     .option(
       "-o, --output <attributes>",

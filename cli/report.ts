@@ -1,4 +1,5 @@
 import type { Failure } from "../core/failure.ts";
+import type { Finding } from "../core/findings/finding.ts";
 import type { Diagnostic } from "../core/plan/source.ts";
 import type { Registry } from "../core/registry/registry.ts";
 import type { RouteRefused } from "../core/route/route.ts";
@@ -63,6 +64,19 @@ export async function reportWarnings(warnings: readonly Diagnostic[], shell: She
   const { describeWarnings } = await import("./describe.ts");
   const { stderr } = shell;
   stderr.write(`${describeWarnings(warnings, { width: widthOf(stderr), colour: stderr.colour })}\n`);
+}
+
+/** Shows what checks found before or beside a build; notes are for `check`. */
+export async function reportFindings(
+  findings: readonly Finding[],
+  { stderr }: Shell,
+  redact: (text: string) => string,
+): Promise<void> {
+  const shown = findings.filter(({ severity }) => severity !== "note");
+  if (shown.length === 0) return;
+  const { describeFindings } = await import("./describe/findings.ts");
+  const text = describeFindings(shown, { width: widthOf(stderr), colour: stderr.colour });
+  stderr.write(`${redact(text)}\n`);
 }
 
 /** Replaces every secret value of a plan in text that is about to be shown; the longest first, so that none shines through. */

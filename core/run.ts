@@ -5,6 +5,7 @@ import type { RunEvent, VariantOutcome } from "./event.ts";
 import type { GateFailure, Gates, ReleaseToCheck } from "./gate.ts";
 import type { Document } from "./oci/descriptor.ts";
 import type { Plan, PlannedRelease } from "./plan/plan.ts";
+import type { PreflightFailed } from "./preflight/preflight-failed.ts";
 import type { PublishedManifest } from "./publish/confirm.ts";
 import type { Allowed } from "./publish/guard.ts";
 import { readAhead, type ReadAhead } from "./publish/read-ahead.ts";
@@ -29,6 +30,8 @@ export interface RunOptions {
   readonly target: Target;
   /** What must hold before tags move; absent: no more than that everything is there. */
   readonly gates?: Gates;
+  /** What was asked beside the build: waited for before anything is released. */
+  readonly preflight?: () => Promise<Result<void, PreflightFailed>>;
   readonly onEvent: (event: RunEvent) => void;
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
@@ -48,7 +51,7 @@ export interface RunReport {
   /** Releases whose tags all moved. Empty where a required variant is missing: then no tag has moved. */
   readonly released: readonly Released[];
   /** What stopped the releases once everything was built; with all of them out, why they have no record. */
-  readonly failure?: ReleaseFailure | StoreFailure | GateFailure;
+  readonly failure?: ReleaseFailure | StoreFailure | GateFailure | PreflightFailed;
   /** Path of the record of what happened to tags. */
   readonly record?: string;
   readonly interrupted: boolean;
@@ -148,7 +151,11 @@ async function releaseAll(
 ): Promise<Published> {
   const stitched = stitchAll(options, variants);
   if (!stitched.ok) return { ...NOT_OUT, failure: stitched.error };
-  const passed = await passGates(stitched.value, options);
+  const [expected, passed] = await Promise.all([
+    options.preflight?.() ?? ok(undefined),
+    passGates(stitched.value, options),
+  ]);
+  if (!expected.ok) return { ...NOT_OUT, failure: expected.error };
   if (!passed.ok) return { ...NOT_OUT, failure: passed.error };
   const { target } = options;
   if (target.kind === "layout") {

@@ -1,20 +1,23 @@
 import { redirect, type Destination } from "../../core/destination.ts";
 import { run, type RunReport } from "../../core/run.ts";
+import { hasErrors, type Finding } from "../../core/findings/finding.ts";
 import type { Plan } from "../../core/plan/plan.ts";
 import type { Failure } from "../../core/failure.ts";
 import { exitCodeOf } from "../describe/exit-code.ts";
-import { diagnosticJson } from "../describe/json.ts";
+import { diagnosticJson, findingJson } from "../describe/json.ts";
 import { reportJson } from "../json.ts";
 import { openGates } from "../gates.ts";
 import { hostPlatform } from "../host-platform.ts";
 import { lateRegistry } from "../late-registry.ts";
 import { createRenderer, type ProgressStyle } from "../render/create.ts";
+import { beginPreflight, preflightBeside } from "../preflight.ts";
 import { releaseTable } from "../render/release-table.ts";
 import { openRecord } from "../recorder.ts";
 import {
   printJson,
   redactor,
   reportFailures,
+  reportFindings,
   reportLeftOut,
   reportWarnings,
   widthOf,
@@ -32,6 +35,8 @@ export interface BuildOptions extends PlanSelection, DestinationOptions {
   readonly allowShrink?: boolean;
   readonly allowDowngrade?: boolean;
   readonly record?: string;
+  /** `--no-check` makes it false. */
+  readonly check?: boolean;
 }
 
 /** `build`: everything that `plan` does, then solve, confirm, stitch and release. */
@@ -59,7 +64,14 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
   if (!recorder.ok) return await reportFailures([recorder.error], shell, { json: options.json === true });
   const gates = await openGates(session, options.destination, shell);
   if (!gates.ok) return await reportFailures([gates.error], shell, { json: options.json === true });
+  const allowed = { shrink: options.allowShrink === true, downgrade: options.allowDowngrade === true };
+  const early = options.check === false ? undefined : await beginPreflight(session, shell);
+  if (early !== undefined && hasErrors(early.findings)) {
+    const failure = { kind: "preflight-failed", findings: early.findings } as const;
+    return await reportFailures([failure], shell, { json: options.json === true, redact });
+  }
   if (options.quiet !== true) await reportWarnings(plan.warnings, shell);
+  if (options.quiet !== true) await reportFindings(early?.findings ?? [], shell, redact);
   await reportLeftOut(refused, shell);
   const renderer = await createRenderer(options.quiet === true ? "quiet" : options.progress, shell, redact);
   const registry = lateRegistry({
@@ -69,33 +81,52 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
     access: "write",
     registries: plan.registries,
   });
+  const beside = early && preflightBeside(session, early, { allowed, shell });
   try {
     const opened = await openTarget(options.destination, { plan, registry }, shell);
     if (!opened.ok) return await reportFailures([opened.error], shell, { json: options.json === true });
-    const report = await run({
+    const ran = await run({
       plan,
       routes,
       buildkit,
       target: opened.value.target,
-      allowed: { shrink: options.allowShrink === true, downgrade: options.allowDowngrade === true },
+      allowed,
+      ...(beside === undefined ? {} : { preflight: beside.outcome }),
       ...(recorder.value === undefined ? {} : { recorder: recorder.value }),
       ...(gates.value === undefined ? {} : { gates: gates.value }),
-      onEvent: (event) => renderer.onEvent(event),
-      signal: shell.signal,
+      onEvent: (event) => {
+        renderer.onEvent(event);
+        beside?.onEvent(event);
+      },
+      signal: beside?.signal ?? shell.signal,
       now: shell.now,
     });
     await renderer.end();
+    const found = (await beside?.end()) ?? [];
+    const report = stoppedBy(found, ran);
+    const findings = [...(early?.findings ?? []), ...found];
+    if (options.quiet !== true && report.failure?.kind !== "preflight-failed")
+      await reportFindings(found, shell, redact);
     const closed = await opened.value.close(exitCodeOfRun(report) === 0);
     if (!closed.ok) return await reportFailures([closed.error], shell, { json: options.json === true });
-    return await answer({ report, plan, options, redact }, shell);
+    return await answer({ report, plan, options, redact, findings }, shell);
   } finally {
+    await beside?.end();
     reportRegistryWarnings(registry, shell);
     await registry.close();
   }
 }
 
+/** What preflight has stopped was not interrupted by anybody. */
+function stoppedBy(found: readonly Finding[], report: RunReport): RunReport {
+  if (!hasErrors(found) || report.released.length > 0) return report;
+  return { ...report, interrupted: false, failure: { kind: "preflight-failed", findings: found } };
+}
+
 interface Outcome {
   readonly report: RunReport;
+  /** Of preflight. */
+  readonly findings: readonly Finding[];
   readonly plan: Plan;
   readonly options: BuildTo;
   readonly redact: (text: string) => string;
@@ -115,7 +146,8 @@ async function answer(outcome: Outcome, shell: Shell): Promise<number> {
   if (report.interrupted) shell.stderr.write(`buildx-plan: interrupted; ${movedSoFar(report)}\n`);
   if (options.json === true) {
     const warnings = plan.warnings.map(diagnosticJson);
-    printJson(shell, { ok: exitCode === 0, results, ...reportJson(report), warnings }, redact);
+    const findings = outcome.findings.map(findingJson);
+    printJson(shell, { ok: exitCode === 0, results, ...reportJson(report), findings, warnings }, redact);
   } else {
     shell.stdout.write(results.map((result) => `${result}\n`).join(""));
   }
@@ -147,6 +179,8 @@ function notDone({ kind }: Destination): string {
 /** Failures of optional variants do not count: the plan lets the release go on without them. */
 function exitCodeOfRun(report: RunReport): number {
   if (report.interrupted) return 130;
+  // Whether a build or preflight is the first to meet what is wrong is chance.
+  if (report.failure?.kind === "preflight-failed") return exitCodeOf([report.failure]);
   const failures: Failure[] = report.variants.flatMap(({ route, outcome }) =>
     outcome.kind === "failed" && route.variant.required ? [outcome.failure] : [],
   );

@@ -74,6 +74,8 @@ function fixOf({ registry }: Repository, failure: RegistryFailure): string {
       ? `Log in: docker login ${registry}`
       : `Let the account of ${failure.credential} write there, or log in with another one: docker login ${registry}`;
   if (failure.kind === "credentials-unusable") return `Log in anew: docker login ${registry}`;
+  if (failure.kind === "registry-tls-failed")
+    return "Say under `registries` of the plan how it is reached: `ca` for its certificate, or `insecure: true`";
   if (failure.kind === "registry-unreachable") return "Check the name of the registry, and the network";
   return "Check the name of the repository; the registry's own log tells more";
 }

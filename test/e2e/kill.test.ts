@@ -62,7 +62,9 @@ async function openStage(rig: Rig, name: string): Promise<Stage> {
     requests,
     holdNext: ({ method, path }) =>
       proxy.holdNext({ method, path: exactly(path.replace("/NAME/", `/${name}/`)), userAgent: OURS }),
-    start: () => rig.start(["build", "--builder", inject("buildkit").address, "-f", `${name}.yaml`]),
+    // Preflight moves no tag, and the uploads that it gives up have other names in every run.
+    start: () =>
+      rig.start(["build", "--no-check", "--builder", inject("buildkit").address, "-f", `${name}.yaml`]),
     close: () => proxy.close(),
   };
 }

@@ -53,7 +53,8 @@ function secretsIn({ stdout, stderr }: Ran): string[] {
 }
 
 function build(rig: Rig, env: Environment): Promise<Ran> {
-  return rig.run(["build", "--builder", inject("buildkit").address], env);
+  // What BuildKit meets is told here; what preflight tells of the same is tested with `check`.
+  return rig.run(["build", "--no-check", "--builder", inject("buildkit").address], env);
 }
 
 test.each([

@@ -13,6 +13,8 @@ export type RegistryServer = "distribution-2" | "distribution-3" | "olareg" | "z
 export interface RealRegistry {
   /** host:port, plain HTTP. */
   readonly host: string;
+  /** Its own: what it stores is below `data`. */
+  readonly folder: string;
   close(): Promise<void>;
 }
 
@@ -97,7 +99,7 @@ async function launch({
   };
   const ended = child.then(({ all }) => `it ended: ${all.slice(-2_000)}`);
   const problem = await Promise.race([ended, answers(host)]);
-  if (problem === undefined) return { host, close };
+  if (problem === undefined) return { host, folder, close };
   await close();
   throw new Error(`${path} does not answer: ${problem}`);
 }

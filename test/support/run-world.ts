@@ -54,7 +54,7 @@ export interface Start {
   readonly prepare?: (registry: MemoryRegistry) => void;
   /** What stands between the run and the registry. */
   readonly through?: (registry: MemoryRegistry) => Registry;
-  readonly options?: Pick<RunOptions, "allowed" | "recorder" | "gates">;
+  readonly options?: Pick<RunOptions, "allowed" | "recorder" | "gates" | "preflight">;
   readonly onEvent?: (event: RunEvent, cancel: () => void) => void;
 }
 
