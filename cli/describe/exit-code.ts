@@ -1,5 +1,6 @@
 import { unreachable } from "../unreachable.ts";
 import type { Failure } from "../../core/failure.ts";
+import type { Finding } from "../../core/findings/finding.ts";
 
 /**
  * What the process ends with: 0 done; 1 a build failed; 2 plan or usage invalid; 3 publishing failed; 4 verification failed;
@@ -69,8 +70,9 @@ export function exitCode(failure: Failure): ExitCode {
     case "test-failed":
     case "signature-unverified":
     case "verification-failed":
-    case "preflight-failed":
       return 4;
+    case "preflight-failed":
+      return failure.findings.every(isAboutPublishing) ? 3 : 4;
     case "transfer-failed":
     case "tags-not-moved":
     case "gc-incomplete":
@@ -95,6 +97,11 @@ export function exitCode(failure: Failure): ExitCode {
     default:
       return unreachable(failure);
   }
+}
+
+/** A registry that takes no push is the same failure, whether it is met before the build or after it. */
+function isAboutPublishing({ severity, rule }: Finding): boolean {
+  return severity !== "error" || rule === "push-denied" || rule === "tag-exists";
 }
 
 /** The exit code of a run with several failures, in the plan's order: that of the first which is more than a cancellation. */
