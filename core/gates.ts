@@ -4,6 +4,8 @@ import type { GateFailure, Gates, ReleaseToCheck, ReleaseToSign, VariantToCheck 
 import type { LayerMemory } from "./layers/layer.ts";
 import type { Build, Plan, VerifySettings } from "./plan/plan.ts";
 import type { SourceFile } from "./plan/source.ts";
+import type { Timing } from "./registry/retry.ts";
+import { systemTiming } from "./registry/timing.ts";
 import { fail, ok, type Result } from "./result.ts";
 import type { ScanHost } from "./scan/sources.ts";
 import type { SigningEnvironment } from "./sign/cosign.ts";
@@ -18,6 +20,8 @@ export interface GateOptions {
   /** The Dockerfile of a build where it can be read here: findings then name its lines. */
   readonly readDockerfile: (build: Build) => Promise<SourceFile | undefined>;
   readonly host: ScanHost;
+  /** For waits; the real clock unless a test has its own. */
+  readonly timing?: Pick<Timing, "sleep">;
   /** What signs, where the plan asks for it. */
   readonly signing?: { readonly tool: SigningTool; readonly env: SigningEnvironment };
 }
@@ -67,7 +71,7 @@ function tell(
 async function lookInto(
   { route, image, store, signal }: VariantToCheck,
   settings: VerifySettings,
-  { memory, readDockerfile }: GateOptions,
+  { memory, readDockerfile, timing = systemTiming }: GateOptions,
 ): Promise<Result<VerifiedImage, GateFailure>> {
   const { verifyImage } = await import("./verify/verify-image.ts");
   const { build, platform } = route.variant;
@@ -83,7 +87,7 @@ async function lookInto(
     layers: image.layers,
     ...(dockerfile === undefined ? {} : { dockerfile, request }),
   };
-  return await verifyImage(wanted, { store, memory, settings, signal });
+  return await verifyImage(wanted, { store, memory, settings, signal, timing });
 }
 
 /** What stands beside an image is read where the plan requires it, or where it lists packages: those are of an architecture, too. */

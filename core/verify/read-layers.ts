@@ -71,13 +71,32 @@ async function streamOnce(
   }
 }
 
-function takeOff(layer: Descriptor, world: VerifyWorld, { slots, streams }: Flights): Promise<Streamed> {
-  const { store, memory, signal } = world;
-  const stream = slots.hold(async (): Promise<Streamed> => {
-    const read = await readLayer(store, layer, { signal }).catch((error: unknown) => {
+/** As when images are read back: 404 right after a push is not yet an answer. */
+const READ_WAITS_MS = [250, 500, 1_000, 2_000];
+
+async function readPatiently(
+  layer: Descriptor,
+  { store, signal, timing }: VerifyWorld,
+): Promise<Streamed | undefined> {
+  const read = (): Promise<Streamed | undefined> =>
+    readLayer(store, layer, { signal }).catch((error: unknown) => {
       if (signal.aborted) return undefined;
       throw error;
     });
+  let result = await read();
+  for (const waitMs of timing === undefined ? [] : READ_WAITS_MS) {
+    const isLate = result?.ok === false && result.error.kind !== "layer-unreadable" && isAbsent(result.error);
+    if (!isLate || signal.aborted || isElsewhere(layer)) break;
+    await timing?.sleep(waitMs, signal);
+    result = await read();
+  }
+  return result;
+}
+
+function takeOff(layer: Descriptor, world: VerifyWorld, { slots, streams }: Flights): Promise<Streamed> {
+  const { store, memory } = world;
+  const stream = slots.hold(async (): Promise<Streamed> => {
+    const read = await readPatiently(layer, world);
     if (read?.ok === true) await memory.put(read.value);
     return read ?? fail({ kind: "layout-cancelled", path: store.name } as const);
   });

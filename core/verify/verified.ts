@@ -7,6 +7,7 @@ import type { ImageConfig } from "../oci/documents.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { VerifySettings } from "../plan/plan.ts";
 import type { SourceFile } from "../plan/source.ts";
+import type { Timing } from "../registry/retry.ts";
 import type { Store, StoreFailure } from "../registry/store.ts";
 
 /** One image of one platform, ready to be looked into: its documents were read and checked against their digests. */
@@ -31,6 +32,8 @@ export interface VerifyWorld {
   readonly memory: LayerMemory;
   readonly settings: VerifySettings;
   readonly signal: AbortSignal;
+  /** Given where the layers were pushed just now: some registries need a moment until what they took can be read. */
+  readonly timing?: Pick<Timing, "sleep">;
 }
 
 /** What was found in one image. */

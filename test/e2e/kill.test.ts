@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { beforeAll, expect, inject, test } from "vitest";
 import { openAuditor } from "../support/fault-matrix-audit.ts";
 import { kindOf } from "../support/fault-matrix-kinds.ts";
@@ -62,9 +63,11 @@ async function openStage(rig: Rig, name: string): Promise<Stage> {
     requests,
     holdNext: ({ method, path }) =>
       proxy.holdNext({ method, path: exactly(path.replace("/NAME/", `/${name}/`)), userAgent: OURS }),
-    // Preflight moves no tag, and the uploads that it gives up have other names in every run.
+    // Preflight moves no tag, and the uploads that it gives up have other names in every run. Layers are remembered by nobody else.
     start: () =>
-      rig.start(["build", "--no-check", "--builder", inject("buildkit").address, "-f", `${name}.yaml`]),
+      rig.start(["build", "--no-check", "--builder", inject("buildkit").address, "-f", `${name}.yaml`], {
+        XDG_CACHE_HOME: join(rig.state, name),
+      }),
     close: () => proxy.close(),
   };
 }

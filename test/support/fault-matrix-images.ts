@@ -1,5 +1,6 @@
 import { seed } from "./fault-matrix-audit.ts";
-import { attestationEntry, makeAttestation, makeDocument, makeImage, OCI, type TestImage } from "./images.ts";
+import { attestationEntry, makeAttestation, makeDocument, OCI, packImage, type TestImage } from "./images.ts";
+import { tarball } from "./tarball.ts";
 import type { Document } from "../../core/oci/descriptor.ts";
 
 /** A variant as BuildKit pushes it: an index of one image and its provenance. */
@@ -11,9 +12,10 @@ export interface PushedVariant {
   readonly entries: readonly object[];
 }
 
-/** Makes one; its layers are its own. */
+/** Makes one. It has one layer, so that whoever looks into it asks in the same order every time. */
 function makePushed(architecture: string): PushedVariant {
-  const image = makeImage({ os: "linux", architecture }, [`first layer of ${architecture}`, "second layer"]);
+  const layer = tarball([{ name: "etc/motd", content: `hello, ${architecture}` }]);
+  const image = packImage({ os: "linux", architecture }, [layer]);
   const attestation = makeAttestation(`https://provenance.example/${architecture}`);
   const platform = { os: "linux", architecture };
   const entries = [

@@ -9,7 +9,9 @@ import { plannedRelease } from "./release.ts";
 import type { BuildKit } from "../../core/buildkit/buildkit.ts";
 import { formatReference } from "../../core/oci/reference.ts";
 import type { RunEvent } from "../../core/event.ts";
-import type { PlannedRelease } from "../../core/plan/plan.ts";
+import { createGates } from "../../core/gates.ts";
+import type { LayerMemory } from "../../core/layers/layer.ts";
+import type { Plan, PlannedRelease } from "../../core/plan/plan.ts";
 import { run, type RunReport } from "../../core/run.ts";
 import { fail, ok } from "../../core/result.ts";
 import { formatPlatform } from "../../platforms/platform.ts";
@@ -49,7 +51,7 @@ export async function releaseScenario(registry: string): Promise<Scenario> {
   return {
     title: "A release into two registries",
     about:
-      "Two platforms with attestations are read back, the tags are guarded, the index is stored, and two tags move in each registry. " +
+      "Two platforms with attestations are read back and looked into, the tags are guarded, the index is stored, and two tags move in each registry. " +
       "One of the two names an older index of one platform before.",
     open: (id) => openRelease(id, registry, auditor),
   };
@@ -109,17 +111,26 @@ async function releaseOnce(
 ): Promise<RunReport> {
   const registry = matrixClient(fronts, options);
   const { buildkit, onEvent } = pushedBefore();
+  const plan: Plan = {
+    file: { path: "buildx-plan.yaml", text: "" },
+    directory: "/project",
+    builders: [],
+    registries: [],
+    check: { ignore: [] },
+    releases: [release],
+    warnings: [],
+    secretValues: [],
+  };
   const report = await run({
-    plan: {
-      file: { path: "buildx-plan.yaml", text: "" },
-      directory: "/project",
-      builders: [],
-      registries: [],
-      check: { ignore: [] },
-      releases: [release],
-      warnings: [],
-      secretValues: [],
-    },
+    plan,
+    gates: createGates({
+      plan,
+      buildkit,
+      memory: forgetful(),
+      readDockerfile: async () => undefined,
+      timing: noWaits,
+      host: { env: {}, temporary: "/nowhere", userAgent: "test" },
+    }),
     routes: release.variants.map((each) => ({ variant: each, node: NODE, execution: "native" })),
     buildkit,
     target: { kind: "registries", registry, byBuilder: (repositories) => repositories },
@@ -130,6 +141,11 @@ async function releaseOnce(
   });
   await registry.close();
   return report;
+}
+
+/** Every case reads the layers, and shares nothing with those beside it. */
+function forgetful(): LayerMemory {
+  return { get: async () => undefined, put: async () => undefined };
 }
 
 function attemptOf(report: RunReport): Attempt {

@@ -1,3 +1,4 @@
+import { gunzipSync } from "node:zlib";
 import { digestOf } from "../../core/oci/digest-of.ts";
 import type { Digest } from "../../core/oci/digest.ts";
 import type { Document } from "../../core/oci/descriptor.ts";
@@ -47,6 +48,19 @@ export function makeImage(
     layers: contents.map((content) => describe(content, types.layer)),
   });
   return { config, layers: contents, manifest };
+}
+
+/** Makes an image of real layers, gzipped tar files, with the digests of what is in them. */
+export function packImage(platform: Readonly<Record<string, unknown>>, layers: readonly Buffer[]): TestImage {
+  const diffIds = layers.map((layer) => digestOf(gunzipSync(layer)));
+  const config = Buffer.from(JSON.stringify({ ...platform, rootfs: { type: "layers", diff_ids: diffIds } }));
+  const manifest = makeDocument({
+    schemaVersion: 2,
+    mediaType: OCI.manifest,
+    config: describe(config, OCI.config),
+    layers: layers.map((layer) => describe(layer, OCI.layer)),
+  });
+  return { config, layers, manifest };
 }
 
 /** Makes an attestation manifest as BuildKit does, with one in-toto layer. */

@@ -31,6 +31,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** A project folder of a test, and the real program run in it. */
 export interface Rig {
   readonly directory: string;
+  /** Folder beside it, for what the program keeps; removed too. */
+  readonly state: string;
   readonly write: (files: Readonly<Record<string, string>>) => Promise<void>;
   readonly start: (argv: readonly string[], env?: Environment, stdin?: string) => Running;
   readonly run: (argv: readonly string[], env?: Environment, stdin?: string) => Promise<Ran>;
@@ -56,6 +58,7 @@ export async function openRig(files: Readonly<Record<string, string>> = {}): Pro
     startProgram(argv, { cwd: directory, env: { XDG_STATE_HOME: state, ...env }, stdin });
   return {
     directory,
+    state,
     write,
     start,
     run: (argv, env, stdin) => start(argv, env, stdin).ended,
