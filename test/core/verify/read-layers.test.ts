@@ -102,6 +102,36 @@ describe("a layer is streamed once", () => {
     expect(good.streams).toEqual([LAYER.digest]);
   });
 
+  test("again where it is late, and only where it was pushed just now", async () => {
+    const late = (found: readonly (Uint8Array | StoreFailure)[]) => {
+      const left = [...found];
+      return storeOf({
+        openBlob: async function* open() {
+          await Promise.resolve();
+          const next = left.shift() ?? ABSENT;
+          if (!(next instanceof Uint8Array)) throw new BlobUnreadable(next);
+          yield next;
+        },
+      });
+    };
+    const waits: number[] = [];
+    const timing = { sleep: async (ms: number) => void waits.push(ms) };
+    const { world } = worldOf(BLOB);
+    const pushed = { ...world, store: late([ABSENT, ABSENT, BLOB]), timing };
+    const known = { ...world, memory: memoryOf([]), store: late([ABSENT, BLOB]) };
+    const gone = { ...world, memory: memoryOf([]), store: late([]), timing };
+    const found = async (in_: VerifyWorld): Promise<readonly string[]> => {
+      const verified = await verifyImage(imageOf([LAYER]), in_);
+      return verified.ok ? verified.value.findings.map(({ rule }) => rule) : [verified.error.kind];
+    };
+    expect(await found(pushed)).toEqual([]);
+    expect(waits).toEqual([250, 500]);
+    expect(await found(known)).toEqual(["layer-unreadable"]);
+    expect(waits).toEqual([250, 500]);
+    expect(await found(gone)).toEqual(["layer-unreadable"]);
+    expect(waits).toEqual([250, 500, 250, 500, 1_000, 2_000]);
+  });
+
   test("a summary that is another layer's is not believed", async () => {
     const { world, streams } = worldOf(BLOB);
     const { summaries } = makeImage({ platform: "linux/amd64", layers: [{ files: {} }] });
