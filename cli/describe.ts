@@ -9,6 +9,7 @@ import { explainTagsRefused } from "./describe/guard.ts";
 import { explainRecord, explainRollback } from "./describe/record.ts";
 import { explainLayoutReference, explainReference } from "./describe/reference.ts";
 import { explainRelease } from "./describe/release.ts";
+import { explainScan } from "./describe/scan.ts";
 import { explainSign } from "./describe/sign.ts";
 import { explainTest } from "./describe/smoke.ts";
 import { explainSolve } from "./describe/solve.ts";
@@ -146,12 +147,16 @@ function explain(failure: Exclude<Failure, PlanInvalid>, context?: VariantContex
     case "gc-not-deleted":
       return explainGc(failure);
     case "test-failed":
-      return explainTest(failure);
+      return explainTest(failure, context);
     case "signing-unready":
     case "sign-failed":
     case "signature-unverified":
     case "sign-cancelled":
       return explainSign(failure);
+    case "scan-unavailable":
+    case "scan-failed":
+    case "vulnerabilities-found":
+      return explainScan(failure);
     case "verification-failed":
       return explainFindings(`${failure.of} is not what it says it is`, failure.findings);
     case "preflight-failed":

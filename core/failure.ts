@@ -15,6 +15,7 @@ import type { RollbackIncomplete } from "./publish/rollback.ts";
 import type { RegistryFailure } from "./registry/registry-failure.ts";
 import type { PreflightFailed } from "./preflight/preflight-failed.ts";
 import type { VerificationFailed } from "./verify/verified.ts";
+import type { ScanGateFailure } from "./scan/gate.ts";
 import type { SignFailure } from "./sign/sign.ts";
 import type { SmokeFailure } from "./smoke/smoke.ts";
 import type { RouteRefused } from "./route/route.ts";
@@ -40,5 +41,6 @@ export type Failure =
   | GcFailure
   | SmokeFailure
   | SignFailure
+  | ScanGateFailure
   | VerificationFailed
   | PreflightFailed;

@@ -69,8 +69,12 @@ export function exitCode(failure: Failure): ExitCode {
     case "gc-changed":
     case "test-failed":
     case "signature-unverified":
+    case "vulnerabilities-found":
     case "verification-failed":
       return 4;
+    // A gate that could not be checked is not passed.
+    case "scan-failed":
+      return failure.problem === "cancelled" ? 130 : 4;
     case "preflight-failed":
       return failure.findings.every(isAboutPublishing) ? 3 : 4;
     case "transfer-failed":
@@ -85,6 +89,7 @@ export function exitCode(failure: Failure): ExitCode {
     case "builder-unsuitable":
     case "managed-not-started":
     case "install-failed":
+    case "scan-unavailable":
     case "node-lost":
       return 5;
     case "sign-cancelled":

@@ -59,6 +59,11 @@ export function failureJson(failure: Failure): FailureJson {
   switch (failure.kind) {
     case "plan-invalid":
       return { kind: failure.kind, diagnostics: failure.diagnostics.map(diagnosticJson) };
+    case "scan-failed": {
+      const { cause, ...facts } = failure;
+      return { ...facts, ...(cause === undefined ? {} : { cause: failureJson(cause) }) };
+    }
+    case "vulnerabilities-found":
     case "verification-failed":
     case "preflight-failed":
       return { ...failure, findings: failure.findings.map(findingJson) };

@@ -5,7 +5,7 @@ import { proxyFor } from "./proxy.ts";
 export function proxiedFetch(env: Readonly<Record<string, string | undefined>>) {
   return async (
     url: string,
-    options: { headers: Record<string, string>; signal: AbortSignal },
+    options: { headers: Record<string, string>; signal: AbortSignal; method?: "POST"; body?: string },
   ): Promise<Response> => {
     const proxy = proxyFor(new URL(url), env);
     return await fetch(url, {

@@ -1,34 +1,19 @@
-import type { Platform } from "../../platforms/platform.ts";
 import type { Finding } from "../findings/finding.ts";
-import type { Descriptor } from "../oci/descriptor.ts";
+import { hasErrors } from "../findings/finding.ts";
 import type { ScanGate } from "../plan/plan.ts";
+import type { PublishedManifest } from "../publish/confirm.ts";
 import type { Store } from "../registry/store.ts";
-import type { Result } from "../result.ts";
+import { fail, ok, type Result } from "../result.ts";
+import { readAttestationManifests } from "../verify/attestations.ts";
+import { judge } from "./judge.ts";
+import { scanImages } from "./scan.ts";
 import type { ScanFailed, ScanUnavailable } from "./source.ts";
+import { isSourceName, type ScanHost } from "./sources.ts";
 
-/** One image of one platform, and where it is. */
-export interface ImageToScan {
-  /** As findings name it. */
-  readonly reference: string;
-  readonly platform: Platform;
-  readonly store: Store;
-  readonly manifest: Descriptor;
-  /** Attestation manifests that speak of it: one of them may hold its SBOM. */
-  readonly attestations: readonly Descriptor[];
-}
-
-/** What sources need of this machine. */
-export interface ScanHost {
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly home: string;
-  /** Absolute folder in which folders are made for the time of a scan. */
-  readonly temporary: string;
-}
-
-/** Vulnerabilities that the plan lets no release have. */
+/** Vulnerabilities that a plan lets no release have. */
 export interface VulnerabilitiesFound {
   readonly kind: "vulnerabilities-found";
-  /** Name of the release. */
+  /** Name of the release, or a reference. */
   readonly of: string;
   /** Errors first. */
   readonly findings: readonly Finding[];
@@ -36,17 +21,43 @@ export interface VulnerabilitiesFound {
 
 export type ScanGateFailure = ScanUnavailable | ScanFailed | VulnerabilitiesFound;
 
+/** A release before its tags move. */
+export interface ReleaseToScan {
+  /** Its name. */
+  readonly of: string;
+  /** As findings name the images: a repository. */
+  readonly reference: string;
+  readonly gate: ScanGate;
+  readonly images: readonly Pick<PublishedManifest, "platform" | "manifest" | "attestations">[];
+  /** Where they are read from. */
+  readonly store: Store;
+  readonly host: ScanHost;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Scans all images of a release, after they are confirmed and before its tags move. Answers the findings that do not stop it;
  * one that does, a source that is missing and a scan that fails stop the release.
  */
-export async function scanGate(options: {
-  /** Name of the release. */
-  readonly of: string;
-  readonly gate: ScanGate;
-  readonly images: readonly ImageToScan[];
-  readonly host: ScanHost;
-  readonly signal: AbortSignal;
-}): Promise<Result<readonly Finding[], ScanGateFailure>> {
-  throw new Error(`Internal error: not written yet (${options.of})`);
+export async function scanGate(release: ReleaseToScan): Promise<Result<readonly Finding[], ScanGateFailure>> {
+  const { gate, images, reference, store, host, signal } = release;
+  const { source, database } = gate;
+  const scanned = await scanImages({
+    images: images.map(({ platform, manifest, attestations }) => ({
+      reference,
+      platform,
+      store,
+      manifest: manifest.digest,
+      statements: async () => await readAttestationManifests(store, manifest.digest, attestations, signal),
+    })),
+    host,
+    ...(isSourceName(source) && { source }),
+    ...(database !== undefined && { database }),
+    signal,
+  });
+  if (!scanned.ok) return scanned;
+  const findings = judge(scanned.value, { reference, gate });
+  return hasErrors(findings)
+    ? fail({ kind: "vulnerabilities-found", of: release.of, findings })
+    : ok(findings);
 }

@@ -1,4 +1,6 @@
+import type { SbomPackage } from "../oci/sbom.ts";
 import type { VulnerabilitySeverity } from "../plan/plan.ts";
+import type { StoreFailure } from "../registry/store.ts";
 import type { Result } from "../result.ts";
 
 /** Who can look for vulnerabilities, in the order in which they are tried. */
@@ -13,29 +15,21 @@ export const SOURCE_NAMES = [
 
 export type SourceName = (typeof SOURCE_NAMES)[number];
 
-/** A package of an image, as its SBOM has it. */
-export interface ScanPackage {
-  readonly name: string;
-  /** Empty where the SBOM does not say. */
-  readonly version: string;
-  /** `pkg:deb/debian/openssl@3.0.11-1?arch=amd64&distro=debian-12`; what databases are asked by. */
-  readonly purl?: string;
-}
-
-/** What is known of the packages of one image of one platform. */
-export interface ScanInput {
-  /** SPDX JSON without the statement around it, and the packages in it. */
-  readonly sbom?: { readonly bytes: Uint8Array; readonly packages: readonly ScanPackage[] };
-  /** The image itself, for sources that catalogue packages from its layers; copied to this machine when it is first asked for. */
-  readonly image?: () => Promise<Result<LocalImage, ScanFailure>>;
-}
+/** What is known of the packages of an image; each source takes some of these. */
+export type ScanInput =
+  /** Of any number of images: each package is asked for once. */
+  | { readonly kind: "packages"; readonly packages: readonly SbomPackage[] }
+  /** One image's SBOM as its maker wrote it, SPDX or CycloneDX, without a statement around it. */
+  | { readonly kind: "sbom"; readonly format: "spdx" | "cyclonedx"; readonly bytes: Uint8Array }
+  /** One image, whose packages are to be found in its layers. */
+  | { readonly kind: "image"; readonly image: LocalImage };
 
 /** One image of one platform on this machine's disk, until the scan is over. */
 export interface LocalImage {
   /** OCI layout, a folder. */
   readonly layout: string;
   /** Tar file that is both an OCI layout and what `docker save` writes. */
-  readonly archive: () => Promise<string>;
+  readonly archive: () => Promise<Result<string, ScanFailure>>;
 }
 
 /** A known vulnerability of a package that an image has. */
@@ -65,8 +59,8 @@ export interface VulnerablePackage {
 /** Looks for known vulnerabilities in what an image holds. */
 export interface VulnerabilitySource {
   readonly name: SourceName;
-  /** Can it find the packages of an image without an SBOM? */
-  readonly readsImages: boolean;
+  /** What it can be given. */
+  readonly takes: readonly ScanInput["kind"][];
   /** Is it there, and ready to answer? */
   available(signal: AbortSignal): Promise<Result<void, NotAvailable>>;
   scan(input: ScanInput, signal: AbortSignal): Promise<Result<SourceAnswer, ScanFailure>>;
@@ -75,7 +69,7 @@ export interface VulnerabilitySource {
 /** What a source found. */
 export interface SourceAnswer {
   readonly vulnerabilities: readonly Vulnerability[];
-  /** How many packages it knows of; absent where it does not say. */
+  /** How many packages it found; absent where it does not say. */
   readonly packages?: number;
   /** What it could not answer, a sentence each: an ecosystem without a database, versions that it cannot order. */
   readonly notes: readonly string[];
@@ -107,12 +101,16 @@ export interface ScanFailed {
     | "timed-out"
     /** Its answer is not what it should be, or too much. */
     | "answer-invalid"
+    /** It has no database of some of the packages. */
+    | "database-incomplete"
     /** The image has no SBOM, and the source cannot read layers. */
     | "no-sbom"
     /** SBOM or image cannot be read. */
     | "unreadable"
     | "cancelled";
   readonly detail: string;
+  /** What a registry or layout has against being read. */
+  readonly cause?: StoreFailure;
 }
 
 /** How scanning one image fails; `of` is filled in by who knows the image. */

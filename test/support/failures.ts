@@ -79,6 +79,22 @@ export function failuresOfEachKind(quote: string): {
     "sign-failed": { kind: "sign-failed", repository: quote, log: [quote] },
     "signature-unverified": { kind: "signature-unverified", repository: quote, log: [quote] },
     "sign-cancelled": { kind: "sign-cancelled" },
+    "scan-unavailable": {
+      kind: "scan-unavailable",
+      tried: [
+        { source: "grype", detail: quote, install: quote },
+        { source: "trivy", detail: quote, install: quote },
+      ],
+    },
+    "scan-failed": {
+      kind: "scan-failed",
+      of: quote,
+      source: "grype",
+      problem: "source-failed",
+      detail: quote,
+      cause: { kind: "layout-invalid", path: quote, detail: quote },
+    },
+    "vulnerabilities-found": { kind: "vulnerabilities-found", of: quote, findings: [finding(quote)] },
     "verification-failed": { kind: "verification-failed", of: quote, findings: [finding(quote)] },
     "preflight-failed": { kind: "preflight-failed", findings: [finding(quote)] },
     "layout-missing": { kind: "layout-missing", path: quote },

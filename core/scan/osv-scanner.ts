@@ -1,0 +1,200 @@
+import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as z from "zod/mini";
+import { toolVersion } from "../host/tools.ts";
+import type { SbomPackage } from "../oci/sbom.ts";
+import { fail, ok, type Result } from "../result.ts";
+import { severityOfScore } from "./cvss.ts";
+import { databaseFolder } from "./database-folder.ts";
+import { familyOf, osvPackageOf, systemPackagesUnknown, type OsvPackage } from "./ecosystem.ts";
+import type { ScanHost } from "./host.ts";
+import { judgeRecord, readRecord, type OsvRecord } from "./osv-record.ts";
+import { installedPackage, vulnerabilityOf } from "./osv-vulnerability.ts";
+import { parsePurl } from "./purl.ts";
+import type { ScanFailure, SourceAnswer, Vulnerability, VulnerabilitySource } from "./source.ts";
+import { findScanner, inFolder, jsonOf, lastLines, runScanner, unexpected, type Scanner } from "./tool.ts";
+
+const SCANNER: Scanner = { name: "osv-scanner", program: "osv-scanner", variables: ["OSV_SCANNER_"] };
+const source = SCANNER.name;
+
+const text = z.catch(z.string(), "");
+
+const packageResult = z.looseObject({
+  package: z.looseObject({ name: text, os_package_name: text, version: text, ecosystem: text }),
+  vulnerabilities: z.catch(z.array(z.unknown()), []),
+  groups: z.catch(z.array(z.looseObject({ ids: z.catch(z.array(z.string()), []), max_severity: text })), []),
+});
+type PackageResult = z.output<typeof packageResult>;
+
+const report = z.looseObject({
+  results: z.nullish(z.array(z.looseObject({ packages: z.catch(z.array(packageResult), []) }))),
+});
+
+/**
+ * Google's osv-scanner, version 2: online, or offline on a folder of OSV's archives.
+ * @see https://google.github.io/osv-scanner/usage/
+ */
+export function osvScanner(host: ScanHost, database?: string): VulnerabilitySource {
+  return {
+    name: source,
+    takes: ["packages", "image"],
+    available: async (signal) => {
+      const install = "Install osv-scanner 2 (https://google.github.io/osv-scanner/installation/).";
+      const path = findScanner(SCANNER, host);
+      if (path === undefined) return fail({ source, detail: "not on the PATH", install });
+      const version = await toolVersion({ path, argv: ["--version"], env: host.env, signal });
+      if (version === undefined || version[0] < 2)
+        return fail({ source, detail: `${path} is not version 2 or later`, install });
+      if (database === undefined) return ok(undefined);
+      const folder = await databaseFolder(database);
+      return folder.ok ? ok(undefined) : fail({ source, ...folder.error });
+    },
+    scan: async (input, signal) => {
+      if (input.kind === "sbom")
+        return fail({ source, problem: "no-sbom", detail: "it is given packages, not SBOMs" });
+      return await inFolder(host, async (folder) => {
+        const offline = database === undefined ? [] : await offlineArguments(database, folder);
+        if (input.kind === "image") {
+          const archive = await input.image.archive();
+          if (!archive.ok) return archive;
+          const argv = ["scan", "image", "--archive", ...offline, ...JSON_OUTPUT, archive.value];
+          return await ask(argv, host, { folder, signal });
+        }
+        const unknown = systemPackagesUnknown(input.packages);
+        if (unknown !== undefined) return fail({ source, problem: "database-incomplete", detail: unknown });
+        const asked = askedFor(input.packages);
+        if (asked.size === 0) return ok({ vulnerabilities: [], notes: [] });
+        const sbom = join(folder, "packages.cdx.json");
+        await writeFile(sbom, JSON.stringify(documentOf([...asked.values()].map(({ purl }) => purl))));
+        const argv = ["scan", "source", ...offline, ...JSON_OUTPUT, "--lockfile", sbom];
+        const answered = await ask(argv, host, { folder, signal });
+        return answered.ok ? ok(named(answered.value, asked)) : answered;
+      });
+    },
+  };
+}
+
+const JSON_OUTPUT = ["--format", "json", "--all-packages"];
+
+/** Ended with 0: nothing found; 1: vulnerabilities found; 127: something went wrong; 128: no packages found. */
+const EXIT_CODES = [0, 1, 127, 128];
+
+async function ask(
+  argv: readonly string[],
+  host: ScanHost,
+  options: { readonly folder: string; readonly signal: AbortSignal },
+): Promise<Result<SourceAnswer, ScanFailure>> {
+  const ran = await runScanner(SCANNER, argv, host, { ...options, exitCodes: EXIT_CODES });
+  if (!ran.ok) return ran;
+  const { stdout, stderr, exitCode } = ran.value;
+  // It goes on without a database that is not there, and says so in its log only: images would seem to have nothing.
+  const missing = [...stderr.matchAll(/^could not load db for ([^\n]{1,80}) ecosystem:/gm)].map(
+    ([, name]) => name,
+  );
+  if (missing.length > 0) {
+    const names = [...new Set(missing)].join(", ");
+    return fail({ source, problem: "database-incomplete", detail: `there is no database of ${names}` });
+  }
+  if (exitCode === 127)
+    return fail({ source, problem: "source-failed", detail: lastLines(stderr, exitCode) });
+  if (exitCode === 128) return ok({ vulnerabilities: [], packages: 0, notes: [] });
+  const json = jsonOf(stdout, source);
+  if (!json.ok) return json;
+  return readOsvScanner(json.value);
+}
+
+/** Reads what `osv-scanner --format json` prints. */
+export function readOsvScanner(json: unknown): Result<SourceAnswer, ScanFailure> {
+  const read = report.safeParse(json);
+  if (!read.success) return unexpected(source, z.prettifyError(read.error).slice(0, 300));
+  const packages = (read.data.results ?? []).flatMap((each) => each.packages);
+  return ok({ vulnerabilities: packages.flatMap(vulnerabilitiesOf), packages: packages.length, notes: [] });
+}
+
+function vulnerabilitiesOf(found: PackageResult): readonly Vulnerability[] {
+  const { name, os_package_name: installed, version, ecosystem } = found.package;
+  const asOsv: OsvPackage = { ecosystem, name, version };
+  return found.vulnerabilities.flatMap((json) => {
+    const record = readRecord(json);
+    if (record === undefined || record.withdrawn !== "") return [];
+    const verdict = judgeRecord(record, asOsv);
+    if (verdict.kind === "unimportant") return [];
+    const own = vulnerabilityOf(record, verdict, { name: installed || name, version, type: ecosystem });
+    return [withScore(own, scoreOf(record, found))];
+  });
+}
+
+/** Its own score knows versions of CVSS that we cannot compute. */
+function withScore(found: Vulnerability, score: number | undefined): Vulnerability {
+  if (score === undefined || found.score !== undefined || found.severity !== "unknown") return found;
+  return { ...found, score, severity: severityOfScore(score) };
+}
+
+function scoreOf({ id }: OsvRecord, { groups }: PackageResult): number | undefined {
+  const group = groups.find(({ ids }) => ids.includes(id));
+  const score = Number(group?.max_severity || Number.NaN);
+  return Number.isFinite(score) ? score : undefined;
+}
+
+/** By ecosystem, name and version, in its words: the purl that it is given, and the packages that are installed. */
+type Asked = ReadonlyMap<string, { readonly purl: string; readonly packages: readonly SbomPackage[] }>;
+
+const keyOf = ({ ecosystem, name, version }: OsvPackage): string =>
+  `${familyOf(ecosystem)}|${name.toLowerCase()}|${version}`;
+
+/**
+ * The packages under the names that OSV has for them. An SBOM names binary packages, and osv-scanner does not look from which
+ * source package they come: it would find nothing of Debian's.
+ */
+function askedFor(packages: readonly SbomPackage[]): Asked {
+  const asked = new Map<string, { readonly purl: string; readonly packages: SbomPackage[] }>();
+  for (const each of packages) {
+    const known = osvPackageOf(each);
+    if (known === undefined || each.purl === undefined) continue;
+    const entry = asked.get(keyOf(known)) ?? { purl: purlFor(each.purl, known), packages: [] };
+    entry.packages.push(each);
+    asked.set(keyOf(known), entry);
+  }
+  return asked;
+}
+
+function purlFor(purl: string, { ecosystem, name, version }: OsvPackage): string {
+  const family = familyOf(ecosystem).toLowerCase();
+  const [, release = ""] = ecosystem.split(":", 2);
+  if (!/^pkg:(?:deb|apk)\//i.test(purl)) return purl;
+  const type = purl.toLowerCase().startsWith("pkg:deb/") ? "deb" : "apk";
+  const distro = release === "" ? "" : `?distro=${family}-${release.replace(/^v/, "")}`;
+  return `pkg:${type}/${family}/${encodeURIComponent(name)}@${encodeURIComponent(version)}${distro}`;
+}
+
+/** @see https://cyclonedx.org/docs/1.5/json/ */
+function documentOf(purls: readonly string[]): object {
+  const components = purls.map((purl) => {
+    const { name = "", version = "" } = parsePurl(purl) ?? {};
+    return { type: "library", name, version, purl };
+  });
+  return { bomFormat: "CycloneDX", specVersion: "1.5", version: 1, components };
+}
+
+/** Answers about source packages, told of the packages that are installed. */
+function named({ vulnerabilities, notes }: SourceAnswer, asked: Asked): SourceAnswer {
+  return {
+    notes,
+    vulnerabilities: vulnerabilities.flatMap((found) => {
+      const { type: ecosystem, name, version } = found.package;
+      const installed = asked.get(keyOf({ ecosystem, name, version }))?.packages ?? [];
+      if (installed.length === 0) return [found];
+      return installed.map((each) => ({ ...found, package: installedPackage(each) }));
+    }),
+  };
+}
+
+/** Reads archives from a folder of this scan: versions 2.0 to 2.4 and later ones look into folders of different names. */
+async function offlineArguments(database: string, folder: string): Promise<readonly string[]> {
+  const found = await databaseFolder(database);
+  const local = join(folder, "database");
+  await mkdir(local);
+  if (found.ok)
+    for (const name of ["osv-scalibr", "osv-scanner"]) await symlink(found.value, join(local, name), "dir");
+  return ["--offline", "--local-db-path", local];
+}
