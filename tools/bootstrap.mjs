@@ -33,7 +33,7 @@ function stepsOf(mode, withDocker) {
     registry,
     demoBase,
     ...(mode === "demo" ? [] : [go, buildx, programs("test")]),
-    ...(mode === "test" ? [programs("cosign"), goPrograms, rootFiles] : []),
+    ...(mode === "test" ? [programs("cosign"), programs("osv-scanner"), goPrograms, rootFiles] : []),
     ...(mode === "registries" ? [programs("registries"), zot] : []),
   ];
 }
@@ -66,6 +66,7 @@ function environment() {
     join(root, "node_modules", ".bin"),
     programFolder("test"),
     programFolder("cosign"),
+    programFolder("osv-scanner"),
     programFolder("registries"),
     zotFolder,
     folders.buildkit(),

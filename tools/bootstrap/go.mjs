@@ -110,8 +110,9 @@ const SETS = {
     regctl: "github.com/regclient/regclient/cmd/regctl",
     registry: "github.com/distribution/distribution/v3/cmd/registry",
   },
-  // By itself: it takes minutes to build, and seldom changes.
+  // By themselves: they take minutes to build, and seldom change.
   cosign: { cosign: "github.com/sigstore/cosign/v3/cmd/cosign" },
+  "osv-scanner": { "osv-scanner": "github.com/google/osv-scanner/v2/cmd/osv-scanner" },
   registries: { olareg: "github.com/olareg/olareg/cmd/olareg" },
 };
 
