@@ -38,8 +38,10 @@ async function demonstrate(data: string): Promise<number> {
   const set = port === PLAN_PORT ? [] : ["--set", `registry=${registry}`];
   const commands = [
     { heading: "Before: what is built, and where", argv: ["plan", ...set] },
-    { heading: "Build, push, verify, stitch, then move the tags", argv: ["build", ...set] },
+    { heading: "Before: what would go wrong", argv: ["check", ...set] },
+    { heading: "Build, push, verify, test, stitch, then move the tags", argv: ["build", ...set] },
     { heading: "After: what the tag holds", argv: ["inspect", `${registry}/demo/hello:latest`] },
+    { heading: "After: is inside what the label says?", argv: ["verify", `${registry}/demo/hello:latest`] },
   ];
   for (const { heading, argv } of commands) {
     const status = await show(heading, argv);
