@@ -1,11 +1,27 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Finding } from "../core/findings/finding.ts";
+import type { OverrideInvalid } from "../core/plan/select.ts";
 import { readRulePage } from "./rule-pages.ts";
 import { sarifOf } from "./render/sarif.ts";
 import type { Shell } from "./shell.ts";
 import { palette } from "./text/colour.ts";
 import { visible } from "./text/safe.ts";
+
+/** Both answers for machines on standard output would be no answer: says so; undefined where they do not meet. */
+export function sarifCollision(options: {
+  readonly json?: boolean;
+  readonly sarif?: string | true;
+}): OverrideInvalid | undefined {
+  if (options.json !== true || options.sarif !== true) return undefined;
+  return {
+    kind: "override-invalid",
+    option: "--sarif",
+    value: "--json",
+    detail: "both would go to standard output",
+    hint: "Name a file: --sarif findings.sarif",
+  };
+}
 
 /**
  * Writes findings as SARIF: to standard output (`true`) or into a file, relative to where the command was called. Every text in

@@ -7,23 +7,16 @@ import { openDocumentMemory, openLayerMemory } from "../../core/layers/memory.ts
 import { nearest } from "../../core/plan/nearest.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import type { AttestationDemand } from "../../core/verify/attestations.ts";
-import {
-  formatPlatformFull,
-  isKnownPlatform,
-  normalizePlatform,
-  parsePlatform,
-  samePlatform,
-  suggestPlatform,
-  type Platform,
-} from "../../platforms/platform.ts";
+import { formatPlatformFull, samePlatform, type Platform } from "../../platforms/platform.ts";
 import { findingJson } from "../describe/json.ts";
 import { describeFindings, inOrder } from "../describe/findings.ts";
 import { verifiedFolder } from "../gates.ts";
+import { listed, readPlatforms } from "../lists.ts";
 import { readMeter } from "../read-meter.ts";
 import { registriesOf } from "../registries.ts";
 import { verifyView, type StartVerdict, type VerifyView } from "../render/verify-view.ts";
 import { printJson, reportFailures, widthOf } from "../report.ts";
-import { writeSarif } from "../sarif-output.ts";
+import { sarifCollision, writeSarif } from "../sarif-output.ts";
 import type { Shell } from "../shell.ts";
 import { inspectedOf, openStores, type Stores, type StoreUnopened } from "../stores.ts";
 
@@ -79,14 +72,8 @@ interface Wishes {
 }
 
 function readWishes(options: VerifyOptions): Result<Wishes, Failure> {
-  if (options.json === true && options.sarif === true)
-    return fail({
-      kind: "override-invalid",
-      option: "--sarif",
-      value: "--json",
-      detail: "both would go to standard output",
-      hint: "Name a file: --sarif findings.sarif",
-    });
+  const collision = sarifCollision(options);
+  if (collision !== undefined) return fail(collision);
   const platforms = readPlatforms(listed(options.platforms));
   if (!platforms.ok) return platforms;
   const attestations = readKinds(listed(options.attest));
@@ -100,31 +87,6 @@ function readWishes(options: VerifyOptions): Result<Wishes, Failure> {
     attestations: attestations.value,
     settings,
   });
-}
-
-function listed(texts: readonly string[] = []): readonly string[] {
-  return texts
-    .flatMap((text) => text.split(","))
-    .map((text) => text.trim())
-    .filter((text) => text !== "");
-}
-
-function readPlatforms(texts: readonly string[]): Result<readonly Platform[], Failure> {
-  const platforms: Platform[] = [];
-  for (const value of texts) {
-    const parsed = parsePlatform(value);
-    if (!parsed.ok) return noPlatform(value, parsed.error.suggestion);
-    // One that nobody knows may be right; one that looks like another is a slip.
-    const meant = isKnownPlatform(parsed.value) ? undefined : suggestPlatform(value);
-    if (meant !== undefined) return noPlatform(value, meant);
-    platforms.push(normalizePlatform(parsed.value));
-  }
-  return ok(platforms);
-}
-
-function noPlatform(value: string, suggestion: string | undefined): Result<never, Failure> {
-  const hint = suggestion === undefined ? "Write it as in linux/arm64" : `Did you mean ${suggestion}?`;
-  return fail({ kind: "override-invalid", option: "--platforms", value, detail: "no platform", hint });
 }
 
 const KINDS = ["provenance", "sbom"] as const;
