@@ -10,8 +10,10 @@ import type { InspectOptions } from "./commands/inspect.ts";
 import type { PlanOptions } from "./commands/plan.ts";
 import type { RollbackOptions } from "./commands/rollback.ts";
 import type { SetupOptions } from "./commands/setup.ts";
+import type { ScanOptions } from "./commands/scan.ts";
 import type { StitchOptions } from "./commands/stitch.ts";
 import type { VerifyOptions } from "./commands/verify.ts";
+import { SOURCE_NAMES } from "../core/scan/source.ts";
 import type { Shell } from "./shell.ts";
 
 /**
@@ -69,6 +71,7 @@ const COMMANDS: ReadonlyMap<string, (program: Command, shell: Shell, end: End) =
   ["rollback", addRollback],
   ["inspect", addInspect],
   ["verify", addVerify],
+  ["scan", addScan],
   ["diff", addDiff],
   ["copy", addCopy],
   ["stitch", addStitch],
@@ -194,6 +197,40 @@ function addVerify(program: Command, shell: Shell, end: End): void {
     .action(async (references: readonly string[], options: VerifyOptions) => {
       const { runVerify } = await import("./commands/verify.ts");
       end(await runVerify(references, options, shell));
+    });
+}
+
+function addScan(program: Command, shell: Shell, end: End): void {
+  program
+    .command("scan <reference>")
+    .summary("list known vulnerabilities of the packages in an image")
+    .description(
+      "List the known vulnerabilities of each platform of any image or index, in a registry or a layout (oci-layout://PATH[:TAG]), without running anything. Packages are those of the SBOM that is attested, or are found in the layers. The first source that is there is asked.",
+    )
+    .option("--platforms <list>", "only these platforms (comma-separated, repeatable)", collect)
+    .addOption(
+      new Option("--fail-on <severity>", "end with 4 for vulnerabilities that are as bad or worse").choices([
+        "low",
+        "medium",
+        "high",
+        "critical",
+      ]),
+    )
+    .option("--only-fixed", "with --fail-on: only for those that a newer version fixes")
+    .option(
+      "--ignore <list>",
+      "vulnerabilities that are accepted, by ID (comma-separated, repeatable)",
+      collect,
+    )
+    .addOption(new Option("--source <name>", "who is asked").choices(SOURCE_NAMES))
+    .option("--database <folder>", "look into OSV's archives in this folder, offline")
+    .option("--no-base", "do not look for the base image, and a newer one")
+    .option("--sarif [file]", "write the findings as SARIF 2.1.0, to standard output or a file")
+    .option(...REGISTRIES_FROM)
+    .option("--json", "print JSON")
+    .action(async (reference: string, options: ScanOptions) => {
+      const { runScan } = await import("./commands/scan.ts");
+      end(await runScan(reference, options, shell));
     });
 }
 

@@ -125,8 +125,8 @@ export function findDifference(
   ];
 }
 
-/** Windows' version decides only where it was asked for; so do features. */
-function answers(wanted: Platform, actual: Platform): boolean {
+/** Is this what is asked for? Windows' version decides only where it was asked for; so do features. */
+export function answers(wanted: Platform, actual: Platform): boolean {
   const [one, other] = [normalizePlatform(wanted), normalizePlatform(actual)];
   return (
     one.os === other.os &&
