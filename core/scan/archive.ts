@@ -1,5 +1,6 @@
 import { openPromise, type Entry, type ZipFile } from "yauzl";
 import { fail, ok, type Result } from "../result.ts";
+import { canonicalName } from "./ecosystem.ts";
 import { readRecord, type OsvRecord } from "./osv-record.ts";
 import type { ScanFailed } from "./source.ts";
 
@@ -12,10 +13,12 @@ const MAX_RECORD_BYTES = 1024 * 1024 * 1024;
 
 type Unreadable = Pick<ScanFailed, "problem" | "detail">;
 
-/** Reads the records of an archive that name one of these packages. Others are passed over before they are parsed. */
+/**
+ * Reads the records of an ecosystem's archive that name one of these packages. Others are passed over before they are parsed.
+ */
 export async function readArchive(
-  path: string,
-  names: ReadonlySet<string>,
+  { path, family }: { readonly path: string; readonly family: string },
+  names: readonly string[],
   signal: AbortSignal,
 ): Promise<Result<readonly OsvRecord[], Unreadable>> {
   let zip: ZipFile;
@@ -25,7 +28,8 @@ export async function readArchive(
     return unreadable(path, error);
   }
   try {
-    return await readEntries(zip, { path, names, signal });
+    const canonical = (name: string): string => canonicalName(family, name);
+    return await readEntries(zip, { path, names: new Set(names.map(canonical)), canonical, signal });
   } catch (error) {
     return unreadable(path, error);
   } finally {
@@ -36,13 +40,13 @@ export async function readArchive(
 interface Wanted {
   readonly path: string;
   readonly names: ReadonlySet<string>;
+  /** Names are compared in the spelling that this gives them. */
+  readonly canonical: (name: string) => string;
   readonly signal: AbortSignal;
 }
 
-async function readEntries(
-  zip: ZipFile,
-  { path, names, signal }: Wanted,
-): Promise<Result<readonly OsvRecord[], Unreadable>> {
+async function readEntries(zip: ZipFile, wanted: Wanted): Promise<Result<readonly OsvRecord[], Unreadable>> {
+  const { path, signal } = wanted;
   const records: OsvRecord[] = [];
   const read = { entries: 0, bytes: 0, kept: 0 };
   for await (const entry of zip.eachEntry()) {
@@ -55,7 +59,7 @@ async function readEntries(
     if (entry.uncompressedSize > MAX_ENTRY_BYTES)
       return unreadable(path, `${entry.fileName.slice(0, 200)} has ${entry.uncompressedSize} bytes`);
     const text = await textOf(zip, entry);
-    if (!namesAny(text, names)) continue;
+    if (!namesAny(text, wanted)) continue;
     const record = parse(text);
     if (record === undefined) return unreadable(path, `${entry.fileName.slice(0, 200)} is no record of OSV`);
     read.kept += text.length;
@@ -77,10 +81,10 @@ async function textOf(zip: ZipFile, entry: Entry): Promise<string> {
 const NAME = /"name"\s*:\s*("(?:[^"\\]|\\.)*")/g;
 
 /** Does a record name one of these packages? Told without parsing all of it, which most records are not worth. */
-function namesAny(text: string, names: ReadonlySet<string>): boolean {
+function namesAny(text: string, { names, canonical }: Pick<Wanted, "names" | "canonical">): boolean {
   for (const [, quoted = ""] of text.matchAll(NAME)) {
     const name = quoted.includes("\\") ? unquote(quoted) : quoted.slice(1, -1);
-    if (names.has(name)) return true;
+    if (names.has(canonical(name))) return true;
   }
   return false;
 }

@@ -88,5 +88,6 @@ function secondVersion(metrics: Metrics): number | undefined {
 }
 
 function weigh(metrics: Metrics, name: string, weights: Weights): number | undefined {
-  return weights[metrics.get(name) ?? ""];
+  const value = metrics.get(name) ?? "";
+  return Object.hasOwn(weights, value) ? weights[value] : undefined;
 }

@@ -2,6 +2,7 @@ import * as z from "zod/mini";
 import { ok, type Result } from "../result.ts";
 import { externalSource } from "./external.ts";
 import type { ScanHost } from "./host.ts";
+import { severityOfScore } from "./cvss.ts";
 import { severityOfWord } from "./osv-record.ts";
 import { parsePurl } from "./purl.ts";
 import type { ScanFailure, SourceAnswer, Vulnerability, VulnerabilitySource } from "./source.ts";
@@ -66,13 +67,18 @@ export function dockerScout(host: ScanHost): VulnerabilitySource {
 export function readDockerScout(json: unknown): Result<SourceAnswer, ScanFailure> {
   const read = report.safeParse(json);
   if (!read.success) return unexpected("docker-scout", z.prettifyError(read.error).slice(0, 300));
-  const vulnerabilities = read.data.runs.flatMap(({ tool, results }) => {
+  const vulnerabilities: Vulnerability[] = [];
+  for (const { tool, results } of read.data.runs) {
     const rules = new Map((tool.driver.rules ?? []).map((each) => [each.id, each]));
-    return (results ?? []).flatMap((each) => {
-      const about = rules.get(each.ruleId);
-      return about === undefined ? [] : vulnerabilitiesOf(about, each.message.text);
-    });
-  });
+    for (const { ruleId, message } of results ?? []) {
+      const about = rules.get(ruleId);
+      const found = about === undefined ? [] : vulnerabilitiesOf(about, message.text);
+      // A result that nobody can read must not pass for none.
+      if (found.length === 0)
+        return unexpected("docker-scout", `no rule or package of ${ruleId.slice(0, 100)}`);
+      vulnerabilities.push(...found);
+    }
+  }
   return ok({ vulnerabilities, notes: [] });
 }
 
@@ -85,7 +91,8 @@ function vulnerabilitiesOf(
   const own = said.get("package") ?? "";
   const fixed = said.get("fixed version") ?? properties.fixed_version;
   const score = Number(properties["security-severity"] || Number.NaN);
-  const severity = severityOfWord(said.get("severity") ?? properties.cvssV3_severity);
+  const word = severityOfWord(said.get("severity") ?? properties.cvssV3_severity);
+  const severity = word === "unknown" && Number.isFinite(score) ? severityOfScore(score) : word;
   return (own.startsWith("pkg:") ? [own] : properties.purls).flatMap((purl) => {
     const parsed = parsePurl(purl);
     if (parsed === undefined) return [];

@@ -53,6 +53,20 @@ export function sameEcosystem(own: string, recorded: string): boolean {
   return own === recorded || (own.startsWith("Ubuntu:") && `${own}:LTS` === recorded);
 }
 
+/** The one spelling of a name among those that an ecosystem takes for the same: databases write `Django`, purls `django`. */
+export function canonicalName(ecosystem: string, name: string): string {
+  switch (familyOf(ecosystem)) {
+    case "PyPI":
+      return name.toLowerCase().replaceAll(/[-_.]+/g, "-");
+    case "Go":
+    case "NuGet":
+    case "Packagist":
+      return name.toLowerCase();
+    default:
+      return name;
+  }
+}
+
 /** How versions of an ecosystem are ordered; undefined where we do not know it. */
 export function orderOf(ecosystem: string): CompareVersions | undefined {
   return ORDERS.get(familyOf(ecosystem));
@@ -67,6 +81,8 @@ const ORDERS: ReadonlyMap<string, CompareVersions> = new Map([
   ["npm", compareSemver],
   ["Go", compareSemver],
   ["crates.io", compareSemver],
+  ["Hex", compareSemver],
+  ["Pub", compareSemver],
   ["PyPI", comparePep440],
 ]);
 
@@ -107,7 +123,7 @@ function libraryOf({ type, namespace, name, version }: Purl): OsvPackage | undef
     case "cargo":
       return { ecosystem: "crates.io", name, version };
     case "pypi":
-      return { ecosystem: "PyPI", name: name.toLowerCase().replaceAll(/[-_.]+/g, "-"), version };
+      return { ecosystem: "PyPI", name: canonicalName("PyPI", name), version };
     case "maven":
       return { ecosystem: "Maven", name: `${namespace}:${name}`, version };
     case "gem":

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { fail, ok, type Result } from "../result.ts";
 import type { ScanHost } from "./host.ts";
 import type { ScanFailure, ScanInput, SourceAnswer, VulnerabilitySource } from "./source.ts";
-import { findScanner, inFolder, jsonOf, runScanner, type Scanner } from "./tool.ts";
+import { findScanner, guarded, inFolder, jsonOf, runScanner, type Scanner } from "./tool.ts";
 
 /** A scanner that takes a file or a folder and prints one JSON document. */
 export interface ExternalScanner extends Scanner {
@@ -27,8 +27,8 @@ export function externalSource(scanner: ExternalScanner, host: ScanHost): Vulner
         return fail({ source, detail: `${scanner.program} is not on the PATH`, install });
       const { probe } = scanner;
       if (probe === undefined) return ok(undefined);
-      const works = await inFolder(host, (folder) =>
-        runScanner(scanner, probe, host, { folder, exitCodes: [0], signal }),
+      const works = await guarded(() =>
+        inFolder(host, (folder) => runScanner(scanner, probe, host, { folder, exitCodes: [0], signal })),
       );
       return works.ok ? ok(undefined) : fail({ source, detail: works.error.detail, install });
     },

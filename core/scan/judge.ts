@@ -2,7 +2,7 @@ import { formatPlatformFull, type Platform } from "../../platforms/platform.ts";
 import type { Finding } from "../findings/finding.ts";
 import type { Severity } from "../findings/rules.ts";
 import type { ScanGate } from "../plan/plan.ts";
-import { keyOfPackage, namesOf, rankOf } from "./merge.ts";
+import { cvesOf, keyOfPackage, namesOf, rankOf } from "./merge.ts";
 import type { Scanned } from "./scan.ts";
 import type { Vulnerability } from "./source.ts";
 
@@ -31,10 +31,13 @@ export function acrossPlatforms({ images }: Pick<Scanned, "images">): readonly S
   );
 }
 
-/** Is this vulnerability known and accepted, by any of its names? */
+/** Is this vulnerability known and accepted, by any of its names? An advisory about several CVEs is where all of them are. */
 export function isIgnored(vulnerability: Vulnerability, { ignore }: Pick<Gate, "ignore">): boolean {
   const ignored = new Set(ignore.map((name) => name.toUpperCase()));
-  return namesOf(vulnerability).some((name) => ignored.has(name));
+  const cves = cvesOf(vulnerability);
+  if (cves.length < 2) return namesOf(vulnerability).some((name) => ignored.has(name));
+  const others = namesOf(vulnerability).filter((name) => !cves.some((cve) => name.endsWith(cve)));
+  return cves.every((cve) => ignored.has(cve)) || others.some((name) => ignored.has(name));
 }
 
 /** Does this vulnerability stop a release? */

@@ -1,4 +1,4 @@
-import { open, writeFile } from "node:fs/promises";
+import { open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createLayout } from "../layout/create.ts";
 import { tarBytes, type TarSource } from "../layout/tar-write.ts";
@@ -46,7 +46,11 @@ export async function copyHere(
   const finished = await made.value.finish();
   if (!finished.ok) return unreadable(finished.error);
   const manifest = parsed.value;
-  return ok({ layout, archive: async () => await pack(manifest, layout, join(folder, "image.tar")) });
+  const documents = ["oci-layout", "index.json", blobName(digest)];
+  return ok({
+    layout,
+    archive: async () => await pack({ manifest, documents }, layout, join(folder, "image.tar")),
+  });
 }
 
 /**
@@ -54,7 +58,10 @@ export async function copyHere(
  * @see https://github.com/moby/docker-image-spec/blob/main/README.md#combined-image-json--filesystem-changeset-format
  */
 async function pack(
-  { config, layers }: Manifest,
+  {
+    manifest: { config, layers },
+    documents,
+  }: { readonly manifest: Manifest; readonly documents: readonly string[] },
   layout: string,
   path: string,
 ): Promise<Result<string, ScanFailure>> {
@@ -63,8 +70,12 @@ async function pack(
   ];
   const bytes = Buffer.from(JSON.stringify(described));
   const blobs = new Map([config, ...layers].map((blob) => [blob.digest, blob]));
+  const small = await Promise.all(
+    documents.map(async (name) => inMemory(name, await readFile(join(layout, name)))),
+  );
   const files: readonly TarSource[] = [
-    { name: "manifest.json", size: bytes.length, open: () => once(bytes) },
+    inMemory("manifest.json", bytes),
+    ...small,
     ...[...blobs.values()].map((blob) => fileOf(layout, blob)),
   ];
   await writeFile(path, tarBytes(files));
@@ -74,6 +85,10 @@ async function pack(
 function fileOf(layout: string, { digest, size }: Descriptor): TarSource {
   const name = blobName(digest);
   return { name, size, open: () => read(join(layout, name)) };
+}
+
+function inMemory(name: string, bytes: Uint8Array): TarSource {
+  return { name, size: bytes.length, open: () => once(bytes) };
 }
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {

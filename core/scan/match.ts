@@ -1,5 +1,5 @@
 import type { SbomPackage } from "../oci/sbom.ts";
-import { familyOf, type OsvPackage } from "./ecosystem.ts";
+import { canonicalName, familyOf, type OsvPackage } from "./ecosystem.ts";
 import { judgeRecord, type OsvRecord } from "./osv-record.ts";
 import { installedPackage, vulnerabilityOf } from "./osv-vulnerability.ts";
 import type { Vulnerability } from "./source.ts";
@@ -18,11 +18,11 @@ export interface Matched {
 
 /** Finds the packages that records speak of; versions that cannot be ordered are noted, not guessed. */
 export function matchRecords(records: readonly OsvRecord[], packages: readonly KnownPackage[]): Matched {
-  const byName = Map.groupBy(packages, ({ known }) => known.name);
+  const byName = Map.groupBy(packages, ({ known }) => nameOf(known));
   const vulnerabilities: Vulnerability[] = [];
   const unordered = new Set<string>();
   for (const record of records) {
-    const names = new Set(record.affected.map((each) => each.package.name));
+    const names = new Set(record.affected.map((each) => nameOf(each.package)));
     for (const { installed, known } of [...names].flatMap((name) => byName.get(name) ?? [])) {
       const verdict = judgeRecord(record, known);
       if (verdict.kind === "affected")
@@ -34,4 +34,8 @@ export function matchRecords(records: readonly OsvRecord[], packages: readonly K
     (family) => `versions of ${family} are only compared with those that records list one by one`,
   );
   return { vulnerabilities, notes };
+}
+
+function nameOf({ ecosystem, name }: Pick<OsvPackage, "ecosystem" | "name">): string {
+  return canonicalName(ecosystem, name);
 }

@@ -43,11 +43,13 @@ export function namesOf({ id, aliases }: Vulnerability): readonly string[] {
 }
 
 function mergedOfPackage(found: readonly Vulnerability[]): readonly Vulnerability[] {
-  const groups = Map.groupBy(found, (each) => {
-    const cves = cvesOf(each);
-    if (cves.length === 1) return cves[0] ?? each.id;
-    return cves.length === 0 ? (namesOf(each).toSorted()[0] ?? each.id) : each.id;
-  });
+  const known = new Map(
+    found.flatMap((each) => {
+      const [cve, ...others] = cvesOf(each);
+      return cve === undefined || others.length > 0 ? [] : namesOf(each).map((name) => [name, cve] as const);
+    }),
+  );
+  const groups = Map.groupBy(found, (each) => groupOf(each, known));
   return [...groups].flatMap(([id, group]) => {
     const [first, ...rest] = group;
     if (first === undefined) return [];
@@ -55,6 +57,14 @@ function mergedOfPackage(found: readonly Vulnerability[]): readonly Vulnerabilit
     if (cves.length > 1 && cves.every((cve) => groups.has(cve))) return [];
     return [rest.reduce(join, renamed(first, id))];
   });
+}
+
+/** `known` tells the CVE of a name: a record may name another one that names it. */
+function groupOf(found: Vulnerability, known: ReadonlyMap<string, string>): string {
+  const [cve, ...others] = cvesOf(found);
+  if (cve !== undefined) return others.length === 0 ? cve : found.id;
+  const names = namesOf(found).toSorted();
+  return names.map((name) => known.get(name)).find((each) => each !== undefined) ?? names[0] ?? found.id;
 }
 
 function renamed(found: Vulnerability, id: string): Vulnerability {
@@ -75,7 +85,7 @@ function join(one: Vulnerability, other: Vulnerability): Vulnerability {
 }
 
 /** The CVEs that a record is about: distributions write `DEBIAN-CVE-2024-1`. */
-function cvesOf(found: Vulnerability): readonly string[] {
+export function cvesOf(found: Vulnerability): readonly string[] {
   const cves = namesOf(found).flatMap(
     (name) => /^(?:[A-Z]{2,20}-)?(CVE-\d{4}-\d{1,19})$/.exec(name)?.[1] ?? [],
   );

@@ -47,8 +47,8 @@ async function lookUp(
       const detail = `there is no database of ${family}: ${folder}/${family}/all.zip`;
       return fail({ source, problem: "database-incomplete", detail });
     }
-    const names = new Set(known.map((each) => each.known.name));
-    const records = await readArchive(path, names, signal);
+    const names = known.map((each) => each.known.name);
+    const records = await readArchive({ path, family }, names, signal);
     if (!records.ok) return fail({ source, ...records.error });
     found.push(matchRecords(records.value, known));
   }

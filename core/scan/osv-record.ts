@@ -1,8 +1,9 @@
 import * as z from "zod/mini";
 import type { VulnerabilitySeverity } from "../plan/plan.ts";
 import { baseScore, severityOfScore } from "./cvss.ts";
-import { orderOf, sameEcosystem, type OsvPackage } from "./ecosystem.ts";
+import { canonicalName, orderOf, sameEcosystem, type OsvPackage } from "./ecosystem.ts";
 import type { CompareVersions } from "./versions/natural.ts";
+import { compareSemver } from "./versions/semver.ts";
 
 /**
  * Records of vulnerabilities as OSV writes them, read as loosely as is safe.
@@ -79,20 +80,29 @@ export function judgeRecord(found: OsvRecord, wanted: OsvPackage): Verdict {
 
 function isAbout(each: Affected, wanted: OsvPackage): boolean {
   const { ecosystem, name } = each.package;
-  return name === wanted.name && sameEcosystem(wanted.ecosystem, ecosystem);
+  return (
+    sameEcosystem(wanted.ecosystem, ecosystem) &&
+    canonicalName(ecosystem, name) === canonicalName(ecosystem, wanted.name)
+  );
 }
 
 function judgeAffected(found: OsvRecord, each: Affected, wanted: OsvPackage): Verdict {
-  const order = orderOf(wanted.ecosystem);
+  const { ecosystem, version } = wanted;
   const ranges = each.ranges.filter(({ type }) => type === "ECOSYSTEM" || type === "SEMVER");
-  const isListed = each.versions.includes(wanted.version);
-  const hit = order === undefined ? undefined : ranges.find((one) => contains(one, wanted.version, order));
-  if (hit === undefined && !isListed)
-    return order === undefined && ranges.length > 0 && each.versions.length === 0
+  const ordered = ranges.flatMap(({ type, events }): OrderedRange[] => {
+    const compare = type === "SEMVER" ? compareSemver : orderOf(ecosystem);
+    return compare === undefined ? [] : [{ events, compare }];
+  });
+  const hit = ordered.find((one) => contains(one, version));
+  if (hit === undefined && !each.versions.includes(version))
+    return ordered.length < ranges.length && each.versions.length === 0
       ? { kind: "unordered" }
       : NOT_AFFECTED;
   if (each.ecosystem_specific.urgency === UNIMPORTANT) return { kind: "unimportant" };
-  const fixedVersion = fixOf(hit === undefined ? ranges : [hit], wanted.version, order);
+  const fixedVersion =
+    ordered.length < ranges.length
+      ? onlyFixOf(ranges)
+      : fixAbove(hit === undefined ? ordered : [hit], version);
   return {
     kind: "affected",
     ...(fixedVersion !== undefined && { fixedVersion }),
@@ -100,21 +110,39 @@ function judgeAffected(found: OsvRecord, each: Affected, wanted: OsvPackage): Ve
   };
 }
 
+interface OrderedRange extends Pick<Range, "events"> {
+  readonly compare: CompareVersions;
+}
+
 interface Event {
   readonly kind: "introduced" | "fixed" | "last_affected";
   readonly version: string;
 }
 
-/** Walks through the events in the order of their versions, as the schema has it. */
-function contains({ events }: Range, version: string, compare: CompareVersions): boolean {
+/** Of events at one version: what ended there, ended before something new began; a last version has its vulnerability. */
+const KINDS: readonly Event["kind"][] = ["fixed", "introduced", "last_affected"];
+
+/**
+ * Walks through the events in the order of their versions.
+ * @see https://ossf.github.io/osv-schema/#evaluation
+ */
+function contains({ events, compare }: OrderedRange, version: string): boolean {
+  const limits = events.flatMap(({ limit }) => (limit === "" ? [] : [limit]));
+  if (limits.length > 0 && !limits.some((limit) => limit === "*" || compare(version, limit) < 0))
+    return false;
   let isInside = false;
   for (const { kind, version: at } of sorted(events, compare)) {
-    const order = at === "0" && kind === "introduced" ? 1 : compare(version, at);
+    const order = isStart(kind, at) ? 1 : compare(version, at);
     if (kind === "introduced" && order >= 0) isInside = true;
     if (kind === "fixed" && order >= 0) isInside = false;
     if (kind === "last_affected" && order > 0) isInside = false;
   }
   return isInside;
+}
+
+/** `0` is before all versions, whatever an ecosystem takes for a version. */
+function isStart(kind: Event["kind"], version: string): boolean {
+  return kind === "introduced" && version === "0";
 }
 
 function sorted(events: Range["events"], compare: CompareVersions): readonly Event[] {
@@ -124,23 +152,30 @@ function sorted(events: Range["events"], compare: CompareVersions): readonly Eve
     ...(last === "" ? [] : [{ kind: "last_affected" as const, version: last }]),
   ]);
   return all.toSorted((one, other) => {
-    if (one.version === other.version) return 0;
-    if (one.kind === "introduced" && one.version === "0") return -1;
-    if (other.kind === "introduced" && other.version === "0") return 1;
-    return compare(one.version, other.version);
+    const starts = Number(isStart(other.kind, other.version)) - Number(isStart(one.kind, one.version));
+    if (starts !== 0) return starts;
+    return compare(one.version, other.version) || KINDS.indexOf(one.kind) - KINDS.indexOf(other.kind);
   });
 }
 
 /** The lowest fixed version above this one. */
-function fixOf(
-  ranges: readonly Range[],
-  version: string,
-  order: CompareVersions | undefined,
-): string | undefined {
-  const fixes = ranges.flatMap(({ events }) => events.flatMap(({ fixed }) => (fixed === "" ? [] : [fixed])));
-  if (order === undefined) return fixes.length === 1 ? fixes[0] : undefined;
-  const above = fixes.filter((fixed) => order(fixed, version) > 0);
-  return above.toSorted(order)[0];
+function fixAbove(ranges: readonly OrderedRange[], version: string): string | undefined {
+  const above = ranges.flatMap(({ events, compare }) => {
+    const fixes = fixesOf(events).filter((fixed) => compare(fixed, version) > 0);
+    return fixes.toSorted(compare).slice(0, 1);
+  });
+  const [first] = ranges;
+  return first === undefined ? undefined : above.toSorted(first.compare)[0];
+}
+
+/** Without an order nobody knows which of several comes next. */
+function onlyFixOf(ranges: readonly Range[]): string | undefined {
+  const fixes = ranges.flatMap(({ events }) => fixesOf(events));
+  return fixes.length === 1 ? fixes[0] : undefined;
+}
+
+function fixesOf(events: Range["events"]): readonly string[] {
+  return events.flatMap(({ fixed }) => (fixed === "" ? [] : [fixed]));
 }
 
 const WORDS: ReadonlyMap<string, VulnerabilitySeverity> = new Map([

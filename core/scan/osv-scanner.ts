@@ -21,13 +21,13 @@ const text = z.catch(z.string(), "");
 
 const packageResult = z.looseObject({
   package: z.looseObject({ name: text, os_package_name: text, version: text, ecosystem: text }),
-  vulnerabilities: z.catch(z.array(z.unknown()), []),
+  vulnerabilities: z.nullish(z.array(z.unknown())),
   groups: z.catch(z.array(z.looseObject({ ids: z.catch(z.array(z.string()), []), max_severity: text })), []),
 });
 type PackageResult = z.output<typeof packageResult>;
 
 const report = z.looseObject({
-  results: z.nullish(z.array(z.looseObject({ packages: z.catch(z.array(packageResult), []) }))),
+  results: z.nullish(z.array(z.looseObject({ packages: z.nullish(z.array(packageResult)) }))),
 });
 
 /**
@@ -103,19 +103,28 @@ async function ask(
   return readOsvScanner(json.value);
 }
 
-/** Reads what `osv-scanner --format json` prints. */
+/** Reads what `osv-scanner --format json` prints; fails for an answer of which a part cannot be read. */
 export function readOsvScanner(json: unknown): Result<SourceAnswer, ScanFailure> {
   const read = report.safeParse(json);
   if (!read.success) return unexpected(source, z.prettifyError(read.error).slice(0, 300));
-  const packages = (read.data.results ?? []).flatMap((each) => each.packages);
-  return ok({ vulnerabilities: packages.flatMap(vulnerabilitiesOf), packages: packages.length, notes: [] });
+  const packages = (read.data.results ?? []).flatMap((each) => each.packages ?? []);
+  const vulnerabilities: Vulnerability[] = [];
+  for (const each of packages) {
+    const found = vulnerabilitiesOf(each);
+    // A vulnerability that nobody can read must not pass for none.
+    if (found === undefined)
+      return unexpected(source, `a vulnerability of ${each.package.name.slice(0, 100)}`);
+    vulnerabilities.push(...found);
+  }
+  return ok({ vulnerabilities, packages: packages.length, notes: [] });
 }
 
-function vulnerabilitiesOf(found: PackageResult): readonly Vulnerability[] {
+function vulnerabilitiesOf(found: PackageResult): readonly Vulnerability[] | undefined {
   const { name, os_package_name: installed, version, ecosystem } = found.package;
   const asOsv: OsvPackage = { ecosystem, name, version };
-  return found.vulnerabilities.flatMap((json) => {
-    const record = readRecord(json);
+  const records = (found.vulnerabilities ?? []).map(readRecord);
+  if (records.includes(undefined)) return undefined;
+  return records.flatMap((record) => {
     if (record === undefined || record.withdrawn !== "") return [];
     const verdict = judgeRecord(record, asOsv);
     if (verdict.kind === "unimportant") return [];

@@ -15,15 +15,15 @@ export interface Purl {
  * @see https://github.com/package-url/purl-spec/blob/main/PURL-SPECIFICATION.rst
  */
 export function parsePurl(text: string): Purl | undefined {
-  if (!text.startsWith("pkg:")) return undefined;
+  if (text.slice(0, 4).toLowerCase() !== "pkg:") return undefined;
   const [beforeSubpath = ""] = text.slice("pkg:".length).split("#", 1);
   const at = beforeSubpath.indexOf("?");
-  const path = (at === -1 ? beforeSubpath : beforeSubpath.slice(0, at)).replace(/^\/{1,8}/, "");
+  const path = at === -1 ? beforeSubpath : beforeSubpath.slice(0, at);
   const query = at === -1 ? "" : beforeSubpath.slice(at + 1);
   // A scope as `@angular` may stand there undecoded: a version comes after the last slash.
   const version = path.indexOf("@", path.lastIndexOf("/") + 1);
-  const parts = (version === -1 ? path : path.slice(0, version)).split("/").map(decode);
-  const [type = "", ...rest] = parts;
+  const parts = (version === -1 ? path : path.slice(0, version)).split("/").filter((part) => part !== "");
+  const [type = "", ...rest] = parts.map(decode);
   const name = rest.at(-1) ?? "";
   if (type === "" || name === "") return undefined;
   return {

@@ -18,7 +18,7 @@ import type {
   VulnerabilitySource,
 } from "./source.ts";
 import { pickSource, type SourceWish } from "./sources.ts";
-import { inFolder } from "./tool.ts";
+import { guarded, inFolder } from "./tool.ts";
 
 export type { ImageToScan, StatementPlace } from "./image-to-scan.ts";
 
@@ -195,16 +195,6 @@ async function ask(
   signal: AbortSignal,
 ): Promise<Result<SourceAnswer, ScanFailure>> {
   return await guarded(() => source.scan(input, signal));
-}
-
-/** A full disk or a folder that may not be written is nothing unexpected where images are copied. */
-async function guarded<T>(task: () => Promise<Result<T, ScanFailure>>): Promise<Result<T, ScanFailure>> {
-  try {
-    return await task();
-  } catch (error) {
-    if (!(error instanceof Error) || !("syscall" in error)) throw error;
-    return fail({ problem: "unreadable", detail: error.message });
-  }
 }
 
 function nameOf({ reference, platform }: ImageToScan): string {

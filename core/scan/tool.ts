@@ -122,3 +122,15 @@ export async function inFolder<T>({ temporary }: ScanHost, task: (folder: string
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+/** A full disk or a folder that may not be written is nothing unexpected where images are copied. */
+export async function guarded<T>(
+  task: () => Promise<Result<T, ScanFailure>>,
+): Promise<Result<T, ScanFailure>> {
+  try {
+    return await task();
+  } catch (error) {
+    if (!(error instanceof Error) || !("syscall" in error)) throw error;
+    return fail({ problem: "unreadable", detail: error.message });
+  }
+}

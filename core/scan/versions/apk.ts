@@ -18,7 +18,7 @@ export function compareApk(one: string, other: string): number {
     () => compareNumbers(a.numbers, b.numbers),
     () => (a.letter < b.letter ? -1 : a.letter > b.letter ? 1 : 0),
     () => compareLists(a.suffixes, b.suffixes, compareSuffixes, { name: "", number: "" }),
-    () => compareDigits(a.revision, b.revision),
+    () => compareMaybe(a.revision, b.revision),
   );
 }
 
@@ -36,7 +36,7 @@ function read(version: string): {
     numbers: numbers.split("."),
     letter,
     suffixes: [...found].map(([, name = "", number = ""]) => ({ name, number })),
-    revision: /-r(\d{1,64})$/.exec(rest)?.[1] ?? "0",
+    revision: /-r(\d{1,64})$/.exec(rest)?.[1] ?? "",
   };
 }
 
@@ -49,9 +49,8 @@ function compareNumbers([first = "", ...one]: readonly string[], [second = "", .
 
 // After the first number, leading zeros make a fraction: the more of them, the older.
 function compareFractions(one: string, other: string): number {
-  if (one === "" || other === "") return one.length - other.length;
-  const zeros = leadingZeros(other) - leadingZeros(one);
-  return zeros === 0 ? compareDigits(one, other) : zeros;
+  const zeros = one === "" || other === "" ? 0 : leadingZeros(other) - leadingZeros(one);
+  return zeros === 0 ? compareMaybe(one, other) : zeros;
 }
 
 function leadingZeros(digits: string): number {
@@ -60,5 +59,10 @@ function leadingZeros(digits: string): number {
 
 function compareSuffixes(one: Suffix, other: Suffix): number {
   const order = SUFFIXES.indexOf(one.name) - SUFFIXES.indexOf(other.name);
-  return order === 0 ? compareDigits(one.number, other.number) : order;
+  return order === 0 ? compareMaybe(one.number, other.number) : order;
+}
+
+/** A number that is left out comes before every other, 0 too. */
+function compareMaybe(one: string, other: string): number {
+  return one === "" || other === "" ? one.length - other.length : compareDigits(one, other);
 }

@@ -18,7 +18,8 @@ function read(version: string): { readonly numbers: readonly string[]; readonly 
   const text = version.trim().replace(/^(?:go|[vV=])/, "");
   const [withoutBuild = ""] = text.split("+", 1);
   const numbers = /^\d{1,64}(?:\.\d{1,64}){0,15}/.exec(withoutBuild)?.[0] ?? "";
-  const pre = withoutBuild.slice(numbers.length).replace(/^[-.]/, "");
+  const rest = withoutBuild.slice(numbers.length);
+  const pre = /^[-.]/.test(rest) ? rest.slice(1) : rest.replace(/^([a-z]{1,16})(?=\d)/i, "$1.");
   return { numbers: numbers.split("."), pre: pre === "" ? [] : pre.split(".") };
 }
 
