@@ -85,7 +85,12 @@ function platformColumns({ platforms }: ScanView): readonly Column<ScanPlatform>
 }
 
 const BASE_COLUMNS: readonly Column<ScanPlatform>[] = [
-  { heading: "BASE IMAGE", cell: ({ base }) => (base === undefined ? "-" : visible(base.name)), drop: 1 },
+  {
+    heading: "BASE IMAGE",
+    cell: ({ base }) => (base === undefined ? "-" : visible(base.name)),
+    short: (name) => name.replace(/^docker\.io\/(?:library\/)?/, ""),
+    drop: 1,
+  },
   { heading: "NEWER", cell: ({ base }) => newerText(base), drop: 2 },
 ];
 
@@ -127,13 +132,10 @@ function head({ reference, digest, source }: ScanView, { width, colour }: TableO
 function verdictLine(view: ScanView, { colour }: TableOptions): string {
   const { error, warning, success } = palette(colour);
   const { vulnerabilities, ignored, failOn, hits } = view;
+  const amount = vulnerabilities.length;
   const beside = ignored === 0 ? "" : `, ${ignored} ignored`;
-  const found = `${countVulnerabilities(vulnerabilities.length)}${beside}`;
-  if (hits > 0) return error(`not fine: ${hits} of ${found}, stop: ${failOn} or worse`);
-  if (vulnerabilities.length === 0) return success(`no known vulnerabilities${beside}`);
-  return warning(failOn === undefined ? found : `fine: ${found}, none of which stops`);
-}
-
-function countVulnerabilities(amount: number): string {
-  return `${amount} ${amount === 1 ? "vulnerability" : "vulnerabilities"}`;
+  const found = `${amount} ${amount === 1 ? "vulnerability" : "vulnerabilities"}`;
+  if (hits > 0) return error(`not fine: ${hits} of ${found} stop (${failOn} or worse)${beside}`);
+  if (amount === 0) return success(`no known vulnerabilities${beside}`);
+  return warning(failOn === undefined ? `${found}${beside}` : `fine: ${found}, none of which stops${beside}`);
 }
