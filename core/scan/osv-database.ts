@@ -11,8 +11,11 @@ const source = "osv-database" as const;
 
 /** OSV's own archives in a folder: no program, no network. */
 export function osvDatabase(host: ScanHost, given?: string): VulnerabilitySource {
-  // What osv-scanner itself goes by.
-  const database = given ?? host.env["OSV_SCANNER_LOCAL_DB_CACHE_DIRECTORY"];
+  // What osv-scanner itself goes by; later versions by the second.
+  const database =
+    given ??
+    host.env["OSV_SCANNER_LOCAL_DB_CACHE_DIRECTORY"] ??
+    host.env["OSV_SCALIBR_LOCAL_DB_CACHE_DIRECTORY"];
   return {
     name: source,
     takes: ["packages"],

@@ -14,7 +14,11 @@ import { parsePurl } from "./purl.ts";
 import type { ScanFailure, SourceAnswer, Vulnerability, VulnerabilitySource } from "./source.ts";
 import { findScanner, inFolder, jsonOf, lastLines, runScanner, unexpected, type Scanner } from "./tool.ts";
 
-const SCANNER: Scanner = { name: "osv-scanner", program: "osv-scanner", variables: ["OSV_SCANNER_"] };
+const SCANNER: Scanner = {
+  name: "osv-scanner",
+  program: "osv-scanner",
+  variables: ["OSV_SCANNER_", "OSV_SCALIBR_"],
+};
 const source = SCANNER.name;
 
 const text = z.catch(z.string(), "");
