@@ -68,8 +68,11 @@ function groupOf(found: Vulnerability, known: ReadonlyMap<string, string>): stri
 }
 
 function renamed(found: Vulnerability, id: string): Vulnerability {
-  const aliases = [found.id, ...found.aliases].filter((name) => name.toUpperCase() !== id.toUpperCase());
-  return { ...found, id, aliases: [...new Set(aliases)] };
+  const names = [found.id, ...found.aliases];
+  const aliases = names.filter((name) => name.toUpperCase() !== id.toUpperCase());
+  // Groups are told by capital letters, which most databases do not write.
+  const written = names.find((name) => name.toUpperCase() === id.toUpperCase()) ?? id;
+  return { ...found, id: written, aliases: [...new Set(aliases)] };
 }
 
 function join(one: Vulnerability, other: Vulnerability): Vulnerability {
