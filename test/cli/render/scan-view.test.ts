@@ -105,6 +105,6 @@ test("one platform needs no column of platforms", () => {
 
 test.each([72, 80, 100])("fits into %i columns, and no escape sequence passes", (width) => {
   const shown = scanView(VIEW, { width, colour: false });
-  for (const line of shown.split("\n")) expect(displayWidth(line), line).toBeLessThanOrEqual(width);
+  for (const line of shown.split("\n")) expect(displayWidth(line)).toBeLessThanOrEqual(width);
   expect(shown).not.toContain("\u001b");
 });

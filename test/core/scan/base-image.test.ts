@@ -30,7 +30,7 @@ interface World {
 
 function worldOf(held: Tags, more: readonly TestImage[] = []): World {
   const asked: string[] = [];
-  const documents = new Map(
+  const documents = new Map<string, TestImage["manifest"]>(
     [...Object.values(held).flatMap((tags = {}) => Object.values(tags)), ...more].map(({ manifest }) => [
       manifest.descriptor.digest,
       manifest,
