@@ -1,0 +1,89 @@
+import { Option, type Command } from "commander";
+import type { BuildOptions } from "./commands/build.ts";
+import type { CheckOptions } from "./commands/check.ts";
+import type { DoctorOptions } from "./commands/doctor.ts";
+import type { PlanOptions } from "./commands/plan.ts";
+import { collect, type End } from "./program-parts.ts";
+import type { Shell } from "./shell.ts";
+
+/* Commands that read a plan. */
+
+/** `build`. */
+export function addBuild(program: Command, shell: Shell, end: End): void {
+  planOptions(program.command("build").summary("build every variant, push, verify, stitch, move the tags"))
+    .description(
+      "Build every variant of the plan, push it by digest, read it back, stitch one image index, then move the tags.",
+    )
+    .addOption(
+      new Option("--progress <style>", "how progress is shown")
+        .choices(["auto", "tty", "plain", "json", "quiet"])
+        .default("auto"),
+    )
+    .option("-q, --quiet", "show failures only")
+    .option("--allow-shrink", "let a tag lose platforms that it has now")
+    .option("--allow-downgrade", "let a tag go back to an older revision")
+    .option("--no-check", "skip the preflight checks that `check` makes, too")
+    .option("--record <file>", "where to record what tags named before and after, for `rollback`")
+    .option(
+      "-o, --output <attributes>",
+      "write the result to disk instead of pushing it: `type=oci,dest=PATH[,tar=false]` (all platforms, one layout) or `type=local,dest=FOLDER` (files, a folder for each platform)",
+    )
+    .option("--load", "load this machine's variant into Docker's image store instead of pushing")
+    .action(async (options: BuildOptions) => {
+      const { runBuild } = await import("./commands/build.ts");
+      end(await runBuild(options, shell));
+    });
+}
+
+/** `plan`. */
+export function addPlan(program: Command, shell: Shell, end: End): void {
+  planOptions(program.command("plan").summary("show what would be built, and where"))
+    .description(
+      "Show every variant of the plan, the node that would build it, and the tags that would move. Nothing is built.",
+    )
+    .action(async (options: PlanOptions) => {
+      const { runPlan } = await import("./commands/plan.ts");
+      end(await runPlan(options, shell));
+    });
+}
+
+/** `check`. */
+export function addCheck(program: Command, shell: Shell, end: End): void {
+  planOptions(program.command("check").summary("find what would go wrong, before anything is built"))
+    .description(
+      "Look at the Dockerfiles, base images, repositories, tags and emulators of the plan, and tell what would make a build fail or its result wrong. Nothing is built, and nothing is left in a registry. `explain RULE` tells what a finding means.",
+    )
+    .option("--sarif [file]", "write the findings as SARIF 2.1.0, to standard output or a file")
+    .option("--strict", "end with 4 for warnings, too")
+    .option("--offline", "look at the Dockerfiles only: ask no registry and no builder")
+    .action(async (options: CheckOptions) => {
+      const { runCheck } = await import("./commands/check.ts");
+      end(await runCheck(options, shell));
+    });
+}
+
+/** `doctor`. */
+export function addDoctor(program: Command, shell: Shell, end: End): void {
+  planOptions(program.command("doctor").summary("check what a build needs, and say how to mend it"))
+    .description(
+      "Check Node, BuildKit, buildx, QEMU for each platform of the plan, registries and disk; print the command that mends each problem.",
+    )
+    .action(async (options: DoctorOptions) => {
+      const { runDoctor } = await import("./commands/doctor.ts");
+      end(await runDoctor(options, shell));
+    });
+}
+
+/** The options of every command that reads a plan. */
+function planOptions(command: Command): Command {
+  return command
+    .option("-f, --file <path>", "the plan file, - for standard input", "buildx-plan.yaml")
+    .option("--set <name=value>", "set a variable of the plan (repeatable)", collect, [])
+    .option("--image <name>", "only this image of the plan (repeatable)", collect, [])
+    .option("--only <platform>", "only this platform (repeatable)", collect, [])
+    .option(
+      "--builder <name>",
+      "a builder of the plan, `managed`, a BuildKit address or a docker buildx builder",
+    )
+    .option("--json", "print JSON");
+}
