@@ -8,6 +8,7 @@ import { cacheFolders } from "../core/host/folders.ts";
 import { openLayerMemory } from "../core/layers/memory.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import { ok, type Result } from "../core/result.ts";
+import type { ScanHost } from "../core/scan/sources.ts";
 import type { Session } from "./session.ts";
 import type { Shell } from "./shell.ts";
 
@@ -20,7 +21,9 @@ export async function openGates(
   if (destination.kind !== "registries" && destination.kind !== "layout") return ok(undefined);
   const signing = destination.kind === "registries" ? await openSigning(plan, shell) : ok({});
   if (!signing.ok) return signing;
-  const { cwd, env, version } = shell;
+  const scanning = await checkScanning(plan, shell);
+  if (!scanning.ok) return scanning;
+  const { cwd } = shell;
   const gates = createGates({
     plan,
     buildkit,
@@ -29,15 +32,32 @@ export async function openGates(
       const { readDockerfile } = await import("../core/dockerfile/source.ts");
       return await readDockerfile(build, cwd);
     },
-    host: { env, temporary: tmpdir(), userAgent: `buildx-plan/${version}` },
+    host: scanHost(shell),
     ...signing.value,
   });
   return ok(gates);
 }
 
+/** What those who look for vulnerabilities need of this machine. */
+export function scanHost({ env, version }: Pick<Shell, "env" | "version">): ScanHost {
+  return { env, temporary: tmpdir(), userAgent: `buildx-plan/${version}` };
+}
+
 /** Where layers that were looked into are remembered. */
 export function verifiedFolder({ env, home }: Shell): string {
   return join(cacheFolders(env, home).root, "verified");
+}
+
+/** Is there a source for every scan that the plan asks for? */
+async function checkScanning({ releases }: Plan, shell: Shell): Promise<Result<void, Failure>> {
+  const gates = releases.flatMap(({ scan, omitted }) =>
+    scan === undefined || omitted.length > 0 ? [] : [scan],
+  );
+  if (gates.length === 0) return ok(undefined);
+  const { checkSource } = await import("../core/scan/gate.ts");
+  const host = scanHost(shell);
+  const checks = await Promise.all(gates.map((gate) => checkSource(gate, host, shell.signal)));
+  return checks.find((check) => !check.ok) ?? ok(undefined);
 }
 
 /** The tool that signs, where any image is to be signed; what the plan wants of the environment is asked for, too. */

@@ -1,4 +1,3 @@
-import { tmpdir } from "node:os";
 import { resolve } from "node:path";
 import type { Failure } from "../../core/failure.ts";
 import { hasErrors, type Finding } from "../../core/findings/finding.ts";
@@ -20,7 +19,7 @@ import type { SourceName } from "../../core/scan/source.ts";
 import { formatPlatformFull, type Platform } from "../../platforms/platform.ts";
 import { describeFindings } from "../describe/findings.ts";
 import { findingJson } from "../describe/json.ts";
-import { verifiedFolder } from "../gates.ts";
+import { scanHost, verifiedFolder } from "../gates.ts";
 import { listed, readPlatforms } from "../lists.ts";
 import { readMeter } from "../read-meter.ts";
 import { registriesOf } from "../registries.ts";
@@ -104,7 +103,7 @@ async function lookInto(
   { platforms, options }: Wishes & { readonly options: ScanOptions },
   { stores, shell }: { readonly stores: Stores; readonly shell: Shell },
 ): Promise<Result<Looked, Failure>> {
-  const { signal, env, version, cwd } = shell;
+  const { signal, cwd } = shell;
   const opened = await stores.source(text);
   if (!opened.ok) return opened;
   const meter = readMeter(shell);
@@ -122,7 +121,7 @@ async function lookInto(
   const [scanned, bases] = await Promise.all([
     scanImages({
       images,
-      host: { env, temporary: tmpdir(), userAgent: `buildx-plan/${version}` },
+      host: scanHost(shell),
       ...(source !== undefined && { source }),
       ...(database !== undefined && { database: resolve(cwd, database) }),
       signal,

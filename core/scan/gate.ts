@@ -8,7 +8,7 @@ import { readAttestationManifests } from "../verify/attestations.ts";
 import { judge } from "./judge.ts";
 import { scanImages } from "./scan.ts";
 import type { ScanFailed, ScanUnavailable } from "./source.ts";
-import { isSourceName, type ScanHost } from "./sources.ts";
+import { isSourceName, pickSource, type ScanHost, type SourceWish } from "./sources.ts";
 
 /** Vulnerabilities that a plan lets no release have. */
 export interface VulnerabilitiesFound {
@@ -41,7 +41,6 @@ export interface ReleaseToScan {
  */
 export async function scanGate(release: ReleaseToScan): Promise<Result<readonly Finding[], ScanGateFailure>> {
   const { gate, images, reference, store, host, signal } = release;
-  const { source, database } = gate;
   const scanned = await scanImages({
     images: images.map(({ platform, manifest, attestations }) => ({
       reference,
@@ -51,8 +50,7 @@ export async function scanGate(release: ReleaseToScan): Promise<Result<readonly 
       statements: async () => await readAttestationManifests(store, manifest.digest, attestations, signal),
     })),
     host,
-    ...(isSourceName(source) && { source }),
-    ...(database !== undefined && { database }),
+    ...wishOf(gate),
     signal,
   });
   if (!scanned.ok) return scanned;
@@ -60,4 +58,21 @@ export async function scanGate(release: ReleaseToScan): Promise<Result<readonly 
   return hasErrors(findings)
     ? fail({ kind: "vulnerabilities-found", of: release.of, findings })
     : ok(findings);
+}
+
+/** Is somebody there who can scan for this gate? Nobody should wait for a build to hear that nobody is. */
+export async function checkSource(
+  gate: ScanGate,
+  host: ScanHost,
+  signal: AbortSignal,
+): Promise<Result<void, ScanUnavailable>> {
+  const picked = await pickSource(wishOf(gate), host, signal);
+  return picked.ok ? ok(undefined) : picked;
+}
+
+function wishOf({ source, database }: ScanGate): SourceWish {
+  return {
+    ...(isSourceName(source) && { source }),
+    ...(database !== undefined && { database }),
+  };
 }

@@ -387,4 +387,23 @@ images:
     expect(await rig.run(argv)).toMatchObject({ exitCode: 0 });
     expect(await readRaw({ registry: registry.host, path: "released" }, "1")).toBeDefined();
   });
+
+  test("a build that nobody could scan ends with 5 before anything is built", async () => {
+    const rig = await openRig({
+      Dockerfile: "FROM scratch\nCOPY missing.txt /\n",
+      "empty/readme.txt": "no archives",
+      "buildx-plan.yaml": `version: 1
+images:
+  app:
+    platforms: [linux/${HOST}]
+    tags: ["${registry.host}/never:1"]
+    scan: { fail-on: high, database: empty }
+`,
+    });
+    const ran = await rig.run(["build", "--builder", inject("buildkit").address, "--no-check"]);
+    expect(ran.stderr).toContain("nothing that looks for vulnerabilities is here");
+    expect(ran.stderr).toContain("holds no archives of OSV");
+    expect(ran.stderr).not.toContain("missing.txt");
+    expect(ran.exitCode).toBe(5);
+  });
 });
