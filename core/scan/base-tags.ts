@@ -20,7 +20,7 @@ export function newerTag(tag: string, tags: readonly string[]): string | undefin
       ? [{ name, parts: version.parts }]
       : [];
   });
-  const sameMajor = newer.filter(({ parts }) => own.parts.length > 1 && parts[0] === own.parts[0]);
+  const sameMajor = newer.filter(({ parts }) => parts[0] === own.parts[0]);
   const [first, ...rest] = sameMajor.length > 0 ? sameMajor : newer;
   if (first === undefined) return undefined;
   return rest.reduce((best, each) => (compare(each.parts, best.parts) > 0 ? each : best), first).name;

@@ -146,10 +146,10 @@ test("a tag whose index still holds the platform's manifest has not moved", asyn
   expect(found?.base?.moved).toBeUndefined();
 });
 
-test("of the images that a build used, the one with the most of the lowest layers", async () => {
+test("of the images that a build used, not BuildKit's own, the one with the most of the lowest layers", async () => {
   const golang = makeImage(AMD64, ["go"]);
   const deeper = makeImage(AMD64, ["base", "node"]);
-  const { find } = worldOf({
+  const { find, asked } = worldOf({
     "docker.io/library/golang": { "1.22": golang },
     "docker.io/library/alpine": { "3.19": old },
     "docker.io/library/node": { "22.3": deeper },
@@ -166,6 +166,7 @@ test("of the images that a build used, the one with the most of the lowest layer
     base: { name: "docker.io/library/node:22.3", digest: digestIn(deeper) },
     notes: [],
   });
+  expect(asked.filter((each) => each.includes("docker/dockerfile"))).toEqual([]);
 });
 
 test("an image from scratch has none, whatever its build used", async () => {
