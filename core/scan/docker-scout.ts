@@ -18,10 +18,11 @@ const rule = z.looseObject({
     z.looseObject({
       cvssV3_severity: text,
       fixed_version: text,
+      purl: text,
       purls: z.catch(z.array(z.string()), []),
       "security-severity": text,
     }),
-    { cvssV3_severity: "", fixed_version: "", purls: [], "security-severity": "" },
+    { cvssV3_severity: "", fixed_version: "", purl: "", purls: [], "security-severity": "" },
   ),
 });
 type Rule = z.output<typeof rule>;
@@ -93,7 +94,8 @@ function vulnerabilitiesOf(
   const score = Number(properties["security-severity"] || Number.NaN);
   const word = severityOfWord(said.get("severity") ?? properties.cvssV3_severity);
   const severity = word === "unknown" && Number.isFinite(score) ? severityOfScore(score) : word;
-  return (own.startsWith("pkg:") ? [own] : properties.purls).flatMap((purl) => {
+  const purls = own.startsWith("pkg:") ? [own] : [...properties.purls, properties.purl];
+  return [...new Set(purls)].flatMap((purl) => {
     const parsed = parsePurl(purl);
     if (parsed === undefined) return [];
     const { type, namespace, name, version } = parsed;

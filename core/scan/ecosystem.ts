@@ -95,7 +95,8 @@ function distributed(purl: Purl): OsvPackage | undefined {
 }
 
 function releaseOf({ namespace, qualifiers }: Purl): string | undefined {
-  const distro = (qualifiers.get("distro") ?? "").toLowerCase();
+  // Docker Scout's indexer writes `os_version=12`, syft `distro=debian-12`.
+  const distro = (qualifiers.get("distro") ?? qualifiers.get("os_version") ?? "").toLowerCase();
   const [, major, minor] = /^[a-z]*-?v?(\d{1,6})(?:\.(\d{1,6}))?/.exec(distro) ?? [];
   switch (namespace.toLowerCase()) {
     case "debian":

@@ -42,7 +42,7 @@ test.each([
 });
 
 test("scores are between 0 and 10, with one decimal", () => {
-  const of = (values: string) => fc.constantFrom(...values);
+  const of = (values: string) => fc.constantFrom(...values.split(""));
   const metrics = fc.tuple(
     of("NALP"),
     of("LH"),

@@ -21,6 +21,7 @@ test.each([
     "pkg:deb/debian/libgcc-s1@12.2.0-14%2Bb1?distro=debian-12.5&upstream=gcc-12%4012.2.0-14",
     "Debian:12 gcc-12 12.2.0-14",
   ],
+  ["pkg:deb/debian/tar@1.34?os_distro=bookworm&os_name=debian&os_version=12", "Debian:12 tar 1.34"],
   ["pkg:deb/debian/bash@5.2-2?distro=debian-11", "Debian:11 bash 5.2-2"],
   ["pkg:deb/ubuntu/bash@5.1-6?distro=ubuntu-22.04", "Ubuntu:22.04 bash 5.1-6"],
   [
