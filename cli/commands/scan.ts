@@ -5,7 +5,7 @@ import { readScanChildren, type ReferenceToScan } from "../../core/images/scan-c
 import { openDocumentMemory } from "../../core/layers/memory.ts";
 import type { VulnerabilitySeverity } from "../../core/plan/plan.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
-import { findBases, type BaseImage, type FoundBase } from "../../core/scan/base-image.ts";
+import { findBases, type BaseImage, type BaseWorld, type FoundBase } from "../../core/scan/base-image.ts";
 import {
   acrossPlatforms,
   isHit,
@@ -118,6 +118,8 @@ async function lookInto(
   if (!reference.ok) return reference;
   const { images } = reference.value;
   const { source, database } = options;
+  // Nobody waits for a registry to tell of base images where the scan itself has failed.
+  const stop = new AbortController();
   const [scanned, bases] = await Promise.all([
     scanImages({
       images,
@@ -125,12 +127,17 @@ async function lookInto(
       ...(source !== undefined && { source }),
       ...(database !== undefined && { database: resolve(cwd, database) }),
       signal,
+    }).then((result) => {
+      if (!result.ok) stop.abort();
+      return result;
     }),
-    options.base === false
-      ? []
-      : findBases(images, { stores: (repository) => stores.registry.store(repository), signal }),
+    options.base === false ? [] : findBases(images, basesOf(stores, AbortSignal.any([signal, stop.signal]))),
   ]).finally(meter.end);
   return scanned.ok ? ok({ reference: reference.value, scanned: scanned.value, bases }) : scanned;
+}
+
+function basesOf({ registry }: Stores, signal: AbortSignal): BaseWorld {
+  return { stores: (repository) => registry.store(repository), signal };
 }
 
 async function show(looked: Looked, gate: Gate, options: ScanOptions, shell: Shell): Promise<number> {

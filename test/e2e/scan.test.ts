@@ -140,6 +140,7 @@ interface Answer {
   readonly notes: readonly string[];
   readonly platforms: readonly {
     readonly platform: string;
+    readonly digest: string;
     readonly from: string;
     readonly packages?: number;
     readonly high: number;
@@ -257,6 +258,19 @@ describe("an image without an SBOM", () => {
         version,
       }));
     expect(briefly(vulnerabilities)).toEqual(briefly(bySbom.vulnerabilities));
+  });
+
+  test("the same in a layout, and one platform by its digest", async () => {
+    await testTool("osv-scanner");
+    const rig = await openScanRig();
+    const name = await stored("in-layout", withoutAttestations(platformOf("amd64", [LIBC])));
+    expect(await rig.run(["copy", name, "oci-layout://out.tar:v1"])).toMatchObject({ exitCode: 0 });
+    const ran = await scan(rig, "oci-layout://out.tar:v1", ...SCANNER, "--json");
+    expect(ran.exitCode).toBe(0);
+    expect(answerOf(ran).vulnerabilities.map(({ id }) => id)).toEqual(["CVE-2024-2961"]);
+    const [platform] = answerOf(ran).platforms;
+    const single = await scan(rig, name.replace(/:v1$/, `@${platform?.digest}`), ...SCANNER, "--json");
+    expect(answerOf(single).vulnerabilities).toEqual(answerOf(ran).vulnerabilities);
   });
 
   test("a source that cannot look into layers does not let it pass", async () => {
