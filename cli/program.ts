@@ -55,6 +55,7 @@ Examples:
   buildx-plan build --only linux/arm64 --set release=v1.2.3
   buildx-plan inspect registry.example/team/app:v1.2.3
   buildx-plan verify registry.example/team/app:v1.2.3 --platforms linux/amd64,linux/arm64
+  buildx-plan scan registry.example/team/app:v1.2.3 --fail-on high --only-fixed
 
 Exit codes: 0 done, 1 a build failed, 2 plan or usage invalid, 3 publishing failed,
             4 verification failed, 5 a builder or tool is missing, 130 interrupted
