@@ -72,7 +72,11 @@ export function osvScanner(host: ScanHost, database?: string): VulnerabilitySour
         await writeFile(sbom, JSON.stringify(documentOf([...asked.values()].map(({ purl }) => purl))));
         const argv = ["scan", "source", ...offline, ...JSON_OUTPUT, "--lockfile", sbom];
         const answered = await ask(argv, host, { folder, signal });
-        return answered.ok ? ok(named(answered.value, asked)) : answered;
+        if (!answered.ok) return answered;
+        // Packages that it did not see must not pass for packages without vulnerabilities.
+        if (answered.value.packages === 0)
+          return fail({ source, problem: "source-failed", detail: "it sees none of the packages" });
+        return ok(named(answered.value, asked));
       });
     },
   };

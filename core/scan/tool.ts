@@ -57,25 +57,30 @@ export async function runScanner(
   scanner: Scanner,
   argv: readonly string[],
   host: ScanHost,
-  options: { readonly folder: string; readonly exitCodes: readonly number[]; readonly signal: AbortSignal },
+  options: {
+    readonly folder: string;
+    readonly exitCodes: readonly number[];
+    readonly signal: AbortSignal;
+    readonly maxBytes?: number;
+  },
 ): Promise<Result<Ran, ScanFailure>> {
   const { name: source } = scanner;
-  const { signal, folder, exitCodes } = options;
+  const { signal, folder, exitCodes, maxBytes = MAX_ANSWER_BYTES } = options;
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const { ended, stdout, stderr } = await readTool({
     tool: findScanner(scanner, host) ?? scanner.program,
     argv,
     env: environmentOf(scanner, host, folder),
     signal: AbortSignal.any([signal, timeout]),
-    maxBytes: MAX_ANSWER_BYTES,
+    maxBytes,
   });
   if (signal.aborted) return fail({ source, problem: "cancelled", detail: "the scan was interrupted" });
   if (ended.kind === "cancelled")
     return fail({ source, problem: "timed-out", detail: `no answer in ${TIMEOUT_MS / 60_000} minutes` });
   if (ended.kind === "exited" && exitCodes.includes(ended.exitCode))
     return ok({ exitCode: ended.exitCode, stdout, stderr });
-  if (stdout.length >= MAX_ANSWER_BYTES)
-    return fail({ source, problem: "answer-invalid", detail: `more than ${MAX_ANSWER_BYTES} bytes` });
+  if (Buffer.byteLength(stdout) >= maxBytes)
+    return fail({ source, problem: "answer-invalid", detail: `more than ${maxBytes} bytes` });
   return fail({ source, problem: "source-failed", detail: lastLines(stderr, ended.exitCode) });
 }
 
