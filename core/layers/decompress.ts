@@ -22,8 +22,8 @@ export type DecompressProblem =
 /** Compressed bytes are gathered up to this many: each write costs a change of threads. */
 const INPUT_BYTES = 128 * 1024;
 /** Large pieces cost fewer changes of threads, but memory for each layer that is read at once. zstd is as fast with smaller ones. */
-const OUTPUT_BYTES = { gzip: 512 * 1024, zstd: 256 * 1024 };
-const HIGH_WATER_MARK = 4 * INPUT_BYTES;
+const GUNZIP = { chunkSize: 512 * 1024, highWaterMark: 4 * INPUT_BYTES };
+const UNZSTD = { ...GUNZIP, chunkSize: 256 * 1024 };
 
 /**
  * Decompresses as bytes come: gzip of one or several members, zstd of one or several frames (also seekable zstd and zstd:chunked,
@@ -93,7 +93,7 @@ function decoderOf(start: Uint8Array, take: TakeBytes, maxBytes: number): Decode
 }
 
 function gzipDecoder(take: TakeBytes, maxBytes: number): Decoder {
-  const gunzip = createGunzip({ chunkSize: OUTPUT_BYTES.gzip, highWaterMark: HIGH_WATER_MARK });
+  const gunzip = createGunzip(GUNZIP);
   const inflater = inflateWith(gunzip, take, maxBytes);
   let written = 0;
   let lastNonZero = 0;
@@ -117,7 +117,7 @@ function gzipDecoder(take: TakeBytes, maxBytes: number): Decoder {
 }
 
 function zstdDecoder(take: TakeBytes, maxBytes: number): Decoder {
-  const zstd = createZstdDecompress({ chunkSize: OUTPUT_BYTES.zstd, highWaterMark: HIGH_WATER_MARK });
+  const zstd = createZstdDecompress(UNZSTD);
   const inflater = inflateWith(zstd, take, maxBytes);
   const cutter = cutZstdFrames();
   let isZstd = true;
