@@ -149,7 +149,7 @@ describe("grype", () => {
     const vulnerability = {
       id: "CVE-2024-2",
       severity: "Negligible",
-      fix: { versions: [], state: "wont-fix" },
+      fix: { versions: ["2.0.0"], state: "wont-fix" },
     };
     expect(readGrype({ matches: [{ vulnerability, artifact: { name: "a" } }] })).toEqual({
       ok: true,
