@@ -6,11 +6,16 @@ import type { SbomPackage } from "../oci/sbom.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { severityOfScore } from "./cvss.ts";
 import { databaseFolder } from "./database-folder.ts";
-import { familyOf, osvPackageOf, systemPackagesUnknown, type OsvPackage } from "./ecosystem.ts";
+import {
+  canonicalName,
+  familyOf,
+  osvPackageOf,
+  systemPackagesUnknown,
+  type OsvPackage,
+} from "./ecosystem.ts";
 import type { ScanHost } from "./host.ts";
 import { judgeRecord, readRecord, type OsvRecord } from "./osv-record.ts";
 import { installedPackage, vulnerabilityOf } from "./osv-vulnerability.ts";
-import { parsePurl } from "./purl.ts";
 import type { ScanFailure, SourceAnswer, Vulnerability, VulnerabilitySource } from "./source.ts";
 import { findScanner, inFolder, jsonOf, lastLines, runScanner, unexpected, type Scanner } from "./tool.ts";
 
@@ -69,7 +74,7 @@ export function osvScanner(host: ScanHost, database?: string): VulnerabilitySour
         const asked = askedFor(input.packages);
         if (asked.size === 0) return ok({ vulnerabilities: [], notes: [] });
         const sbom = join(folder, "packages.cdx.json");
-        await writeFile(sbom, JSON.stringify(documentOf([...asked.values()].map(({ purl }) => purl))));
+        await writeFile(sbom, JSON.stringify(documentOf([...asked.values()])));
         const argv = ["scan", "source", ...offline, ...JSON_OUTPUT, "--lockfile", sbom];
         const answered = await ask(argv, host, { folder, signal });
         if (!answered.ok) return answered;
@@ -153,22 +158,30 @@ function scoreOf({ id }: OsvRecord, { groups }: PackageResult): number | undefin
   return Number.isFinite(score) ? score : undefined;
 }
 
-/** By ecosystem, name and version, in its words: the purl that it is given, and the packages that are installed. */
-type Asked = ReadonlyMap<string, { readonly purl: string; readonly packages: readonly SbomPackage[] }>;
+/** What it is asked for: a package as OSV knows it, and those that are installed of it. */
+interface Asked {
+  readonly known: OsvPackage;
+  readonly purl: string;
+  readonly packages: readonly SbomPackage[];
+}
 
-const keyOf = ({ ecosystem, name, version }: OsvPackage): string =>
-  `${familyOf(ecosystem)}|${name.toLowerCase()}|${version}`;
+/** The same for what is asked and what is answered, which has the `v` of Go's versions and a name in its own spelling. */
+function keyOf({ ecosystem, name, version }: OsvPackage): string {
+  const family = familyOf(ecosystem);
+  const bare = family === "Go" ? version.replace(/^(?:v|go)(?=\d)/, "") : version;
+  return JSON.stringify([family, canonicalName(ecosystem, name).toLowerCase(), bare]);
+}
 
 /**
  * The packages under the names that OSV has for them. An SBOM names binary packages, and osv-scanner does not look from which
  * source package they come: it would find nothing of Debian's.
  */
-function askedFor(packages: readonly SbomPackage[]): Asked {
-  const asked = new Map<string, { readonly purl: string; readonly packages: SbomPackage[] }>();
+function askedFor(packages: readonly SbomPackage[]): ReadonlyMap<string, Asked> {
+  const asked = new Map<string, Asked & { readonly packages: SbomPackage[] }>();
   for (const each of packages) {
     const known = osvPackageOf(each);
     if (known === undefined || each.purl === undefined) continue;
-    const entry = asked.get(keyOf(known)) ?? { purl: purlFor(each.purl, known), packages: [] };
+    const entry = asked.get(keyOf(known)) ?? { known, purl: purlFor(each.purl, known), packages: [] };
     entry.packages.push(each);
     asked.set(keyOf(known), entry);
   }
@@ -184,17 +197,19 @@ function purlFor(purl: string, { ecosystem, name, version }: OsvPackage): string
   return `pkg:${type}/${family}/${encodeURIComponent(name)}@${encodeURIComponent(version)}${distro}`;
 }
 
-/** @see https://cyclonedx.org/docs/1.5/json/ */
-function documentOf(purls: readonly string[]): object {
-  const components = purls.map((purl) => {
-    const { name = "", version = "" } = parsePurl(purl) ?? {};
+/**
+ * It reads names from here and everything else from the purls: without its namespace, `@angular/core` would be any `core`.
+ * @see https://cyclonedx.org/docs/1.5/json/
+ */
+function documentOf(asked: readonly Asked[]): object {
+  const components = asked.map(({ known: { name, version }, purl }) => {
     return { type: "library", name, version, purl };
   });
   return { bomFormat: "CycloneDX", specVersion: "1.5", version: 1, components };
 }
 
 /** Answers about source packages, told of the packages that are installed. */
-function named({ vulnerabilities, notes }: SourceAnswer, asked: Asked): SourceAnswer {
+function named({ vulnerabilities, notes }: SourceAnswer, asked: ReadonlyMap<string, Asked>): SourceAnswer {
   return {
     notes,
     vulnerabilities: vulnerabilities.flatMap((found) => {

@@ -48,6 +48,44 @@ test("asks for source packages, and tells of those that are installed", async ()
   ]);
 });
 
+// It takes names as they stand here, and no namespace from the purl.
+test("gives packages the names that OSV has for them", async () => {
+  const given = [
+    "pkg:npm/%40angular/core@17.0.0",
+    "pkg:golang/github.com/spf13/cobra@v1.8.0",
+    "pkg:maven/org.example/lib@1.0",
+    "pkg:composer/symfony/http-kernel@6.0.0",
+    "pkg:pypi/Flask_Cors@4.0",
+  ].map((purl) => ({ name: "as the SBOM says", version: "v", purl }));
+  const found = (name: string, version: string, ecosystem: string): object => ({
+    package: { name, version, ecosystem },
+    vulnerabilities: [{ id: `OF-${ecosystem}` }],
+  });
+  const packagesOfAnswer = [
+    found("github.com/spf13/cobra", "v1.8.0", "Go"),
+    found("flask-cors", "4.0", "PyPI"),
+    found("@angular/core", "17.0.0", "npm"),
+  ];
+  const stdout = JSON.stringify({ results: [{ packages: packagesOfAnswer }] });
+  const { scanner, answered } = await scan({ stdout, exitCode: 1 }, given);
+  expect(JSON.parse(await scanner.given())).toMatchObject({
+    components: [
+      { name: "@angular/core", purl: given[0]?.purl },
+      { name: "github.com/spf13/cobra", purl: given[1]?.purl },
+      { name: "org.example:lib", purl: given[2]?.purl },
+      { name: "symfony/http-kernel", purl: given[3]?.purl },
+      { name: "flask-cors", purl: given[4]?.purl },
+    ],
+  });
+  expect(
+    answered.ok && answered.value.vulnerabilities.map(({ id, package: about }) => [id, about.purl]),
+  ).toEqual([
+    ["OF-Go", given[1]?.purl],
+    ["OF-PyPI", given[4]?.purl],
+    ["OF-npm", given[0]?.purl],
+  ]);
+});
+
 describe("is no answer", () => {
   test.each([
     [
