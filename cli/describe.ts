@@ -97,6 +97,8 @@ function explain(failure: Exclude<Failure, PlanInvalid>, context?: VariantContex
     case "push-failed":
     case "node-lost":
     case "solve-timed-out":
+    case "solve-stalled":
+    case "emulator-crashed":
     case "result-missing":
     case "solve-cancelled":
       return explainSolve(failure, context);

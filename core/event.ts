@@ -19,7 +19,27 @@ export type RunEvent =
       readonly routes: readonly Route[];
       readonly nodes: readonly Node[];
     }
+  /** It begins on its route's node; once more for each further attempt. */
   | { readonly kind: "variant-started"; readonly atMs: number; readonly variant: string }
+  /** An attempt came to nothing, and there will be another one; `to` is where. */
+  | {
+      readonly kind: "variant-rerouted";
+      readonly atMs: number;
+      readonly variant: string;
+      readonly from: Route;
+      readonly to: Route;
+      readonly why: SolveFailure;
+    }
+  /** It went away in the middle of the run: nothing is built there any more. */
+  | { readonly kind: "node-dropped"; readonly atMs: number; readonly node: string; readonly detail: string }
+  /** It is there already, with the very inputs that it would be built from now: from a staging tag, or from what its tag names. */
+  | {
+      readonly kind: "variant-taken-over";
+      readonly atMs: number;
+      readonly variant: string;
+      readonly from: TakenFrom;
+      readonly digest: Digest;
+    }
   | { readonly kind: "vertex"; readonly atMs: number; readonly variant: string; readonly vertex: Vertex }
   /** One whole line of a step's output, without its line break. */
   | {
@@ -113,6 +133,9 @@ export type RunEvent =
     }
   | { readonly kind: "run-ended"; readonly atMs: number; readonly ok: boolean };
 
+/** `staging`: an earlier run, or another machine, has finished it; `release`: the image that the tag names now. */
+export type TakenFrom = "staging" | "release";
+
 /** How a variant ended. `published` is undefined where its result went to files only. */
 export type VariantOutcome =
   | {
@@ -120,6 +143,8 @@ export type VariantOutcome =
       readonly published?: PublishedManifest;
       readonly cache: CacheUse;
       readonly durationMs: number;
+      /** Absent: it was built in this run. */
+      readonly takenFrom?: TakenFrom;
     }
   | {
       readonly kind: "failed";

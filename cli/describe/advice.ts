@@ -150,6 +150,15 @@ export function timeoutAdvice(context: VariantContext | undefined): readonly str
     : [raise];
 }
 
+/** What to do where a build fell silent: a program that hangs under emulation looks like one that thinks. */
+export function stallAdvice(context: VariantContext | undefined): readonly string[] {
+  const raise =
+    "If its steps are silent for so long by themselves, raise `stall` for this platform in the plan.";
+  return context?.execution === "emulated"
+    ? ["Programs can hang under QEMU without an error: a native node under `builders` mends that.", raise]
+    : [raise];
+}
+
 /** What to do where no login was tried, or none is known. */
 export function loginAdvice(registry: string): string {
   return `Log in, then run again: docker login ${registry}`;

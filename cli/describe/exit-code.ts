@@ -14,6 +14,8 @@ export function exitCode(failure: Failure): ExitCode {
     case "step-failed":
     case "solve-refused":
     case "solve-timed-out":
+    case "solve-stalled":
+    case "emulator-crashed":
     case "result-missing":
       return 1;
     case "plan-not-found":

@@ -1,9 +1,16 @@
 import { firstLine } from "./explanation.ts";
-import { buildAdvice, pushAdvice, timeoutAdvice } from "./advice.ts";
+import { buildAdvice, pushAdvice, stallAdvice, timeoutAdvice } from "./advice.ts";
 import { formatDuration } from "../text/units.ts";
 import { unreachable } from "../unreachable.ts";
 import type { Explanation, VariantContext } from "./explanation.ts";
-import type { PushFailed, SolveFailure, SolveRefused, StepFailed } from "../../core/buildkit/buildkit.ts";
+import type {
+  EmulatorCrash,
+  EmulatorCrashed,
+  PushFailed,
+  SolveFailure,
+  SolveRefused,
+  StepFailed,
+} from "../../core/buildkit/buildkit.ts";
 
 /** Why a variant was not built, in words. */
 export function explainSolve(failure: SolveFailure, context?: VariantContext): Explanation {
@@ -28,6 +35,15 @@ export function explainSolve(failure: SolveFailure, context?: VariantContext): E
         facts: [...(failure.step === undefined ? [] : [`${failure.step} was running`]), ...where(context)],
         advice: timeoutAdvice(context),
       };
+    case "solve-stalled":
+      return {
+        headline: subject(context, `showed no sign of life for ${formatDuration(failure.stallMs)}`),
+        facts: [...(failure.step === undefined ? [] : [`${failure.step} was running`]), ...where(context)],
+        log: failure.log,
+        advice: stallAdvice(context),
+      };
+    case "emulator-crashed":
+      return explainCrash(failure, context);
     case "result-missing":
       return {
         headline: subject(context, "BuildKit ended well but did not say what it pushed"),
@@ -54,6 +70,28 @@ function explainStep(failure: StepFailed, context: VariantContext | undefined): 
     }),
   };
 }
+
+function explainCrash(failure: EmulatorCrashed, context: VariantContext | undefined): Explanation {
+  const { crash, step, exitCode, log } = failure;
+  return {
+    headline: subject(context, `${CRASHES[crash.signature](crash)} in ${step}`),
+    facts: [
+      ...(crash.line === undefined ? [] : [crash.line]),
+      ...(crash.isSilent === true ? ["the step went on without a word after that, and was ended"] : []),
+      ...place(failure),
+      ...where(context),
+    ],
+    log,
+    advice: buildAdvice({ text: [crash.line ?? "", ...log].join("\n"), exitCode, context }),
+  };
+}
+
+const CRASHES: Readonly<Record<EmulatorCrash["signature"], (crash: EmulatorCrash) => string>> = {
+  signal: ({ signal }) => `a program crashed under QEMU${signal === undefined ? "" : ` (signal ${signal})`}`,
+  "illegal-instruction": () => "a program met an instruction that QEMU does not know",
+  "exec-format": () => "no emulator took a program",
+  "text-busy": () => "the emulator was still being installed",
+};
 
 /** BuildKit's own sentence, unless it only repeats the exit code. */
 function saidBesides(failure: StepFailed): readonly string[] {

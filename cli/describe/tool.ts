@@ -90,6 +90,8 @@ const REASONS: Readonly<Record<RefusalReason, (platform: string) => string>> = {
   unsupported: (platform) => `does not build for ${platform}, neither natively nor emulated`,
   "would-emulate": (platform) => `would emulate ${platform}, which \`emulation: never\` forbids`,
   "would-run-natively": (platform) => `runs ${platform} natively, which \`emulation: only\` forbids`,
+  "not-permitted": () => "is none of the `builders` that the plan names for it",
+  lost: () => "is lost",
 };
 
 function refusalAdvice(reasons: readonly RefusalReason[], platform: string): readonly string[] {

@@ -5,7 +5,7 @@ import { plainLine } from "../text/safe.ts";
 import { unreachable } from "../unreachable.ts";
 import type { FailureJson, FindingJson } from "../describe/json.ts";
 import type { Node } from "../../core/buildkit/buildkit.ts";
-import type { RunEvent, VariantOutcome } from "../../core/event.ts";
+import type { RunEvent, TakenFrom, VariantOutcome } from "../../core/event.ts";
 import type { Route } from "../../core/route/route.ts";
 import type { Renderer, RendererOptions } from "./renderer.ts";
 
@@ -60,6 +60,20 @@ export type JsonEvent = { readonly schemaVersion: typeof SCHEMA_VERSION; readonl
       readonly kind: "tag-unchanged";
       readonly release: string;
       readonly tag: string;
+      readonly digest: string;
+    }
+  | {
+      readonly kind: "variant-rerouted";
+      readonly variant: string;
+      readonly from: JsonRoute;
+      readonly to: JsonRoute;
+      readonly failure: FailureJson;
+    }
+  | { readonly kind: "node-dropped"; readonly node: string; readonly detail: string }
+  | {
+      readonly kind: "variant-taken-over";
+      readonly variant: string;
+      readonly from: TakenFrom;
       readonly digest: string;
     }
   | { readonly kind: "run-ended"; readonly ok: boolean }
@@ -144,6 +158,13 @@ export function jsonEvent(event: RunEvent): JsonEvent {
     case "tag-kept":
     case "tag-unchanged":
       return { schemaVersion, ...event, tag: formatReference(event.tag) };
+    case "variant-rerouted": {
+      const { kind, variant, from, to, why } = event;
+      const failure = failureJson(why);
+      return { schemaVersion, kind, atMs, variant, from: jsonRoute(from), to: jsonRoute(to), failure };
+    }
+    case "node-dropped":
+    case "variant-taken-over":
     case "variant-started":
     case "variant-pushed":
     case "release-stitched":

@@ -7,7 +7,7 @@ import { unreachable } from "../unreachable.ts";
 import { failuresText, gatherFailures } from "./failures.ts";
 import type { Palette } from "../text/colour.ts";
 import { isStep, type Vertex } from "../../core/buildkit/status.ts";
-import type { RunEvent, VariantOutcome } from "../../core/event.ts";
+import type { RunEvent, TakenFrom, VariantOutcome } from "../../core/event.ts";
 import type { Finding } from "../../core/findings/finding.ts";
 import type { Renderer, RendererOptions } from "./renderer.ts";
 
@@ -41,7 +41,9 @@ export function createLines(options: RendererOptions): Renderer {
         for (const { variant, node, execution } of event.routes)
           places.set(variant.id, `${node.name}, ${execution}`);
       } else if (event.kind !== "run-ended") {
-        const name = "variant" in event ? event.variant : event.release;
+        const name = nameOf(event);
+        if (event.kind === "variant-rerouted")
+          places.set(event.variant, `${event.to.node.name}, ${event.to.execution}`);
         sayAs(name)(linesOf(event, { told, places, colours, safe }));
       }
     },
@@ -63,11 +65,25 @@ interface Tools {
 
 type Spoken = Exclude<RunEvent, { readonly kind: "run-started" | "run-ended" }>;
 
+function nameOf(event: Spoken): string {
+  if ("variant" in event) return event.variant;
+  return event.kind === "node-dropped" ? `node ${event.node}` : event.release;
+}
+
 function linesOf(event: Spoken, tools: Tools): readonly string[] {
   const { colours, safe } = tools;
   switch (event.kind) {
     case "variant-started":
       return [`started on ${tools.places.get(event.variant) ?? "an unknown node"}`];
+    case "variant-rerouted": {
+      const { node, execution } = event.to;
+      const again = event.from.node.name === node.name ? "again on" : "goes on";
+      return [colours.warning(`${safe(summarise(event.why))}; ${again} ${node.name}, ${execution}`)];
+    }
+    case "node-dropped":
+      return [colours.warning(`lost: ${safe(event.detail)}`)];
+    case "variant-taken-over":
+      return [`${TAKEN[event.from]} ${event.digest}`];
     case "vertex":
       return vertexLines(event.variant, event.vertex, tools);
     case "log":
@@ -102,6 +118,11 @@ function linesOf(event: Spoken, tools: Tools): readonly string[] {
       return unreachable(event);
   }
 }
+
+const TAKEN: Readonly<Record<TakenFrom, string>> = {
+  staging: "finished before, taken over:",
+  release: "unchanged since the release that its tag names:",
+};
 
 /** What stops the release is told in full at its end. */
 function findingLines(finding: Finding, { colours, safe }: Tools): readonly string[] {

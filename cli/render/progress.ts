@@ -66,7 +66,7 @@ export function trackProgress(redact: (text: string) => string): ProgressTracker
       for (const route of event.routes) addRoute(route, event.atMs, variants, releases);
     } else if (event.kind === "run-ended") run.endedMs = event.atMs;
     else if ("variant" in event) applyToVariant(event, variants.get(event.variant), redact);
-    else applyToRelease(event, releases.get(event.release));
+    else if (event.kind !== "node-dropped") applyToRelease(event, releases.get(event.release));
   };
   return {
     apply,
@@ -122,6 +122,7 @@ function applyToVariant(
 ): void {
   if (variant === undefined) return;
   if (event.kind === "variant-started") start(variant, event.atMs);
+  else if (event.kind === "variant-rerouted") restart(variant, event.to);
   else if (event.kind === "vertex") applyVertex(variant, event.vertex, redact);
   else if (event.kind === "log") keepTail(variant.rawTail, event.line, redact);
   else if (event.kind === "variant-pushed") variant.state = "confirming";
@@ -131,6 +132,16 @@ function applyToVariant(
 function start(variant: Tracked, atMs: number): void {
   variant.state = "building";
   variant.startedMs = atMs;
+}
+
+/** What an attempt that came to nothing has done counts no more. */
+function restart(variant: Tracked, { execution }: Route): void {
+  variant.execution = execution;
+  variant.state = "waiting";
+  variant.step = undefined;
+  variant.vertexes.clear();
+  variant.complete = 0;
+  variant.cached = 0;
 }
 
 function applyVertex(variant: Tracked, vertex: Vertex, redact: (text: string) => string): void {

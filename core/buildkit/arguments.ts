@@ -123,6 +123,8 @@ function oneContext(option: string, context: BuildContext, localName: string): s
         `--oci-layout=${localName}=${context.path}`,
       ];
     }
+    case "variant":
+      throw new Error("Internal error: the image of another variant is named when it is there");
     default:
       return context satisfies never;
   }

@@ -48,6 +48,10 @@ export interface SolveRequest {
   /** What the plan says of registries, as far as a build can be told. */
   readonly registries?: readonly RegistrySettings[];
   readonly timeoutMs?: number;
+  /** The longest time without any sign of life: no progress, no output. */
+  readonly stallMs?: number;
+  /** Is the step run by an emulator? Then its crashes are recognised in what it prints. */
+  readonly isEmulated?: boolean;
 }
 
 /** What is checked, as it would be built. */
@@ -137,6 +141,37 @@ export interface SolveTimedOut {
   readonly timeoutMs: number;
   readonly step?: string;
 }
+/** Nothing was heard of it for as long as the plan allows; `step` was running then. */
+export interface SolveStalled {
+  readonly kind: "solve-stalled";
+  readonly stallMs: number;
+  readonly step?: string;
+  /** The last lines that the step printed. */
+  readonly log: readonly string[];
+}
+/** The emulator crashed, or could not run a program at all; the failure that came of it is `step`'s. */
+export interface EmulatorCrashed {
+  readonly kind: "emulator-crashed";
+  readonly crash: EmulatorCrash;
+  readonly step: string;
+  readonly exitCode?: number;
+  /** The last lines that the step printed. */
+  readonly log: readonly string[];
+  /** Line (1-based) in the Dockerfile. */
+  readonly dockerfile?: { readonly path: string; readonly line: number };
+}
+/**
+ * How an emulator fails, as it shows in a step's output or exit code: `signal`: QEMU's `uncaught target signal N` (or exit 128+N);
+ * `illegal-instruction`: signal 4; `exec-format`: no emulator took the program; `text-busy`: BuildKit's own emulator was still being
+ * written. `isSilent`: the step went on without a word after its crash, and was cancelled.
+ */
+export interface EmulatorCrash {
+  readonly signature: "signal" | "illegal-instruction" | "exec-format" | "text-busy";
+  readonly signal?: number;
+  /** The line that told it, where one did. */
+  readonly line?: string;
+  readonly isSilent?: true;
+}
 /** The run was interrupted. */
 export interface SolveCancelled {
   readonly kind: "solve-cancelled";
@@ -148,6 +183,8 @@ export type SolveFailure =
   | NodeLost
   | ResultMissing
   | SolveTimedOut
+  | SolveStalled
+  | EmulatorCrashed
   | SolveCancelled;
 
 /** What is needed to build is not there, or the run was interrupted before it was found. */

@@ -19,6 +19,10 @@ export interface Plan {
   readonly releases: readonly PlannedRelease[];
   /** Findings of `check` that the plan wants to hear nothing of. */
   readonly check: CheckSettings;
+  /** Builds at the same time, over all nodes; absent: as many as the nodes have room for. */
+  readonly maxParallelism?: number;
+  /** The first failure of a variant that is required cancels all others; absent: they go on, and all failures are told. */
+  readonly failFast?: true;
   /** Things that are allowed but deserve a look. */
   readonly warnings: readonly Diagnostic[];
   /** Values of `secret: true` variables and of secrets from the environment, for redaction of everything that is shown. */
@@ -154,6 +158,12 @@ export interface PlannedRelease {
   readonly verify: VerifySettings;
   readonly scan?: ScanGate;
   readonly sign?: SignSettings;
+  /** `unchanged`: a variant whose inputs are those of the image that the tag names now is not built again; absent: all are. */
+  readonly reuse?: "unchanged";
+  /** Inputs that cannot be told (a remote ADD, a branch of a git context) are taken as unchanged; absent: they make a variant be built always. */
+  readonly unknownInputs?: "ignore";
+  /** Are finished variants held by staging tags, so that a later run or another machine can take them over? Absent: yes. */
+  readonly staging?: false;
   /** Annotations of the index document itself. */
   readonly indexAnnotations: Readonly<Record<string, string>>;
   readonly location: Location;
@@ -171,6 +181,14 @@ export interface Variant {
   readonly required: boolean;
   /** How long its build may take, where the plan says so. */
   readonly timeoutMs?: number;
+  /** How long its build may show no sign of life (no progress, no output), where the plan says so. */
+  readonly stallMs?: number;
+  /** How often it is built again after a crash or a stall; absent: once. A node that is lost does not count. */
+  readonly retries?: number;
+  /** Names of the builders that may build it, best first; absent: all. */
+  readonly builders?: readonly string[];
+  /** Ids of the variants that must be there before it is built: those it names in `needs` or as `image:` contexts. Absent: none. */
+  readonly needs?: readonly string[];
   readonly test?: SmokeTest;
   readonly build: Build;
   readonly location: Location;
@@ -206,12 +224,13 @@ export interface Build {
 }
 
 /**
- * A folder of the project; something that BuildKit fetches itself (git or http URL, `docker-image://`); or an image in
- * an OCI layout folder, named by tag or digest.
+ * A folder of the project; something that BuildKit fetches itself (git or http URL, `docker-image://`); an image in
+ * an OCI layout folder, named by tag or digest; or what another variant of the plan becomes in this very run.
  */
 export type BuildContext =
   | { readonly kind: "local"; readonly path: string }
   | { readonly kind: "remote"; readonly url: string }
+  | { readonly kind: "variant"; readonly variant: string }
   | { readonly kind: "oci-layout"; readonly path: string; readonly reference: OciLayoutReference };
 
 /** Which image of an OCI layout: `latest` where the plan names none, as buildx has it. */

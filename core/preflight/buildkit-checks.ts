@@ -61,7 +61,12 @@ async function askOne(
 }
 
 function reasonOf(failure: SolveFailure): string {
-  if (failure.kind === "solve-cancelled" || failure.kind === "solve-timed-out")
+  if (failure.kind === "emulator-crashed") return `an emulator crashed in ${failure.step}`;
+  if (
+    failure.kind === "solve-cancelled" ||
+    failure.kind === "solve-timed-out" ||
+    failure.kind === "solve-stalled"
+  )
     return "there was no answer in time";
   if (failure.kind === "node-lost") return `${failure.node} does not answer (${failure.detail})`;
   return "message" in failure ? failure.message : failure.detail;

@@ -9,6 +9,16 @@ export interface Route {
   readonly variant: Variant;
   readonly node: Node;
   readonly execution: "native" | "emulated";
+  /** When it is expected to begin, and how long to take, from what past runs took; absent where nothing was scheduled. */
+  readonly expected?: Expected;
+}
+
+/** Milliseconds from the beginning of the run. */
+export interface Expected {
+  readonly startMs: number;
+  readonly durationMs: number;
+  /** Is the duration known from past runs, or only assumed? */
+  readonly isKnown: boolean;
 }
 
 /** No node may build this variant: every node that was considered, and why not. */
@@ -18,8 +28,11 @@ export interface RouteRefused {
   readonly considered: readonly { readonly node: string; readonly why: RefusalReason }[];
 }
 
-/** `unsupported`: the node takes no such platform; `would-emulate`/`would-run-natively`: the plan's `emulation` forbids what the node offers. */
-export type RefusalReason = "unsupported" | "would-emulate" | "would-run-natively";
+/**
+ * `unsupported`: the node takes no such platform; `would-emulate`/`would-run-natively`: the plan's `emulation` forbids what the node
+ * offers; `not-permitted`: the plan names other builders; `lost`: it went away, or could not be reached.
+ */
+export type RefusalReason = "unsupported" | "would-emulate" | "would-run-natively" | "not-permitted" | "lost";
 
 /**
  * Chooses a node for each variant, in the order of the variants: a native one before an emulating one, and of the native
