@@ -113,10 +113,12 @@ function variantJson({ route, outcome }: VariantReport): unknown {
     durationMs: outcome.durationMs,
   };
   if (outcome.kind === "failed") return { ...about, failure: failureJson(outcome.failure) };
-  if (outcome.kind === "cancelled") return about;
-  const { published, cache } = outcome;
+  if (outcome.kind === "cancelled")
+    return { ...about, ...(outcome.because === undefined ? {} : { because: outcome.because }) };
+  const { published, cache, takenFrom } = outcome;
   return {
     ...about,
+    ...(takenFrom === undefined ? {} : { takenFrom }),
     cache,
     ...(published === undefined ? {} : { digest: published.manifest.digest, size: published.size }),
   };

@@ -6,6 +6,7 @@ import type { Finding } from "./findings/finding.ts";
 import type { GateFailure } from "./gate.ts";
 import type { PublishedManifest } from "./publish/confirm.ts";
 import type { Route } from "./route/route.ts";
+import type { TakenFrom, VariantNotStaged } from "./take-over.ts";
 import type { Vertex, VertexWarning } from "./buildkit/status.ts";
 
 /**
@@ -133,9 +134,6 @@ export type RunEvent =
     }
   | { readonly kind: "run-ended"; readonly atMs: number; readonly ok: boolean };
 
-/** `staging`: an earlier run, or another machine, has finished it; `release`: the image that the tag names now. */
-export type TakenFrom = "staging" | "release";
-
 /** How a variant ended. `published` is undefined where its result went to files only. */
 export type VariantOutcome =
   | {
@@ -148,10 +146,11 @@ export type VariantOutcome =
     }
   | {
       readonly kind: "failed";
-      readonly failure: SolveFailure | DeliveryFailure | GateFailure;
+      readonly failure: SolveFailure | DeliveryFailure | GateFailure | VariantNotStaged;
       readonly durationMs: number;
     }
-  | { readonly kind: "cancelled"; readonly durationMs: number };
+  /** `because`: the variant that it is built from and that is not there. */
+  | { readonly kind: "cancelled"; readonly durationMs: number; readonly because?: string };
 
 /** Steps that did work or could have (not internal ones), and how many of them came from the cache. */
 export interface CacheUse {

@@ -17,12 +17,22 @@ export type GateFailure = VerificationFailed | StoreFailure | SmokeFailure | Sca
 /** What must hold before tags move. Findings are told as they come; errors among them are the failure. */
 export interface Gates {
   /** Looks into a variant that is where it belongs, and runs its test. */
-  variant(checked: VariantToCheck): Promise<Result<void, GateFailure>>;
+  variant(checked: VariantToCheck): Promise<Result<Checked, GateFailure>>;
+  /** Takes a variant that has passed all that before; only where what was found then is not known, it is looked into once more. */
+  taken(checked: TakenToCheck): Promise<Result<void, GateFailure>>;
   /** Looks at a release all of whose variants have passed: across its platforms, its attestations, its vulnerabilities. */
   release(checked: ReleaseToCheck): Promise<Result<void, GateFailure>>;
   /** Signs releases that are stored under their digests, before any tag names them. */
   sign(signed: readonly ReleaseToSign[], signal: AbortSignal): Promise<Result<void, GateFailure>>;
 }
+
+/** A variant that has passed. `checked`: what was found in it, for whoever takes it over; absent where that is too much to keep. */
+export interface Checked {
+  readonly checked?: string;
+}
+
+/** A variant that an earlier run, or another machine, has finished. */
+export interface TakenToCheck extends Omit<VariantToCheck, "onLine" | "onNode">, Checked {}
 
 /** A variant that was pushed and read back. */
 export interface VariantToCheck {

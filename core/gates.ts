@@ -43,7 +43,15 @@ export function createGates(options: GateOptions): Gates {
       const attested = await readAttested(checked, options);
       if (!attested.ok) return attested;
       const told = tell(id, [...image.value.findings, ...attested.value], checked.onFinding);
-      return told.ok ? await runTest(checked, options) : told;
+      const tested = told.ok ? await runTest(checked, options) : told;
+      return tested.ok ? ok({}) : tested;
+    },
+    taken: async (checked) => {
+      const { id, release } = checked.route.variant;
+      const image = await lookInto(checked, settings.get(release) ?? STRICT, options);
+      if (!image.ok) return image;
+      verified.set(id, image.value);
+      return tell(id, image.value.findings, checked.onFinding);
     },
     release: async (checked) => {
       const images = checked.manifests.flatMap(({ variant }) => verified.get(variant) ?? []);
@@ -69,7 +77,7 @@ function tell(
 }
 
 async function lookInto(
-  { route, image, store, signal }: VariantToCheck,
+  { route, image, store, signal }: Omit<VariantToCheck, "onLine" | "onNode">,
   settings: VerifySettings,
   { memory, readDockerfile, timing = systemTiming }: GateOptions,
 ): Promise<Result<VerifiedImage, GateFailure>> {

@@ -1,5 +1,4 @@
 import type { BuildKit } from "./buildkit/buildkit.ts";
-import { Slots } from "./concurrent.ts";
 import { storeOf, type Target } from "./deliver.ts";
 import type { RunEvent, VariantOutcome } from "./event.ts";
 import type { GateFailure, Gates, ReleaseToCheck } from "./gate.ts";
@@ -20,7 +19,10 @@ import type { StoreFailure } from "./registry/store.ts";
 import type { Timing } from "./registry/retry.ts";
 import { fail, ok, type Result } from "./result.ts";
 import type { Route } from "./route/route.ts";
-import { solveVariant } from "./solve.ts";
+import { openRooms } from "./rooms.ts";
+import type { TakeOver } from "./take-over.ts";
+import { solveVariants } from "./variants.ts";
+import { systemTiming } from "./registry/timing.ts";
 
 /** A routed plan, and the world to carry it out in. */
 export interface RunOptions {
@@ -30,6 +32,12 @@ export interface RunOptions {
   readonly target: Target;
   /** What must hold before tags move; absent: no more than that everything is there. */
   readonly gates?: Gates;
+  /** What was finished before, and is left for those who come next; absent: nothing is. */
+  readonly takeOver?: TakeOver;
+  /** Variants are taken over only, and none is built: what other machines have finished is joined. */
+  readonly joins?: true;
+  /** A private folder for what one build hands to another, made when it is needed. */
+  readonly scratch?: () => Promise<string>;
   /** What was asked beside the build: waited for before anything is released. */
   readonly preflight?: () => Promise<Result<void, PreflightFailed>>;
   readonly onEvent: (event: RunEvent) => void;
@@ -58,6 +66,7 @@ export interface RunReport {
 }
 
 export interface VariantReport {
+  /** The last one, where it was moved to another node. */
   readonly route: Route;
   readonly outcome: VariantOutcome;
 }
@@ -90,6 +99,7 @@ export async function run(options: RunOptions): Promise<RunReport> {
   );
   const goesOn = complete && !signal.aborted;
   const { isOut, ...published } = goesOn ? await releaseAll(options, variants, ahead) : NOT_OUT;
+  await options.takeOver?.settle(isOut ? published.released.map(({ release }) => release.name) : []);
   options.onEvent({ kind: "run-ended", atMs: now(), ok: isOut });
   return {
     variants,
@@ -120,16 +130,18 @@ function isWhole({ tags, omitted }: PlannedRelease): boolean {
   return tags.length > 0 && omitted.length === 0;
 }
 
-/** All variants at once, as far as their nodes have room. One that fails stops no other: what is built can still be used. */
-async function solveAll(options: RunOptions): Promise<VariantReport[]> {
-  const slots = new Map(options.buildkit.nodes.map((node) => [node.name, new Slots(node.maxParallelism)]));
-  const uploads = sharedUploads();
-  const solveOnNode = async (route: Route): Promise<VariantReport> => {
-    const slot = slots.get(route.node.name) ?? new Slots(1);
-    const onNode = <T>(task: () => Promise<T>): Promise<T> => slot.hold(task);
-    return { route, outcome: await solveVariant(route, { ...options, uploads, onNode }) };
-  };
-  return await Promise.all(options.routes.map(solveOnNode));
+async function solveAll(options: RunOptions): Promise<readonly VariantReport[]> {
+  const { plan, routes, buildkit, joins, timing = systemTiming, scratch = noScratch } = options;
+  const rooms = openRooms(buildkit.nodes, plan.maxParallelism);
+  const world = { ...options, joins: joins === true, scratch, uploads: sharedUploads(), rooms, timing };
+  const solved = await solveVariants(routes, plan, world);
+  return solved.map(({ route, outcome }) => ({ route, outcome }));
+}
+
+function noScratch(): Promise<string> {
+  throw new Error(
+    "Internal error: one build is to hand its image to another, and there is no folder for that",
+  );
 }
 
 /** What is being uploaded in this run, made when there is something to upload. */

@@ -1,12 +1,17 @@
+import { attempt } from "./attempts.ts";
 import type { BuildKit, BuildResult, SolveFailure } from "./buildkit/buildkit.ts";
-import { isStep, type SolveStatus, type Vertex } from "./buildkit/status.ts";
 import { deliver, imageFor, storeOf, type Delivery, type Target } from "./deliver.ts";
-import type { CacheUse, RunEvent, VariantOutcome } from "./event.ts";
+import type { RunEvent, VariantOutcome } from "./event.ts";
 import type { GateFailure, Gates, VariantToCheck } from "./gate.ts";
-import type { Digest } from "./oci/digest.ts";
+import { handOver, isOutOfReach, withNeeds, type Need } from "./needs.ts";
 import type { ConfirmedImage } from "./publish/confirm.ts";
+import type { Timing } from "./registry/retry.ts";
 import { fail, ok, type Result } from "./result.ts";
+import type { Rooms } from "./rooms.ts";
 import type { Route } from "./route/route.ts";
+import { watchSilence } from "./silence.ts";
+import { StepWatch } from "./step-watch.ts";
+import type { Circumstances, Taken, TakeOver } from "./take-over.ts";
 
 /** The world as one variant's solve needs it. */
 export interface SolveWorld {
@@ -14,106 +19,212 @@ export interface SolveWorld {
   readonly target: Target;
   /** What must hold before its tags move; nothing more than being confirmed where it is absent. */
   readonly gates?: Gates;
+  /** What was finished before; nothing is taken over where it is absent. */
+  readonly takeOver?: TakeOver;
+  /** Variants are taken over only, and none is built. */
+  readonly joins: boolean;
+  /** A private folder of the run, for what one build hands to another. */
+  readonly scratch: () => Promise<string>;
   /** See {@link Delivery.uploads}. */
   readonly uploads: Delivery["uploads"];
-  /** Waits for room on the node, and holds it while the task runs: pushing what was built needs none. */
-  readonly onNode: <T>(task: () => Promise<T>) => Promise<T>;
+  readonly rooms: Rooms;
   readonly onEvent: (event: RunEvent) => void;
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  readonly timing: Pick<Timing, "sleep">;
 }
 
-/** Builds one variant where its route says, and brings it to where it goes: the arrows `solve` and `confirm` of a single variant. */
-export async function solveVariant(route: Route, world: SolveWorld): Promise<VariantOutcome> {
-  const { id } = route.variant;
-  const watch = new StepWatch(id, world);
+/** What one variant is built from, and whether others wait for it. */
+export interface VariantToSolve {
+  readonly route: Route;
+  readonly needs: readonly Need[];
+  /** Is another variant built from it? */
+  readonly isNeeded: boolean;
+}
+
+/** How a variant ended, and where it was built at last. */
+export interface Solved {
+  readonly route: Route;
+  readonly outcome: VariantOutcome;
+  /** Folder of the layout that it was handed over as, for those that are built from it. */
+  readonly layout?: string;
+}
+
+/**
+ * Takes one variant over, or builds it where its route says and brings it to where it goes: the arrows `solve` and `confirm` of a
+ * single variant.
+ */
+export async function solveVariant(toSolve: VariantToSolve, world: SolveWorld): Promise<Solved> {
+  const { variant } = toSolve.route;
+  const circumstances = circumstancesOf(toSolve);
+  const found = await find(toSolve, circumstances, world);
+  const solved = found ?? (await build(toSolve, circumstances, world));
+  const { outcome } = solved;
+  world.onEvent({ kind: "variant-done", atMs: world.now(), variant: variant.id, outcome });
+  return solved;
+}
+
+function circumstancesOf({ route, needs }: VariantToSolve): Circumstances {
+  const { buildkitVersion } = route.node;
+  const digests = needs.flatMap(({ variant, digest }) =>
+    digest === undefined ? [] : [[variant.id, digest] as const],
+  );
+  return { needs: new Map(digests), ...(buildkitVersion === undefined ? {} : { buildkitVersion }) };
+}
+
+type FailureOf = Extract<VariantOutcome, { readonly kind: "failed" }>["failure"];
+
+/** Undefined: it has to be built. So it is where nobody can tell what is there, which is right in any case. */
+async function find(
+  { route, isNeeded }: VariantToSolve,
+  circumstances: Circumstances,
+  world: SolveWorld,
+): Promise<Solved | undefined> {
+  const { takeOver, joins, target, signal } = world;
+  const { variant } = route;
+  // What is handed over as a layout is in no registry.
+  if (takeOver === undefined || (isNeeded && isOutOfReach(variant, target))) return undefined;
+  const found = await takeOver.find(variant, circumstances);
+  if (signal.aborted) return { route, outcome: { kind: "cancelled", durationMs: 0 } };
+  const failed = (failure: FailureOf): Solved | undefined =>
+    joins ? { route, outcome: { kind: "failed", failure, durationMs: 0 } } : undefined;
+  if (!found.ok) return failed(found.error);
+  if (found.value.kind === "taken") return await take(route, found.value, world);
+  return failed({ ...found.value, kind: "variant-not-staged", variant: variant.id });
+}
+
+async function take(route: Route, taken: Taken, world: SolveWorld): Promise<Solved> {
+  const { gates, target, onEvent, signal, now } = world;
+  const { from, image, built, checked } = taken;
+  const startedMs = now();
+  const { id, build: wanted } = route.variant;
+  const { digest } = image.manifest;
+  onEvent({ kind: "variant-taken-over", atMs: now(), variant: id, from, digest });
+  const where =
+    built === undefined
+      ? route
+      : { ...route, node: { ...route.node, name: built.node }, execution: built.execution };
+  const store = storeOf(target, wanted.repositories);
+  // What a tag names has passed its checks when it was released.
+  const passed =
+    gates === undefined || store === undefined || from === "release"
+      ? ok(undefined)
+      : await gates.taken({
+          route: where,
+          image,
+          store,
+          ...(checked === undefined ? {} : { checked }),
+          onFinding: (finding) => onEvent({ kind: "variant-finding", atMs: now(), variant: id, finding }),
+          signal,
+        });
+  const durationMs = now() - startedMs;
+  if (!passed.ok) return { route: where, outcome: { kind: "failed", failure: passed.error, durationMs } };
+  const cache = { steps: 0, cached: 0 };
+  return { route: where, outcome: { kind: "built", published: image, cache, durationMs, takenFrom: from } };
+}
+
+async function build(
+  { route, needs, isNeeded }: VariantToSolve,
+  circumstances: Circumstances,
+  world: SolveWorld,
+): Promise<Solved> {
+  const { target, takeOver } = world;
+  const { variant } = route;
+  const output =
+    isNeeded && isOutOfReach(variant, target) ? handOver(variant, await world.scratch()) : undefined;
+  const wanted = withNeeds(variant.build, needs);
+  const outputs = output === undefined ? wanted.outputs : [...wanted.outputs, output];
+  const watch = new StepWatch(variant.id, world);
   let startedMs = world.now();
-  const durationMs = (): number => world.now() - startedMs;
-  const built = await world.onNode(async () => {
+  const attempted = await attempt(route, world, async (at) => {
     startedMs = world.now();
-    return await solve(route, watch, world);
+    watch.begin();
+    return await solve({ ...at, variant: { ...variant, build: { ...wanted, outputs } } }, watch, world);
   });
-  const delivered = built.ok ? await deliver(route.variant, built.value, deliveryOf(route, world)) : built;
-  const published = delivered.ok ? await passGate(route, delivered.value, world) : delivered;
-  if (published.ok) {
-    const pushed = published.value === undefined ? {} : { published: published.value };
-    return end(world, id, { kind: "built", ...pushed, cache: watch.cacheUse(), durationMs: durationMs() });
+  const { built, route: last } = attempted;
+  const delivered = built.ok ? await deliver(variant, built.value, deliveryOf(last, world)) : built;
+  const marked =
+    delivered.ok && delivered.value !== undefined && takeOver !== undefined
+      ? ok(await takeOver.mark(variant, delivered.value, circumstances))
+      : delivered;
+  const passed = marked.ok ? await passGate(last, marked.value, world) : marked;
+  const durationMs = world.now() - startedMs;
+  const layout = output === undefined ? {} : { layout: output.dest };
+  if (passed.ok) {
+    const { image, checked } = passed.value;
+    if (image !== undefined)
+      takeOver?.keep({
+        route: last,
+        image,
+        durationMs,
+        circumstances,
+        ...(checked === undefined ? {} : { checked }),
+      });
+    const pushed = image === undefined ? {} : { published: image };
+    const cache = watch.cacheUse();
+    return { route: last, outcome: { kind: "built", ...pushed, cache, durationMs }, ...layout };
   }
-  if (world.signal.aborted) return end(world, id, { kind: "cancelled", durationMs: durationMs() });
-  return end(world, id, { kind: "failed", failure: published.error, durationMs: durationMs() });
+  if (world.signal.aborted) return { route: last, outcome: { kind: "cancelled", durationMs } };
+  return { route: last, outcome: { kind: "failed", failure: passed.error, durationMs } };
+}
+
+interface Passed {
+  readonly image: ConfirmedImage | undefined;
+  readonly checked?: string;
 }
 
 /** Looks into what was published, where it can be read again. */
 async function passGate(
   route: Route,
   image: ConfirmedImage | undefined,
-  { target, gates, onNode, onEvent, signal, now }: SolveWorld,
-): Promise<Result<ConfirmedImage | undefined, GateFailure>> {
-  const { id: variant, build } = route.variant;
-  const store = storeOf(target, build.repositories);
-  if (image === undefined || store === undefined || gates === undefined) return ok(image);
+  { target, gates, rooms, onEvent, signal, now }: SolveWorld,
+): Promise<Result<Passed, GateFailure>> {
+  const { id: variant, build: wanted } = route.variant;
+  const store = storeOf(target, wanted.repositories);
+  if (image === undefined || store === undefined || gates === undefined) return ok({ image });
   const onFinding: VariantToCheck["onFinding"] = (finding) =>
     onEvent({ kind: "variant-finding", atMs: now(), variant, finding });
   const onLine = (line: string): void => onEvent({ kind: "test-line", atMs: now(), variant, line });
+  const wish = { node: route.node.name, order: 0 };
+  const onNode: VariantToCheck["onNode"] = async (task) => {
+    const held = await rooms.hold(wish, async () => ({ value: await task() }));
+    // It will say itself that the node is gone.
+    return held === "lost" ? await task() : held.value;
+  };
   const passed = await gates.variant({ route, image, store, onFinding, onLine, onNode, signal });
-  return passed.ok ? ok(image) : passed;
+  return passed.ok ? ok({ image, ...passed.value }) : passed;
 }
 
 async function solve(
-  { variant, node }: Route,
+  { variant, node, execution }: Route,
   watch: StepWatch,
-  { buildkit, target, onEvent, signal, now }: SolveWorld,
+  { buildkit, target, onEvent, signal, now, timing }: SolveWorld,
 ): Promise<Result<BuildResult, SolveFailure>> {
   if (signal.aborted) return fail({ kind: "solve-cancelled" });
   onEvent({ kind: "variant-started", atMs: now(), variant: variant.id });
-  const { platform, build, timeoutMs } = variant;
-  const limit = timeoutMs === undefined ? {} : { timeoutMs };
-  const request = { node, platform, build, image: imageFor(variant, target), ...limit };
-  return await buildkit.solve(request, (status) => watch.take(status), signal);
+  const { platform, build: wanted, timeoutMs, stallMs } = variant;
+  const request = {
+    node,
+    platform,
+    build: wanted,
+    image: imageFor(variant, target),
+    isEmulated: execution === "emulated",
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(stallMs === undefined ? {} : { stallMs }),
+  };
+  const silence = watchSilence(node, buildkit, { signal, timing });
+  const onStatus: Parameters<BuildKit["solve"]>[1] = (status) => {
+    silence.heard();
+    watch.take(status);
+  };
+  const built = await buildkit.solve(request, onStatus, silence.signal);
+  const lost = silence.end();
+  return built.ok || lost === undefined ? built : fail(lost);
 }
 
 function deliveryOf({ variant }: Route, { target, uploads, onEvent, signal, now }: SolveWorld): Delivery {
   const onPushed: Delivery["onPushed"] = (digest) =>
     onEvent({ kind: "variant-pushed", atMs: now(), variant: variant.id, digest });
   return { target, uploads, signal, onPushed };
-}
-
-function end(world: SolveWorld, variant: string, outcome: VariantOutcome): VariantOutcome {
-  world.onEvent({ kind: "variant-done", atMs: world.now(), variant, outcome });
-  return outcome;
-}
-
-/** Turns the status of one solve into events, and counts what came from the cache. */
-class StepWatch {
-  readonly #variant: string;
-  readonly #world: SolveWorld;
-  readonly #vertexes = new Map<Digest, Vertex>();
-
-  constructor(variant: string, world: SolveWorld) {
-    this.#variant = variant;
-    this.#world = world;
-  }
-
-  take(status: SolveStatus): void {
-    const about = { atMs: this.#world.now(), variant: this.#variant };
-    for (const vertex of status.vertexes) {
-      this.#vertexes.set(vertex.digest, vertex);
-      this.#world.onEvent({ kind: "vertex", ...about, vertex });
-    }
-    for (const { vertex, line } of status.logs) {
-      const step = this.#vertexes.get(vertex)?.name ?? "";
-      this.#world.onEvent({ kind: "log", ...about, vertex, step, line });
-    }
-    for (const warning of status.warnings) this.#world.onEvent({ kind: "warning", ...about, warning });
-  }
-
-  /** By name: BuildKit may solve one step as two vertexes and merge them when it sees that they are the same. */
-  cacheUse(): CacheUse {
-    const steps = new Map<string, boolean>();
-    for (const vertex of this.#vertexes.values()) {
-      if (isStep(vertex)) steps.set(vertex.name, vertex.cached || (steps.get(vertex.name) ?? false));
-    }
-    return { steps: steps.size, cached: [...steps.values()].filter(Boolean).length };
-  }
 }

@@ -73,6 +73,7 @@ export function exitCode(failure: Failure): ExitCode {
     case "signature-unverified":
     case "vulnerabilities-found":
     case "verification-failed":
+    case "variant-not-staged":
       return 4;
     // A gate that could not be checked is not passed.
     case "scan-failed":

@@ -5,7 +5,8 @@ import { plainLine } from "../text/safe.ts";
 import { unreachable } from "../unreachable.ts";
 import type { FailureJson, FindingJson } from "../describe/json.ts";
 import type { Node } from "../../core/buildkit/buildkit.ts";
-import type { RunEvent, TakenFrom, VariantOutcome } from "../../core/event.ts";
+import type { RunEvent, VariantOutcome } from "../../core/event.ts";
+import type { TakenFrom } from "../../core/take-over.ts";
 import type { Route } from "../../core/route/route.ts";
 import type { Renderer, RendererOptions } from "./renderer.ts";
 
@@ -113,9 +114,11 @@ export type JsonOutcome =
       readonly cached: number;
       readonly digest?: string;
       readonly size?: number;
+      /** Absent: it was built in this run. */
+      readonly takenFrom?: TakenFrom;
     }
   | { readonly outcome: "failed"; readonly durationMs: number; readonly failure: FailureJson }
-  | { readonly outcome: "cancelled"; readonly durationMs: number };
+  | { readonly outcome: "cancelled"; readonly durationMs: number; readonly because?: string };
 
 /** The view for programs: one JSON object a line for every event, failures with all their facts. */
 export function createJson(options: Pick<RendererOptions, "stream" | "redact">): Renderer {
@@ -197,11 +200,17 @@ function jsonOutcome(outcome: VariantOutcome): JsonOutcome {
   const { durationMs } = outcome;
   if (outcome.kind === "failed")
     return { outcome: "failed", durationMs, failure: failureJson(outcome.failure) };
-  if (outcome.kind === "cancelled") return { outcome: "cancelled", durationMs };
-  const { cache, published } = outcome;
+  if (outcome.kind === "cancelled")
+    return {
+      outcome: "cancelled",
+      durationMs,
+      ...(outcome.because === undefined ? {} : { because: outcome.because }),
+    };
+  const { cache, published, takenFrom } = outcome;
   return {
     outcome: "built",
     durationMs,
+    ...(takenFrom === undefined ? {} : { takenFrom }),
     ...cache,
     ...(published === undefined ? {} : { digest: published.manifest.digest, size: published.size }),
   };

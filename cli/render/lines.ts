@@ -7,7 +7,8 @@ import { unreachable } from "../unreachable.ts";
 import { failuresText, gatherFailures } from "./failures.ts";
 import type { Palette } from "../text/colour.ts";
 import { isStep, type Vertex } from "../../core/buildkit/status.ts";
-import type { RunEvent, TakenFrom, VariantOutcome } from "../../core/event.ts";
+import type { RunEvent, VariantOutcome } from "../../core/event.ts";
+import type { TakenFrom } from "../../core/take-over.ts";
 import type { Finding } from "../../core/findings/finding.ts";
 import type { Renderer, RendererOptions } from "./renderer.ts";
 
@@ -158,6 +159,8 @@ function howEnded(vertex: Vertex, tookMs: number, colours: Palette): string {
 
 function outcomeLine(outcome: VariantOutcome, colours: Palette, safe: (text: string) => string): string {
   const time = formatDuration(outcome.durationMs);
+  if (outcome.kind === "cancelled" && outcome.because !== undefined)
+    return colours.warning(`not built: it is built from ${outcome.because}, which is not there`);
   if (outcome.kind === "cancelled") return colours.warning(`cancelled after ${time}`);
   if (outcome.kind === "failed")
     return colours.error(`failed after ${time}: ${safe(summarise(outcome.failure))}`);

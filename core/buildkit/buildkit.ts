@@ -36,6 +36,8 @@ export interface BuildKit {
   ): Promise<Result<BuildResult, SolveFailure>>;
   /** What BuildKit's own checks of the Dockerfile say; nothing is built, but base images are looked up. */
   lint(request: LintRequest, signal: AbortSignal): Promise<Result<readonly LintWarning[], SolveFailure>>;
+  /** Does the daemon answer? Asked where a solve on it has gone silent, or ended as if the daemon had. */
+  isAlive(node: Node, signal: AbortSignal): Promise<boolean>;
   /** Ends bridges and children; leaves a managed daemon running for the next run. */
   close(): Promise<void>;
 }

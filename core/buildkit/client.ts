@@ -49,6 +49,12 @@ export function openBuildKit(options: ClientOptions): BuildKit {
       const { buildctl, env } = options;
       return await runLint({ request, daemon, buildctl, env, signal });
     },
+    isAlive: async (node, signal) => {
+      const daemon = daemonOf(node);
+      const { buildctl, env } = options;
+      const { askWorker } = await import("./node.ts");
+      return (await askWorker(node.name, daemon, { buildctl, env, signal })).ok;
+    },
     close: async () => {
       await Promise.all(options.connections.map(({ close }) => close()));
       const folder = await directory;

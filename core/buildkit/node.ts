@@ -20,7 +20,7 @@ export type BuilderSettings = Pick<Builder, "name" | "platforms" | "maxParalleli
 export async function askWorker(
   builder: string,
   daemon: DaemonAddress,
-  reach: Reach,
+  reach: Omit<Reach, "buildx">,
 ): Promise<Result<Worker, ToolFailure>> {
   const { ended, stdout, stderr } = await readTool({
     tool: reach.buildctl,

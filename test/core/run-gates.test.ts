@@ -14,6 +14,10 @@ function openGates(changes: Partial<Gates> = {}): { readonly gates: Gates; reado
   const gates: Gates = {
     variant: async ({ route, store }) => {
       asked.push(`variant ${route.variant.id} in ${store.name}`);
+      return ok({});
+    },
+    taken: async ({ route, store }) => {
+      asked.push(`taken ${route.variant.id} in ${store.name}`);
       return ok(undefined);
     },
     release: async ({ release, manifests }) => {
@@ -61,7 +65,7 @@ test("an error in one variant fails it, moves no tag, and stops no other variant
   const { gates, asked } = openGates();
   const variant = async (checked: VariantToCheck) => {
     await gates.variant(checked);
-    if (checked.route.variant.platform.architecture !== "arm64") return ok(undefined);
+    if (checked.route.variant.platform.architecture !== "arm64") return ok({});
     checked.onFinding(WRONG);
     return fail({ kind: "verification-failed", of: "app linux/arm64", findings: [WRONG] } as const);
   };

@@ -75,6 +75,12 @@ export function failuresOfEachKind(quote: string): {
       detail: quote,
       log: [quote],
     },
+    "variant-not-staged": {
+      kind: "variant-not-staged",
+      variant: "app linux/arm64",
+      lookedAt: [quote],
+      detail: quote,
+    },
     "solve-stalled": { kind: "solve-stalled", stallMs: 600_000, step: quote, log: [quote] },
     "emulator-crashed": {
       kind: "emulator-crashed",

@@ -36,7 +36,13 @@ function pushedBefore(): { readonly buildkit: BuildKit; readonly onEvent: (event
       done[VARIANTS.findIndex(({ platform }) => event.variant.endsWith(platform))]?.resolve();
   };
   return {
-    buildkit: { nodes: [NODE], solve, lint: async () => ok([]), close: async () => undefined },
+    buildkit: {
+      nodes: [NODE],
+      solve,
+      lint: async () => ok([]),
+      isAlive: async () => true,
+      close: async () => undefined,
+    },
     onEvent,
   };
 }

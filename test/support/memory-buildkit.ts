@@ -18,6 +18,11 @@ export interface MemoryBuildKit extends BuildKit {
   readonly begun: readonly string[];
   /** How many solves ran at once on each node, at most. */
   readonly most: ReadonlyMap<string, number>;
+  /** Named contexts and outputs that a solve was asked for, the last of this name. */
+  readonly contextsOf: (name: string) => SolveRequest["build"]["contexts"] | undefined;
+  readonly outputsOf: (name: string) => SolveRequest["build"]["outputs"] | undefined;
+  /** From now on, it does not answer any more. */
+  readonly kill: (node: string) => void;
   /** Ends one solve: with its image pushed, or with a failure. */
   readonly finish: (name: string, failure?: SolveFailure) => void;
 }
@@ -31,7 +36,9 @@ interface Running {
 /** Opens one with these nodes; what it builds is pushed into this registry, into every repository that is asked for. */
 export function memoryBuildKit(nodes: readonly Node[], registry: MemoryRegistry): MemoryBuildKit {
   const running: Running[] = [];
+  const dead = new Set<string>();
   const begun: string[] = [];
+  const requests = new Map<string, SolveRequest>();
   const most = new Map<string, number>();
   const begin = (solve: Running): void => {
     running.push(solve);
@@ -51,6 +58,7 @@ export function memoryBuildKit(nodes: readonly Node[], registry: MemoryRegistry)
         node: request.node.name,
         finish: (failure) => end(failure === undefined ? push(request, registry) : fail(failure)),
       };
+      requests.set(self.name, request);
       begin(self);
       const cancel = (): void => end(fail({ kind: "solve-cancelled" }));
       if (signal.aborted) cancel();
@@ -66,8 +74,12 @@ export function memoryBuildKit(nodes: readonly Node[], registry: MemoryRegistry)
     nodes,
     solve,
     lint: async () => ok([]),
+    isAlive: async ({ name }) => !dead.has(name),
     running: () => running.map(({ name }) => name),
     begun,
+    contextsOf: (name) => requests.get(name)?.build.contexts,
+    outputsOf: (name) => requests.get(name)?.build.outputs,
+    kill: (name) => void dead.add(name),
     most,
     finish,
     close: async () => undefined,

@@ -43,6 +43,8 @@ export interface World {
   /** Ends these solves one after the other, each as soon as it runs. */
   readonly finish: (...names: readonly string[]) => Promise<void>;
   readonly fail: (name: string) => Promise<void>;
+  /** Ends all waits that there are now, as if their time had passed; and those that come of it, until nothing is waited for. */
+  readonly passTime: () => Promise<void>;
 }
 
 /** What is run, and where; one node with room for all where nothing else is said. */
@@ -54,7 +56,13 @@ export interface Start {
   readonly prepare?: (registry: MemoryRegistry) => void;
   /** What stands between the run and the registry. */
   readonly through?: (registry: MemoryRegistry) => Registry;
-  readonly options?: Pick<RunOptions, "allowed" | "recorder" | "gates" | "preflight">;
+  readonly options?: Pick<RunOptions, "allowed" | "recorder" | "gates" | "preflight" | "takeOver" | "joins">;
+  /** What the plan says besides. */
+  readonly plan?: Partial<Plan>;
+  /** When a variant is expected to begin. */
+  readonly expectedStart?: (variant: Variant) => number;
+  /** Folder for what one build hands to another. */
+  readonly scratch?: string;
   readonly onEvent?: (event: RunEvent, cancel: () => void) => void;
 }
 
@@ -69,6 +77,9 @@ export function start({
   onEvent,
   through,
   options = {},
+  plan: said = {},
+  expectedStart,
+  scratch,
 }: Start): World {
   const registry = memoryRegistry();
   prepare?.(registry);
@@ -85,13 +96,18 @@ export function start({
     releases,
     warnings: [],
     secretValues: [],
+    ...said,
   };
+  const timers = stoppedClock();
   const routes = releases
     .flatMap(({ variants }) => variants)
     .map((each) => ({
       variant: each,
       node: place?.(each) ?? nodes[0] ?? WIDE,
       execution: "native" as const,
+      ...(expectedStart && {
+        expected: { startMs: expectedStart(each), durationMs: 1, isKnown: true },
+      }),
     }));
   const ended = run({
     plan,
@@ -103,6 +119,8 @@ export function start({
       byBuilder: (repositories) => repositories,
     },
     ...options,
+    ...(scratch === undefined ? {} : { scratch: async () => scratch }),
+    timing: timers,
     onEvent: (event) => {
       events.push(event);
       onEvent?.(event, cancel);
@@ -117,7 +135,38 @@ export function start({
   const finish = async (...names: readonly string[]): Promise<void> => {
     for (const name of names) await end(name);
   };
-  return { buildkit, registry, events, cancel, ended, finish, fail: (name) => end(name, BROKEN) };
+  return {
+    buildkit,
+    registry,
+    events,
+    cancel,
+    ended,
+    finish,
+    fail: (name) => end(name, BROKEN),
+    passTime: timers.pass,
+  };
+}
+
+/** A clock that stands: waits end when the test says so, or when they are aborted. */
+function stoppedClock() {
+  const waits = new Set<() => void>();
+  const sleep = (_ms: number, signal?: AbortSignal): Promise<void> =>
+    new Promise((resolve) => {
+      const end = (): void => {
+        waits.delete(end);
+        resolve();
+      };
+      waits.add(end);
+      if (signal?.aborted === true) end();
+      else signal?.addEventListener("abort", end, { once: true });
+    });
+  const pass = async (): Promise<void> => {
+    for (let turn = 0; turn < 50; turn += 1) {
+      for (const end of waits) end();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  return { sleep, pass };
 }
 
 /** Waits, a turn at a time, for what must come without anybody's help. */

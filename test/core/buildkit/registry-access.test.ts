@@ -100,6 +100,7 @@ describe("what a build says of registries", () => {
         seen.push(request);
         return ok([]);
       },
+      isAlive: async () => true,
       close: async () => {},
     };
     const request = solveRequest(node("one", ["linux/amd64"]), "linux/amd64");

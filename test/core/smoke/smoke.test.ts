@@ -56,7 +56,7 @@ async function smoke(world: World = {}) {
     },
     test: { command: { kind: "shell", line: "app --version" }, timeoutMs: 1_000, exitCode: 0, location },
     source: { repository: ONE, digest: image.manifest.descriptor.digest, store: registry.store(ONE) },
-    buildkit: { nodes: [on], solve, lint: notAsked, close: async () => undefined },
+    buildkit: { nodes: [on], solve, lint: notAsked, isAlive: async () => true, close: async () => undefined },
     registries,
     signal: new AbortController().signal,
   };

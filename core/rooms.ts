@@ -1,0 +1,71 @@
+import type { Node } from "./buildkit/buildkit.ts";
+
+/** Where a task wants to run, and how early: the smallest `order` goes first. */
+export interface Wish {
+  readonly node: string;
+  readonly order: number;
+}
+
+/** Room for builds: so many at a time on each node, and so many in all. */
+export interface Rooms {
+  /** Runs the task once there is room; answers `lost` where the node has gone, or goes while the task waits. */
+  hold<T>(wish: Wish, task: () => Promise<T>): Promise<T | "lost">;
+  /** Nothing begins there any more. What runs there is not touched. */
+  drop(node: string): void;
+  /** Names of the nodes that were dropped. */
+  lost(): ReadonlySet<string>;
+}
+
+interface Waiting extends Wish {
+  readonly enter: (outcome: "room" | "lost") => void;
+}
+
+/** Opens the rooms of a run; `total` is how many builds there may be at a time on all nodes. */
+export function openRooms(nodes: readonly Node[], total = Number.POSITIVE_INFINITY): Rooms {
+  const free = new Map(nodes.map(({ name, maxParallelism }) => [name, maxParallelism]));
+  const lost = new Set<string>();
+  const waiting: Waiting[] = [];
+  let left = total;
+  const admit = (): void => {
+    for (let at = 0; at < waiting.length && left > 0;) {
+      const next = waiting[at];
+      const room = next === undefined ? 0 : (free.get(next.node) ?? 0);
+      if (next === undefined || room <= 0) {
+        at += 1;
+        continue;
+      }
+      waiting.splice(at, 1);
+      take(next.node, -1);
+      next.enter("room");
+    }
+  };
+  const take = (node: string, by: 1 | -1): void => {
+    free.set(node, (free.get(node) ?? 0) + by);
+    left += by;
+  };
+  return {
+    hold: async (wish, task) => {
+      if (lost.has(wish.node)) return "lost";
+      const entered = await new Promise<"room" | "lost">((enter) => {
+        const at = waiting.findIndex(({ order }) => order > wish.order);
+        waiting.splice(at < 0 ? waiting.length : at, 0, { ...wish, enter });
+        admit();
+      });
+      if (entered === "lost") return "lost";
+      try {
+        return await task();
+      } finally {
+        take(wish.node, 1);
+        admit();
+      }
+    },
+    drop: (node) => {
+      lost.add(node);
+      for (const each of waiting.filter((one) => one.node === node)) {
+        waiting.splice(waiting.indexOf(each), 1);
+        each.enter("lost");
+      }
+    },
+    lost: () => lost,
+  };
+}

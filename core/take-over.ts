@@ -1,0 +1,67 @@
+import type { Digest } from "./oci/digest.ts";
+import type { Variant } from "./plan/plan.ts";
+import type { ConfirmedImage } from "./publish/confirm.ts";
+import type { StoreFailure } from "./registry/store.ts";
+import type { Result } from "./result.ts";
+import type { Route } from "./route/route.ts";
+
+/** `staging`: an earlier run, or another machine, has finished it; `release`: the image that the tag names now. */
+export type TakenFrom = "staging" | "release";
+
+/** What a variant is built from, besides what the plan says. */
+export interface Circumstances {
+  /** What the variants that it needs have become, by id. */
+  readonly needs: ReadonlyMap<string, Digest>;
+  /** Of the node that builds it. */
+  readonly buildkitVersion?: string;
+}
+
+/** A variant that need not be built: it is there, and was read back. */
+export interface Taken {
+  readonly kind: "taken";
+  readonly from: TakenFrom;
+  readonly image: ConfirmedImage;
+  /** Where it was built, as far as that is known. */
+  readonly built?: { readonly node: string; readonly execution: Route["execution"] };
+  /** What its checks have found, as they keep it; absent: it has to be looked into again. */
+  readonly checked?: string;
+}
+
+/** No such variant is there. `detail` says why what is there was not taken. */
+export interface NotTaken {
+  readonly kind: "absent";
+  /** Where it was looked for, whole references. */
+  readonly lookedAt: readonly string[];
+  readonly detail?: string;
+}
+
+/** A variant that was only to be taken over is not there. */
+export interface VariantNotStaged extends Omit<NotTaken, "kind"> {
+  readonly kind: "variant-not-staged";
+  readonly variant: string;
+}
+
+/** A variant that this run has built, and that has passed its checks. */
+export interface Finished {
+  readonly route: Route;
+  readonly image: ConfirmedImage;
+  readonly durationMs: number;
+  readonly circumstances: Circumstances;
+  /** See {@link Taken.checked}. */
+  readonly checked?: string;
+}
+
+/**
+ * What was finished before, by an earlier run or on another machine, and what this run leaves behind for the next. The registry is
+ * where they meet.
+ */
+export interface TakeOver {
+  /** Looks for a variant that is finished. */
+  find(variant: Variant, circumstances: Circumstances): Promise<Result<Taken | NotTaken, StoreFailure>>;
+  /** The image with what the release's index will say of what it was made of. */
+  mark(variant: Variant, image: ConfirmedImage, circumstances: Circumstances): Promise<ConfirmedImage>;
+  /** Keeps a variant for whoever comes next. It goes on by itself, and {@link TakeOver.settle} waits for it. */
+  keep(finished: Finished): void;
+  /** Waits for all that was begun; what held the variants of releases that are out is removed. */
+  settle(released: readonly string[]): Promise<void>;
+}

@@ -1,0 +1,214 @@
+import { describe, expect, test } from "vitest";
+import type { SolveFailure } from "../../core/buildkit/buildkit.ts";
+import type { RunEvent } from "../../core/event.ts";
+import { node } from "../support/make.ts";
+import { releaseOf, start, until, withVariant } from "../support/run-world.ts";
+
+const LOST: SolveFailure = { kind: "node-lost", node: "one", detail: "EOF" };
+const CRASHED: SolveFailure = {
+  kind: "emulator-crashed",
+  crash: { signature: "signal", signal: 11 },
+  step: "[1/1] RUN make",
+  log: [],
+};
+const BOTH = ["linux/amd64", "linux/arm64"];
+const TWO = [node("one", BOTH), node("two", BOTH)];
+
+function kinds(events: readonly RunEvent[]): readonly string[] {
+  return events.map(({ kind }) => kind);
+}
+
+function nodesOf(events: readonly RunEvent[]): readonly string[] {
+  return events.flatMap((event) =>
+    event.kind === "variant-rerouted"
+      ? [`${event.variant}: ${event.from.node.name} -> ${event.to.node.name}`]
+      : [],
+  );
+}
+
+describe("a node that is lost", () => {
+  test("its variants go on elsewhere, those that wait for it, too, and the report says where", async () => {
+    const [one] = TWO;
+    const world = start({
+      releases: [releaseOf("app", BOTH)],
+      nodes: [{ ...one!, maxParallelism: 1 }, TWO[1]!],
+    });
+    await until(() => world.buildkit.running().length === 1);
+    world.buildkit.kill("one");
+    world.buildkit.finish("app linux/amd64", LOST);
+    await world.finish("app linux/amd64", "app linux/arm64");
+    const report = await world.ended;
+    expect(report.released).toHaveLength(1);
+    expect(report.variants.map(({ route }) => route.node.name)).toEqual(["two", "two"]);
+    expect(kinds(world.events).filter((kind) => kind === "node-dropped")).toHaveLength(1);
+    expect(nodesOf(world.events).toSorted()).toEqual([
+      "app linux/amd64: one -> two",
+      "app linux/arm64: one -> two",
+    ]);
+  });
+
+  test("is no reason to go where the plan does not allow it", async () => {
+    const emulating = node("two", [], BOTH);
+    const release = withVariant(releaseOf("app", ["linux/amd64"]), 0, { emulation: "never" });
+    const world = start({ releases: [release], nodes: [TWO[0]!, emulating] });
+    await until(() => world.buildkit.running().length === 1);
+    world.buildkit.kill("one");
+    world.buildkit.finish("app linux/amd64", LOST);
+    const report = await world.ended;
+    expect(report.variants[0]?.outcome).toMatchObject({ kind: "failed", failure: LOST });
+    expect(world.buildkit.begun).toEqual(["app linux/amd64"]);
+  });
+
+  test("a connection that broke while the daemon is well is tried again, as often as the plan allows", async () => {
+    const release = withVariant(releaseOf("app", ["linux/amd64"]), 0, { retries: 1 });
+    const world = start({ releases: [release], nodes: [TWO[0]!] });
+    for (const _ of [1, 2]) {
+      await until(() => world.buildkit.running().length === 1);
+      world.buildkit.finish("app linux/amd64", LOST);
+    }
+    const report = await world.ended;
+    expect(report.variants[0]?.outcome).toMatchObject({ kind: "failed", failure: LOST });
+    expect(world.buildkit.begun).toHaveLength(2);
+    expect(kinds(world.events)).not.toContain("node-dropped");
+  });
+
+  test("is noticed by its silence", async () => {
+    const world = start({ releases: [releaseOf("app", ["linux/amd64"])], nodes: TWO });
+    await until(() => world.buildkit.running().length === 1);
+    world.buildkit.kill("one");
+    await world.passTime();
+    await world.finish("app linux/amd64");
+    const report = await world.ended;
+    expect(report.variants[0]?.route.node.name).toBe("two");
+    expect(world.buildkit.begun).toHaveLength(2);
+  });
+});
+
+describe("an emulator that crashes", () => {
+  test("is tried once more on another node", async () => {
+    const world = start({ releases: [releaseOf("app", ["linux/amd64"])], nodes: TWO });
+    await until(() => world.buildkit.running().length === 1);
+    world.buildkit.finish("app linux/amd64", CRASHED);
+    await world.finish("app linux/amd64");
+    const report = await world.ended;
+    expect(nodesOf(world.events)).toEqual(["app linux/amd64: one -> two"]);
+    expect(report.released).toHaveLength(1);
+  });
+
+  test("on the same node where there is no other, and no more often than the plan says", async () => {
+    const release = withVariant(releaseOf("app", ["linux/amd64"]), 0, { retries: 2 });
+    const world = start({ releases: [release], nodes: [TWO[0]!] });
+    for (const _ of [1, 2, 3]) {
+      await until(() => world.buildkit.running().length === 1);
+      world.buildkit.finish("app linux/amd64", CRASHED);
+    }
+    const report = await world.ended;
+    expect(report.variants[0]?.outcome).toMatchObject({ kind: "failed", failure: CRASHED });
+    expect(world.buildkit.begun).toHaveLength(3);
+  });
+
+  test("a step that fails by itself is not tried again", async () => {
+    const world = start({ releases: [releaseOf("app", ["linux/amd64"])], nodes: TWO });
+    await world.fail("app linux/amd64");
+    await world.ended;
+    expect(world.buildkit.begun).toHaveLength(1);
+  });
+});
+
+describe("fail-fast", () => {
+  test("cancels the others at the first failure, and is not called an interruption", async () => {
+    const world = start({ releases: [releaseOf("app", BOTH)], plan: { failFast: true } });
+    await until(() => world.buildkit.running().length === 2);
+    await world.fail("app linux/arm64");
+    const report = await world.ended;
+    expect(report.variants.map(({ outcome }) => outcome.kind)).toEqual(["cancelled", "failed"]);
+    expect(report.interrupted).toBe(false);
+  });
+
+  test("an optional variant stops nobody", async () => {
+    const release = withVariant(releaseOf("app", BOTH), 1, { required: false });
+    const world = start({ releases: [release], plan: { failFast: true } });
+    await until(() => world.buildkit.running().length === 2);
+    await world.fail("app linux/arm64");
+    await world.finish("app linux/amd64");
+    expect((await world.ended).released).toHaveLength(1);
+  });
+});
+
+describe("variants that need others", () => {
+  const base = releaseOf("base", BOTH);
+  const app = releaseOf("app", BOTH);
+  const needing = {
+    ...app,
+    variants: app.variants.map((variant, at) => ({
+      ...variant,
+      needs: [base.variants[at]!.id],
+      build: {
+        ...variant.build,
+        contexts: { base: { kind: "variant" as const, variant: base.variants[at]!.id } },
+      },
+    })),
+  };
+
+  test("each begins when its own is pushed, and gets exactly that digest", async () => {
+    const world = start({ releases: [needing, base] });
+    await until(() => world.buildkit.running().length === 2);
+    expect(world.buildkit.running()).toEqual(["base linux/amd64", "base linux/arm64"]);
+    await world.finish("base linux/arm64");
+    await until(() => world.buildkit.running().includes("app linux/arm64"));
+    expect(world.buildkit.running()).not.toContain("app linux/amd64");
+    await world.finish("base linux/amd64", "app linux/amd64", "app linux/arm64");
+    const report = await world.ended;
+    const digest = report.released[1]?.manifests[1]?.manifest.digest;
+    expect(digest).toMatch(/^sha256:/);
+    expect(world.buildkit.contextsOf("app linux/arm64")).toEqual({
+      base: { kind: "remote", url: `docker-image://one.example/base@${digest}` },
+    });
+    expect(report.released.map(({ release }) => release.name)).toEqual(["app", "base"]);
+  });
+
+  test("are not built where that fails, and say why; the other platform is", async () => {
+    const world = start({ releases: [base, needing] });
+    await world.fail("base linux/arm64");
+    await world.finish("base linux/amd64", "app linux/amd64");
+    const report = await world.ended;
+    expect(report.released).toEqual([]);
+    expect(report.variants.map(({ outcome }) => outcome.kind)).toEqual([
+      "built",
+      "failed",
+      "built",
+      "cancelled",
+    ]);
+    expect(report.variants[3]?.outcome).toMatchObject({ because: "base linux/arm64" });
+    expect(world.buildkit.begun).not.toContain("app linux/arm64");
+  });
+
+  test("get the layout that it was handed over as where no builder can pull it", async () => {
+    const client = {
+      ...base,
+      variants: base.variants.map((each) => ({ ...each, build: { ...each.build, push: "client" as const } })),
+    };
+    const world = start({ releases: [client, needing], scratch: "/scratch" });
+    await until(() => world.buildkit.running().length === 2);
+    expect(world.buildkit.outputsOf("base linux/arm64")).toEqual([
+      { type: "oci", dest: "/scratch/base_linux_arm64", attributes: { tar: "false" } },
+    ]);
+    world.cancel();
+    await world.ended;
+  });
+});
+
+test("no more builds at a time than the plan allows in all, and the longest that are expected first", async () => {
+  const world = start({
+    releases: [releaseOf("app", ["linux/amd64", "linux/arm64", "linux/arm/v7"])],
+    plan: { maxParallelism: 1 },
+    expectedStart: ({ platform }) => (platform.architecture === "arm" ? 0 : 10),
+  });
+  await until(() => world.buildkit.running().length === 1);
+  await world.finish("app linux/arm/v7");
+  await world.finish("app linux/amd64");
+  await world.finish("app linux/arm64");
+  await world.ended;
+  expect(world.buildkit.begun).toEqual(["app linux/arm/v7", "app linux/amd64", "app linux/arm64"]);
+  expect(world.buildkit.most.get("wide")).toBe(1);
+});
