@@ -22,6 +22,8 @@ export function addBuild(program: Command, shell: Shell, end: End): void {
     .option("-q, --quiet", "show failures only")
     .option("--allow-shrink", "let a tag lose platforms that it has now")
     .option("--allow-downgrade", "let a tag go back to an older revision")
+    .option("--fail-fast", "cancel all other builds at the first failure")
+    .option("--strict", "let no variant be missing, `required: false` or not")
     .option("--no-check", "skip the preflight checks that `check` makes, too")
     .option("--record <file>", "where to record what tags named before and after, for `rollback`")
     .option(

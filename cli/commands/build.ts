@@ -1,3 +1,4 @@
+import { formatPlatformFull } from "../../platforms/platform.ts";
 import { redirect, type Destination } from "../../core/destination.ts";
 import { run, type RunReport } from "../../core/run.ts";
 import { hasErrors, type Finding } from "../../core/findings/finding.ts";
@@ -24,6 +25,7 @@ import {
   reportRegistryWarnings,
 } from "../report.ts";
 import { openSession, type PlanSelection, type Session } from "../session.ts";
+import { openScratch } from "../scratch.ts";
 import type { Shell } from "../shell.ts";
 import { resultsOf } from "../results.ts";
 import { destinationOf, openTarget, type DestinationOptions } from "../target.ts";
@@ -37,6 +39,8 @@ export interface BuildOptions extends PlanSelection, DestinationOptions {
   readonly record?: string;
   /** `--no-check` makes it false. */
   readonly check?: boolean;
+  readonly failFast?: boolean;
+  readonly strict?: boolean;
 }
 
 /** `build`: everything that `plan` does, then solve, confirm, stitch and release. */
@@ -45,7 +49,7 @@ export async function runBuild(options: BuildOptions, shell: Shell): Promise<num
   const destination = destinationOf(options, shell);
   if (!destination.ok) return await reportFailures([destination.error], shell, { json });
   const session = await openSession(options, shell, (plan) =>
-    redirect(plan, destination.value, hostPlatform()),
+    redirect(asToldBy(options, plan), destination.value, hostPlatform()),
   );
   if (!session.ok) return await reportFailures(session.error, shell, { json });
   try {
@@ -53,6 +57,18 @@ export async function runBuild(options: BuildOptions, shell: Shell): Promise<num
   } finally {
     await session.value.buildkit.close();
   }
+}
+
+/** What the command line says of failures, as if the plan said so. */
+function asToldBy({ failFast, strict }: BuildOptions, plan: Plan): Plan {
+  const releases =
+    strict === true
+      ? plan.releases.map((release) => ({
+          ...release,
+          variants: release.variants.map((variant) => ({ ...variant, required: true })),
+        }))
+      : plan.releases;
+  return { ...plan, releases, ...(failFast === true ? { failFast } : {}) };
 }
 
 type BuildTo = BuildOptions & { readonly destination: Destination };
@@ -81,6 +97,7 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
     access: "write",
     registries: plan.registries,
   });
+  const scratch = openScratch();
   const beside = early && preflightBeside(session, early, { allowed, shell });
   try {
     const opened = await openTarget(options.destination, { plan, registry }, shell);
@@ -91,6 +108,7 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
       buildkit,
       target: opened.value.target,
       allowed,
+      scratch: scratch.path,
       ...(beside === undefined ? {} : { preflight: beside.outcome }),
       ...(recorder.value === undefined ? {} : { recorder: recorder.value }),
       ...(gates.value === undefined ? {} : { gates: gates.value }),
@@ -112,6 +130,7 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
     return await answer({ report, plan, options, redact, findings }, shell);
   } finally {
     await beside?.end();
+    await scratch.remove();
     reportRegistryWarnings(registry, shell);
     await registry.close();
   }
@@ -160,6 +179,13 @@ function showTable({ plan, report, options }: Outcome, shell: Shell): void {
   const table = releaseTable(releaseViews(plan, report), { width: widthOf(stderr), colour: stderr.colour });
   stderr.write(`\n${table}\n`);
   if (destination.kind !== "registries") return;
+  for (const { release, manifests } of report.released) {
+    const there = new Set(manifests.map(({ variant }) => variant));
+    const missing = release.variants.filter(({ id }) => !there.has(id)).map(({ platform }) => platform);
+    if (missing.length === 0) continue;
+    const names = missing.map(formatPlatformFull).join(", ");
+    stderr.write(`warning: ${release.name} was released without ${names} (\`required: false\`)\n`);
+  }
   for (const { name, tags, omitted } of plan.releases) {
     if (tags.length === 0 || omitted.length === 0) continue;
     stderr.write(
