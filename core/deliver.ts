@@ -9,6 +9,7 @@ import {
   type Confirmation,
   type ConfirmFailure,
   type ConfirmedImage,
+  type PublishedManifest,
 } from "./publish/confirm.ts";
 import type { TransferFailure } from "./publish/transfer-failure.ts";
 import type { Uploads } from "./publish/transfer-uploads.ts";
@@ -108,6 +109,23 @@ export async function deliver(
   return pushed.ok ? await confirmVariant(first, wanted, signal) : pushed;
 }
 
+/** Brings an image that was taken over from the first repository of its release to the others, which may not have it. */
+export async function deliverTaken(
+  { build }: Variant,
+  { manifest, attestations }: PublishedManifest,
+  delivery: Omit<Delivery, "onPushed">,
+): Promise<Result<void, DeliveryFailure>> {
+  const { target } = delivery;
+  const [first, ...others] = build.repositories;
+  if (target.kind !== "registries" || first === undefined || others.length === 0) return ok(undefined);
+  const stores = others.map((repository) => target.registry.store(repository));
+  for (const { digest } of [manifest, ...attestations]) {
+    const copied = await copyAll(target.registry.store(first), digest, { stores, delivery });
+    if (!copied.ok) return copied;
+  }
+  return ok(undefined);
+}
+
 /** Confirms what BuildKit pushed, and copies it to the repositories that BuildKit could not push to in the same go. */
 async function spread(
   wanted: Confirmation,
@@ -181,7 +199,7 @@ function confirmationOf(
 
 interface Way {
   readonly stores: readonly Store[];
-  readonly delivery: Delivery;
+  readonly delivery: Omit<Delivery, "onPushed">;
 }
 
 /** Opens what BuildKit handed over, and removes it: six variants of two gigabytes each need not lie there to the end. */

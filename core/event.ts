@@ -5,6 +5,7 @@ import type { DeliveryFailure } from "./deliver.ts";
 import type { Finding } from "./findings/finding.ts";
 import type { GateFailure } from "./gate.ts";
 import type { PublishedManifest } from "./publish/confirm.ts";
+import type { StoreFailure } from "./registry/store.ts";
 import type { Route } from "./route/route.ts";
 import type { TakenFrom, VariantNotStaged } from "./take-over.ts";
 import type { Vertex, VertexWarning } from "./buildkit/status.ts";
@@ -33,6 +34,21 @@ export type RunEvent =
     }
   /** It went away in the middle of the run: nothing is built there any more. */
   | { readonly kind: "node-dropped"; readonly atMs: number; readonly node: string; readonly detail: string }
+  /** It is built, and nobody will be able to take it over: its staging tag could not be written. */
+  | {
+      readonly kind: "variant-not-kept";
+      readonly atMs: number;
+      readonly variant: string;
+      readonly tag: TaggedReference;
+      readonly cause: StoreFailure;
+    }
+  /** The release is out, and its staging tags are still there: the registry does not remove them. */
+  | {
+      readonly kind: "staging-left";
+      readonly atMs: number;
+      readonly release: string;
+      readonly tags: readonly TaggedReference[];
+    }
   /** It is there already, with the very inputs that it would be built from now: from a staging tag, or from what its tag names. */
   | {
       readonly kind: "variant-taken-over";

@@ -1,6 +1,6 @@
 import { attempt } from "./attempts.ts";
 import type { BuildKit, BuildResult, SolveFailure } from "./buildkit/buildkit.ts";
-import { deliver, imageFor, storeOf, type Delivery, type Target } from "./deliver.ts";
+import { deliver, deliverTaken, imageFor, storeOf, type Delivery, type Target } from "./deliver.ts";
 import type { RunEvent, VariantOutcome } from "./event.ts";
 import type { GateFailure, Gates, VariantToCheck } from "./gate.ts";
 import { handOver, isOutOfReach, withNeeds, type Need } from "./needs.ts";
@@ -11,7 +11,7 @@ import type { Rooms } from "./rooms.ts";
 import type { Route } from "./route/route.ts";
 import { watchSilence } from "./silence.ts";
 import { StepWatch } from "./step-watch.ts";
-import type { Circumstances, Taken, TakeOver } from "./take-over.ts";
+import type { Circumstances, Taken, TakenFromStaging, TakeOver } from "./take-over.ts";
 
 /** The world as one variant's solve needs it. */
 export interface SolveWorld {
@@ -95,33 +95,38 @@ async function find(
 }
 
 async function take(route: Route, taken: Taken, world: SolveWorld): Promise<Solved> {
-  const { gates, target, onEvent, signal, now } = world;
-  const { from, image, built, checked } = taken;
+  const { onEvent, now } = world;
+  const { from, image } = taken;
   const startedMs = now();
-  const { id, build: wanted } = route.variant;
   const { digest } = image.manifest;
-  onEvent({ kind: "variant-taken-over", atMs: now(), variant: id, from, digest });
-  const where =
-    built === undefined
-      ? route
-      : { ...route, node: { ...route.node, name: built.node }, execution: built.execution };
-  const store = storeOf(target, wanted.repositories);
-  // What a tag names has passed its checks when it was released.
-  const passed =
-    gates === undefined || store === undefined || from === "release"
-      ? ok(undefined)
-      : await gates.taken({
-          route: where,
-          image,
-          store,
-          ...(checked === undefined ? {} : { checked }),
-          onFinding: (finding) => onEvent({ kind: "variant-finding", atMs: now(), variant: id, finding }),
-          signal,
-        });
+  onEvent({ kind: "variant-taken-over", atMs: now(), variant: route.variant.id, from, digest });
+  const where = taken.from === "staging" ? builtAt(route, taken) : route;
+  const { target, uploads, signal } = world;
+  const delivered = await deliverTaken(route.variant, image, { target, uploads, signal });
+  const passed = delivered.ok && taken.from === "staging" ? await passAgain(where, taken, world) : delivered;
   const durationMs = now() - startedMs;
   if (!passed.ok) return { route: where, outcome: { kind: "failed", failure: passed.error, durationMs } };
   const cache = { steps: 0, cached: 0 };
   return { route: where, outcome: { kind: "built", published: image, cache, durationMs, takenFrom: from } };
+}
+
+function builtAt(route: Route, { built }: TakenFromStaging): Route {
+  if (built === undefined) return route;
+  return { ...route, node: { ...route.node, name: built.node }, execution: built.execution };
+}
+
+async function passAgain(
+  route: Route,
+  { image, checked }: TakenFromStaging,
+  { gates, target, onEvent, signal, now }: SolveWorld,
+): Promise<Result<void, GateFailure>> {
+  const { id: variant, build: wanted } = route.variant;
+  const store = storeOf(target, wanted.repositories);
+  if (gates === undefined || store === undefined) return ok(undefined);
+  const onFinding: VariantToCheck["onFinding"] = (finding) =>
+    onEvent({ kind: "variant-finding", atMs: now(), variant, finding });
+  const known = checked === undefined ? {} : { checked };
+  return await gates.taken({ route, image, store, ...known, onFinding, signal });
 }
 
 async function build(

@@ -1,6 +1,6 @@
 import type { Digest } from "./oci/digest.ts";
 import type { Variant } from "./plan/plan.ts";
-import type { ConfirmedImage } from "./publish/confirm.ts";
+import type { ConfirmedImage, PublishedManifest } from "./publish/confirm.ts";
 import type { StoreFailure } from "./registry/store.ts";
 import type { Result } from "./result.ts";
 import type { Route } from "./route/route.ts";
@@ -16,10 +16,21 @@ export interface Circumstances {
   readonly buildkitVersion?: string;
 }
 
-/** A variant that need not be built: it is there, and was read back. */
-export interface Taken {
+/**
+ * A variant that need not be built. From staging, it was read back; what a tag names is there as far as its registry keeps its word, and
+ * has passed its checks when it was released.
+ */
+export type Taken = TakenFromStaging | TakenFromRelease;
+
+export interface TakenFromRelease {
   readonly kind: "taken";
-  readonly from: TakenFrom;
+  readonly from: "release";
+  readonly image: PublishedManifest;
+}
+
+export interface TakenFromStaging {
+  readonly kind: "taken";
+  readonly from: "staging";
   readonly image: ConfirmedImage;
   /** Where it was built, as far as that is known. */
   readonly built?: { readonly node: string; readonly execution: Route["execution"] };
@@ -47,7 +58,7 @@ export interface Finished {
   readonly image: ConfirmedImage;
   readonly durationMs: number;
   readonly circumstances: Circumstances;
-  /** See {@link Taken.checked}. */
+  /** See {@link TakenFromStaging.checked}. */
   readonly checked?: string;
 }
 

@@ -70,6 +70,13 @@ export type JsonEvent = { readonly schemaVersion: typeof SCHEMA_VERSION; readonl
       readonly to: JsonRoute;
       readonly failure: FailureJson;
     }
+  | {
+      readonly kind: "variant-not-kept";
+      readonly variant: string;
+      readonly tag: string;
+      readonly failure: FailureJson;
+    }
+  | { readonly kind: "staging-left"; readonly release: string; readonly tags: readonly string[] }
   | { readonly kind: "node-dropped"; readonly node: string; readonly detail: string }
   | {
       readonly kind: "variant-taken-over";
@@ -166,6 +173,13 @@ export function jsonEvent(event: RunEvent): JsonEvent {
       const failure = failureJson(why);
       return { schemaVersion, kind, atMs, variant, from: jsonRoute(from), to: jsonRoute(to), failure };
     }
+    case "variant-not-kept": {
+      const { kind, variant, tag, cause } = event;
+      const failure = failureJson(cause);
+      return { schemaVersion, kind, atMs, variant, tag: formatReference(tag), failure };
+    }
+    case "staging-left":
+      return { schemaVersion, ...event, tags: event.tags.map(formatReference) };
     case "node-dropped":
     case "variant-taken-over":
     case "variant-started":

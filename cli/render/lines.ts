@@ -83,6 +83,16 @@ function linesOf(event: Spoken, tools: Tools): readonly string[] {
     }
     case "node-dropped":
       return [colours.warning(`lost: ${safe(event.detail)}`)];
+    case "variant-not-kept":
+      return [
+        colours.warning(
+          `not kept for later runs: ${safe(summarise(event.cause))} (${formatReference(event.tag)})`,
+        ),
+      ];
+    case "staging-left":
+      return [
+        `the registry does not remove staging tags: ${event.tags.map(formatReference).join(", ")} (see \`buildx-plan gc\`)`,
+      ];
     case "variant-taken-over":
       return [`${TAKEN[event.from]} ${event.digest}`];
     case "vertex":
@@ -165,6 +175,8 @@ function outcomeLine(outcome: VariantOutcome, colours: Palette, safe: (text: str
   if (outcome.kind === "failed")
     return colours.error(`failed after ${time}: ${safe(summarise(outcome.failure))}`);
   const { steps, cached } = outcome.cache;
-  const size = outcome.published === undefined ? "" : `, ${formatBytes(outcome.published.size)}`;
+  const bytes = outcome.published?.size;
+  const size = bytes === undefined ? "" : `, ${formatBytes(bytes)}`;
+  if (outcome.takenFrom !== undefined) return colours.success(`there already${size}`);
   return colours.success(`built in ${time}, ${cached} of ${count(steps, "step")} cached${size}`);
 }

@@ -23,8 +23,8 @@ export interface PublishedManifest {
   readonly manifest: Descriptor;
   /** Attestation manifests that refer to it, as they will stand in the index. */
   readonly attestations: readonly Descriptor[];
-  /** Config and layers, compressed, in bytes. */
-  readonly size: number;
+  /** Config and layers, compressed, in bytes; absent where nobody has looked at the manifest. */
+  readonly size?: number;
   readonly layers: readonly Descriptor[];
 }
 
