@@ -34,8 +34,8 @@ export interface RunOptions {
   readonly gates?: Gates;
   /** What was finished before, and is left for those who come next; absent: nothing is. */
   readonly takeOver?: TakeOver;
-  /** Variants are taken over only, and none is built: what other machines have finished is joined. */
-  readonly joins?: true;
+  /** Ids of variants that are not built: what other machines have finished, or the tag names, is joined. */
+  readonly joined?: ReadonlySet<string>;
   /** A private folder for what one build hands to another, made when it is needed. */
   readonly scratch?: () => Promise<string>;
   /** What was asked beside the build: waited for before anything is released. */
@@ -131,9 +131,9 @@ function isWhole({ tags, omitted }: PlannedRelease): boolean {
 }
 
 async function solveAll(options: RunOptions): Promise<readonly VariantReport[]> {
-  const { plan, routes, buildkit, joins, timing = systemTiming, scratch = noScratch } = options;
+  const { plan, routes, buildkit, joined = new Set(), timing = systemTiming, scratch = noScratch } = options;
   const rooms = openRooms(buildkit.nodes, plan.maxParallelism);
-  const world = { ...options, joins: joins === true, scratch, uploads: sharedUploads(), rooms, timing };
+  const world = { ...options, joined, scratch, uploads: sharedUploads(), rooms, timing };
   const solved = await solveVariants(routes, plan, world);
   return solved.map(({ route, outcome }) => ({ route, outcome }));
 }

@@ -21,8 +21,8 @@ export interface SolveWorld {
   readonly gates?: Gates;
   /** What was finished before; nothing is taken over where it is absent. */
   readonly takeOver?: TakeOver;
-  /** Variants are taken over only, and none is built. */
-  readonly joins: boolean;
+  /** Ids of the variants that are taken over only, and not built. */
+  readonly joined: ReadonlySet<string>;
   /** A private folder of the run, for what one build hands to another. */
   readonly scratch: () => Promise<string>;
   /** See {@link Delivery.uploads}. */
@@ -81,14 +81,14 @@ async function find(
   circumstances: Circumstances,
   world: SolveWorld,
 ): Promise<Solved | undefined> {
-  const { takeOver, joins, target, signal } = world;
+  const { takeOver, joined, target, signal } = world;
   const { variant } = route;
   // What is handed over as a layout is in no registry.
   if (takeOver === undefined || (isNeeded && isOutOfReach(variant, target))) return undefined;
   const found = await takeOver.find(variant, circumstances);
   if (signal.aborted) return { route, outcome: { kind: "cancelled", durationMs: 0 } };
   const failed = (failure: FailureOf): Solved | undefined =>
-    joins ? { route, outcome: { kind: "failed", failure, durationMs: 0 } } : undefined;
+    joined.has(variant.id) ? { route, outcome: { kind: "failed", failure, durationMs: 0 } } : undefined;
   if (!found.ok) return failed(found.error);
   if (found.value.kind === "taken") return await take(route, found.value, world);
   return failed({ ...found.value, kind: "variant-not-staged", variant: variant.id });

@@ -29,10 +29,12 @@ export interface TakeOverOptions {
   readonly planPartOf: (variant: Variant) => string;
   /** Commit of the project, where git tells one. */
   readonly revision?: string;
-  /** `resume`: what was finished with the same inputs; `join`: whatever was finished for the same plan and commit; `nothing`: all is built. */
-  readonly takes: "resume" | "join" | "nothing";
-  /** Variants that are not built, and are taken from what the first tag of their release names now. */
-  readonly appended?: ReadonlySet<string>;
+  /** Is nothing taken over that could be built? What is built is kept all the same. */
+  readonly builds?: "all";
+  /** Ids of variants that are not built: whatever was finished for the same plan and commit is right. */
+  readonly joined: ReadonlySet<string>;
+  /** Those of them that are not staged are taken from what the first tag of their release names now. */
+  readonly appends?: true;
   readonly onEvent: (event: RunEvent) => void;
   readonly signal: AbortSignal;
   readonly now: () => number;
@@ -56,14 +58,15 @@ export function meetInRegistry(options: TakeOverOptions): TakeOver {
     find: async (variant, circumstances) => {
       const place = places.get(variant.id);
       if (place === undefined) return ok(nowhere([]));
-      if (options.appended?.has(variant.id) === true) return await takeFromTag(place, options);
       const reused = await findReleased(place, circumstances, options);
       if (reused !== undefined) return ok(reused);
-      if (!looksAtStaging(place, options)) return ok(nowhere([]));
-      const found = await place.staging();
+      const found = looksAtStaging(place, options) ? await place.staging() : ok(ABSENT);
       if (!found.ok) return found;
-      if (found.value.kind === "staged") staged.set(variant.id, found.value.staged.digest);
-      return ok(await judge(found.value, place, { circumstances, options }));
+      const judged = await judge(found.value, place, { circumstances, options });
+      if (judged.kind === "taken" && found.value.kind === "staged")
+        staged.set(variant.id, found.value.staged.digest);
+      const isAppended = options.appends === true && options.joined.has(variant.id);
+      return judged.kind === "absent" && isAppended ? await takeFromTag(place, options) : ok(judged);
     },
     mark: async (variant, image, circumstances) => {
       const place = places.get(variant.id);
@@ -119,8 +122,10 @@ function placesIn(release: PlannedRelease, options: TakeOverOptions): readonly (
   });
 }
 
-function looksAtStaging({ release }: Place, { takes }: TakeOverOptions): boolean {
-  return takes !== "nothing" && release.staging !== false;
+const ABSENT: StagingLookup = { kind: "absent" };
+
+function looksAtStaging({ release, variant }: Place, { builds, joined }: TakeOverOptions): boolean {
+  return release.staging !== false && (builds !== "all" || joined.has(variant.id));
 }
 
 function once<T>(ask: () => Promise<T>): () => Promise<T> {
@@ -159,12 +164,12 @@ async function differenceOf(
   { release, variant }: Place,
   { circumstances, options }: Judging,
 ): Promise<string | undefined> {
-  const { takes, planPartOf, revision } = options;
+  const { joined, planPartOf, revision } = options;
   if (record.plan !== planDigest(release, planPartOf(variant)))
     return "it was finished for other settings of the plan";
   if (record.gates !== gatesFingerprint({ release, variant }))
     return "it has passed other checks than the plan asks for now";
-  if (takes === "join")
+  if (joined.has(variant.id))
     return record.revision === revision || record.revision === undefined || revision === undefined
       ? undefined
       : `it is of commit ${record.revision}, and this is ${revision}`;
@@ -217,7 +222,7 @@ async function findReleased(
   circumstances: Circumstances,
   options: TakeOverOptions,
 ): Promise<Taken | undefined> {
-  if (place.release.reuse === undefined || options.takes === "nothing") return undefined;
+  if (place.release.reuse === undefined || options.builds === "all") return undefined;
   const index = await place.current();
   if (!index.ok || index.value === undefined) return undefined;
   const entry = entryFor(index.value, place.variant);

@@ -56,7 +56,7 @@ export interface Start {
   readonly prepare?: (registry: MemoryRegistry) => void;
   /** What stands between the run and the registry. */
   readonly through?: (registry: MemoryRegistry) => Registry;
-  readonly options?: Pick<RunOptions, "allowed" | "recorder" | "gates" | "preflight" | "takeOver" | "joins">;
+  readonly options?: Pick<RunOptions, "allowed" | "recorder" | "gates" | "preflight" | "takeOver" | "joined">;
   /** What the plan says besides. */
   readonly plan?: Partial<Plan>;
   /** When a variant is expected to begin. */
