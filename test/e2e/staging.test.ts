@@ -1,12 +1,14 @@
 import { join } from "node:path";
 import { execa } from "execa";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { digestOf } from "../../core/oci/digest-of.ts";
 import type { Digest } from "../../core/oci/digest.ts";
 import type { Repository } from "../../core/oci/reference.ts";
 import { assembleIndex } from "../../core/oci/image-index.ts";
 import type { Store } from "../../core/registry/store.ts";
 import { ok } from "../../core/result.ts";
 import { findStaged, stage, unstage } from "../../core/staging/staging.ts";
+import { startFaultProxy } from "../support/fault-proxy.ts";
 import { DOCKER, type MediaTypes } from "../support/images.ts";
 import { putDocument, putImage, readRaw } from "../support/real-graphs.ts";
 import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
@@ -19,10 +21,11 @@ import {
   type StagedImage,
 } from "../support/staging.ts";
 
-const WANTED = { tag: STAGED_TAG, variant: STAGED_VARIANT };
+const WANTED = { tag: STAGED_TAG, variant: STAGED_VARIANT, timing: { sleep: () => Promise.resolve() } };
 const SERVERS = [
-  { server: "distribution-2", program: "docker-registry" },
-  { server: "distribution-3", program: "registry" },
+  // Its collector takes the children of every index, tagged or not.
+  { server: "distribution-2", program: "docker-registry", keepsChildren: false },
+  { server: "distribution-3", program: "registry", keepsChildren: true },
 ] as const;
 
 /** Puts an image there as BuildKit does, and a staging tag upon it. */
@@ -40,7 +43,7 @@ async function staged(
   return { ...image, store, digest: put.value };
 }
 
-describe.each(SERVERS)("$server", ({ server, program }) => {
+describe.each(SERVERS)("$server", ({ server, program, keepsChildren }) => {
   let registry: RealRegistry;
   beforeAll(async () => {
     registry = await startRealRegistry({ server });
@@ -88,16 +91,23 @@ describe.each(SERVERS)("$server", ({ server, program }) => {
     expect(await findStaged(nowhere, WANTED)).toEqual(ok({ kind: "absent" }));
   });
 
-  test("what a garbage collector took is not believed", async () => {
-    const { store, image, digest } = await staged(at("staging/collected"));
+  test("what was deleted meanwhile is not believed", async () => {
+    const { store, image, digest } = await staged(at("staging/deleted"));
     const missing = image.manifest.descriptor.digest;
-    const removed = await store.delete(missing);
-    expect(removed).toMatchObject({ ok: true });
-    await execa(program, ["garbage-collect", join(registry.folder, "config.json")]);
-    const timing = { sleep: () => Promise.resolve() };
-    expect(await findStaged(store, { ...WANTED, timing })).toEqual(
+    expect(await store.delete(missing)).toMatchObject({ ok: true });
+    expect(await findStaged(store, WANTED)).toEqual(
       ok({ kind: "unusable", why: { kind: "staging-image-lost", digest, missing } }),
     );
+  });
+
+  test("a garbage collector that takes what has no tag: what is left of it is told rightly", async () => {
+    const { store, image, digest } = await staged(at("staging/collected"));
+    const config = join(registry.folder, "config.json");
+    await execa(program, ["garbage-collect", "--delete-untagged", config]);
+    const missing = image.manifest.descriptor.digest;
+    const lost = { kind: "unusable", why: { kind: "staging-image-lost", digest, missing } };
+    const kept = { kind: "staged", staged: { digest } };
+    expect(await findStaged(store, WANTED)).toMatchObject({ ok: true, value: keepsChildren ? kept : lost });
   });
 
   test("a registry without deletion says so, and goes on serving", async () => {
@@ -113,6 +123,26 @@ describe.each(SERVERS)("$server", ({ server, program }) => {
       await keeping.close();
     }
   });
+});
+
+test("finding a variant with an attestation costs four requests, and removing its tag one", async () => {
+  const registry = await startRealRegistry();
+  const proxy = await startFaultProxy(registry.host);
+  onTestFinished(async () => await Promise.all([proxy.close(), registry.close()]).then(() => undefined));
+  const { store, digest, published, image } = await staged({ registry: proxy.host, path: "staging/few" });
+  const [attestation] = published.attestations;
+  proxy.clearLog();
+  expect(await findStaged(store, WANTED)).toMatchObject({ value: { kind: "staged" } });
+  await unstage(store, digest);
+  const asked = proxy.log().toSorted();
+  expect(asked).toHaveLength(5);
+  expect(asked.map((line) => line.replace("/v2/staging/few/", ""))).toEqual([
+    expect.stringContaining(`DELETE manifests/${digest}`),
+    expect.stringContaining(`GET blobs/${digestOf(image.config)}`),
+    expect.stringContaining(`GET manifests/${STAGED_TAG}`),
+    expect.stringContaining(`GET manifests/${published.manifest.digest}`),
+    expect.stringContaining(`HEAD manifests/${attestation?.digest}`),
+  ]);
 });
 
 test("a registry that does not answer is a failure", async () => {
