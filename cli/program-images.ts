@@ -196,6 +196,8 @@ export function addGc(program: Command, shell: Shell, end: End): void {
     .option("--dry-run", "list them")
     .option("--delete", "list them and delete them")
     .option("--candidates <file>", "more digests: one a line or a JSON array, - for standard input")
+    .option("--staging", "list staging tags of unfinished releases as well: they go")
+    .option("--older-than <age>", "with --staging: only those that are older, 7d or 12h for instance, go")
     .option(...REGISTRIES_FROM)
     .option("--json", "print JSON")
     .action(async (place: string, candidates: readonly string[], options: GcOptions) => {

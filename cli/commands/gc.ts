@@ -6,13 +6,15 @@ import type { Failure } from "../../core/failure.ts";
 import { openLayoutBlobs } from "../../core/layout/blobs.ts";
 import { parseDigest, type Digest } from "../../core/oci/digest.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
-import { gcLines, unknowns } from "../render/gc-view.ts";
+import type { StagingTag } from "../../core/images/gc-staging.ts";
+import { gcLines, stagingLines, unknowns } from "../render/gc-view.ts";
 import { registriesOf } from "../registries.ts";
 import { printJson, reportFailures } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { openStores, readName, type Stores } from "../stores.ts";
+import { pickStaging, type StagingOptions } from "./gc-staging.ts";
 
-export interface GcOptions {
+export interface GcOptions extends StagingOptions {
   /** A plan that says how registries are reached. */
   readonly file?: string;
   readonly dryRun?: boolean;
@@ -43,6 +45,7 @@ export async function runGc(
 
 interface Swept {
   readonly report: GcReport;
+  readonly staging?: readonly StagingTag[];
   readonly name: string;
   readonly isLayout: boolean;
 }
@@ -63,13 +66,17 @@ async function sweep(
   if (!place.ok) return place;
   const isLayout = place.value.layout !== undefined;
   if (isLayout && candidates.value.length > 0) return fail(needless(text));
-  const report = await findUnreachable(place.value, candidates.value, shell.signal);
+  const picked = await pickStaging(place.value, options, shell);
+  if (!picked.ok) return picked;
+  const going = new Map(picked.value?.going.map(({ tag, digest }) => [tag, digest]));
+  const report = await findUnreachable(place.value, candidates.value, { going, signal: shell.signal });
   if (!report.ok) return report;
   const removed =
     options.delete === true
       ? await deleteUnreachable(place.value, report.value, shell.signal)
       : ok(undefined);
-  return removed.ok ? ok({ report: report.value, name: text, isLayout }) : removed;
+  const staging = picked.value === undefined ? {} : { staging: picked.value.all };
+  return removed.ok ? ok({ report: report.value, ...staging, name: text, isLayout }) : removed;
 }
 
 /** A whole repository or layout: a tag or digest would mean a part of it. */
@@ -159,7 +166,7 @@ function usage(option: string, value: string, detail: string, hint: string): Fai
   return { kind: "override-invalid", option, value, detail, hint };
 }
 
-function show({ report, name, isLayout }: Swept, options: GcOptions, shell: Shell): void {
+function show({ report, staging, name, isLayout }: Swept, options: GcOptions, shell: Shell): void {
   const { unreachable, kept, absent, missing, manifests } = report;
   const deleted = options.delete === true;
   if (options.json === true) {
@@ -168,6 +175,7 @@ function show({ report, name, isLayout }: Swept, options: GcOptions, shell: Shel
       deleted,
       unreachable,
       ...(isLayout ? {} : { kept, absent }),
+      ...(staging === undefined ? {} : { staging: staging.map((tag) => stagingJson(tag, report)) }),
       missing,
       manifests,
     };
@@ -175,6 +183,19 @@ function show({ report, name, isLayout }: Swept, options: GcOptions, shell: Shel
     return;
   }
   shell.stdout.write(unreachable.map(({ digest }) => `${digest}\n`).join(""));
-  const lines = [...gcLines(report, { isLayout }), ...(deleted ? ["deleted, all of them"] : [])];
+  const lines = [
+    ...gcLines(report, { isLayout }),
+    ...stagingLines(report, { staging, nowMs: shell.now() }),
+    ...(deleted ? ["deleted, all of them"] : []),
+  ];
   shell.stderr.write(lines.map((line) => `${line}\n`).join(""));
+}
+
+function stagingJson(
+  { stagedAtMs, ...tag }: StagingTag,
+  { unreachable }: GcReport,
+): Readonly<Record<string, unknown>> {
+  const goes = unreachable.some(({ digest }) => digest === tag.digest);
+  const stagedAt = stagedAtMs === undefined ? {} : { stagedAt: new Date(stagedAtMs).toISOString() };
+  return { ...tag, ...stagedAt, goes };
 }

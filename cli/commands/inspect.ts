@@ -1,5 +1,6 @@
 import { inspectImage, listPlatforms } from "../../core/images/inspect.ts";
 import type { InspectedImage, ListedPlatforms, Oddity } from "../../core/images/inspected-image.ts";
+import { describeStaging } from "../../core/staging/record.ts";
 import { formatPlatformFull, type Platform } from "../../platforms/platform.ts";
 import { inspectView, platformList, type InspectView } from "../render/inspect-view.ts";
 import { registriesOf } from "../registries.ts";
@@ -60,7 +61,18 @@ function show(image: InspectedImage, json: boolean, shell: Shell): void {
 
 function viewOf(image: InspectedImage): InspectView {
   const platforms = image.platforms.map((each) => ({ ...each, platform: platformText(each.platform) }));
-  return { ...image, platforms, notes: image.oddities.map(oddityWords) };
+  return { ...image, platforms, notes: [...stagingNotes(image), ...image.oddities.map(oddityWords)] };
+}
+
+function stagingNotes({ annotations }: InspectedImage): readonly string[] {
+  const staged = describeStaging(annotations);
+  if (staged === undefined) return [];
+  const { variant = "a variant", stagedAt, node } = staged;
+  const since = stagedAt === undefined ? "" : ` since ${stagedAt}`;
+  const from = node === undefined ? "" : `, built on ${node}`;
+  return [
+    `staged by buildx-plan${since}${from}: ${variant}, until its release is there; \`gc --staging\` removes what was left behind`,
+  ];
 }
 
 function platformText(platform: Platform | undefined): string {

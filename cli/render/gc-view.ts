@@ -1,6 +1,8 @@
+import type { StagingTag } from "../../core/images/gc-staging.ts";
 import type { GcReport } from "../../core/images/gc.ts";
+import { isStagingTag } from "../../core/staging/tag.ts";
 import { visible } from "../text/safe.ts";
-import { count, formatBytes } from "../text/units.ts";
+import { count, formatAge, formatBytes } from "../text/units.ts";
 
 /** What was found, and what could not be known, for people: the lines beside the answer of `gc`. */
 export function gcLines(report: GcReport, place: { readonly isLayout: boolean }): readonly string[] {
@@ -23,6 +25,32 @@ export function gcLines(report: GcReport, place: { readonly isLayout: boolean })
     ...(place.isLayout ? [] : gone.map(([name]) => `missing: what the tag ${visible(name)} names`)),
     ...unknowns(place).map((sentence) => `not known: ${sentence}`),
   ];
+}
+
+/** What is staged in a repository, the oldest first; where nobody asked for a list, only that there is something. */
+export function stagingLines(
+  { roots, unreachable }: Pick<GcReport, "roots" | "unreachable">,
+  { staging, nowMs }: { readonly staging: readonly StagingTag[] | undefined; readonly nowMs: number },
+): readonly string[] {
+  if (staging === undefined) {
+    const tags = [...roots.keys()].filter(isStagingTag).length;
+    return tags === 0
+      ? []
+      : [`${count(tags, "staging tag")} of unfinished releases among the names: --staging tells more`];
+  }
+  const going = new Set(unreachable.map(({ digest }) => digest));
+  const lines = staging.map((each) => {
+    const { tag, digest, isForeign } = each;
+    const what = isForeign ? "not one of buildx-plan's" : stagedWords(each, nowMs);
+    return `${going.has(digest) ? "goes" : "stays"}: ${visible(tag)}, ${what}`;
+  });
+  return [count(staging.length, "staging tag"), ...lines];
+}
+
+function stagedWords({ variant, node, stagedAtMs }: StagingTag, nowMs: number): string {
+  const age = stagedAtMs === undefined ? "of unknown age" : `staged ${formatAge(nowMs - stagedAtMs)} ago`;
+  const from = node === undefined ? "" : ` on ${visible(node)}`;
+  return `${visible(variant ?? "an unknown variant")}, ${age}${from}`;
 }
 
 /** What no answer of a registry tells. */

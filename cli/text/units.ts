@@ -19,6 +19,16 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(seconds / 3600)}h${twoDigits(Math.floor((seconds % 3600) / 60))}m`;
 }
 
+/** How long ago something was, in its largest unit: `less than a minute`, `5 minutes`, `3 hours`, `12 days`. */
+export function formatAge(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  if (minutes < 1) return "less than a minute";
+  if (minutes < 60) return count(minutes, "minute");
+  return minutes < 48 * 60
+    ? count(Math.floor(minutes / 60), "hour")
+    : count(Math.floor(minutes / (24 * 60)), "day");
+}
+
 /** `1 error`, `3 errors`. */
 export function count(amount: number, noun: string): string {
   return `${amount} ${noun}${amount === 1 ? "" : "s"}`;

@@ -55,6 +55,13 @@ export type GcFailure =
 
 const LIST_TAG = /^sha256-[0-9a-f]{64}$/;
 
+/** How to look for what nothing reaches. */
+export interface GcOptions {
+  /** Tags that are to go, and what they name: they lead to nothing. What they name is a candidate. */
+  readonly going?: ReadonlyMap<string, Digest>;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Walks everything that tags lead to, and says which candidates nothing reaches. Of a layout all blobs are candidates; of a
  * repository, which cannot list what has no tag, those that are given and lists of referrers whose subject is gone.
@@ -62,16 +69,23 @@ const LIST_TAG = /^sha256-[0-9a-f]{64}$/;
 export async function findUnreachable(
   { store, layout }: GcPlace,
   candidates: readonly Digest[],
-  signal?: AbortSignal,
+  { going = new Map(), signal }: GcOptions = {},
 ): Promise<Result<GcReport, GcFailure>> {
   if (layout !== undefined) return await sweepLayout(store, layout, signal);
   const tags = await store.tags(signal);
   if (!tags.ok) return tags;
   const listTags = tags.value.filter((tag) => LIST_TAG.test(tag));
   const walk = beginWalk(store, { listTags, referrers: true, signal });
-  const walked = await walk.visitRoots(tags.value.filter((tag) => !LIST_TAG.test(tag)).map(asRoot));
+  const names = tags.value.filter((tag) => !LIST_TAG.test(tag) && !going.has(tag));
+  const walked = await walk.visitRoots(names.map(asRoot));
   if (!walked.ok) return walked;
-  const world: World = { store, walk, candidates: new Set(candidates), signal };
+  const world: World = {
+    store,
+    walk,
+    candidates: new Set([...candidates, ...going.values()]),
+    going,
+    signal,
+  };
   const orphaned = await findOrphanedLists(world, listTags);
   if (!orphaned.ok) return orphaned;
   return await report(world, orphaned.value);
@@ -81,6 +95,7 @@ interface World {
   readonly store: Store;
   readonly walk: Walk;
   readonly candidates: ReadonlySet<Digest>;
+  readonly going: ReadonlyMap<string, Digest>;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -113,7 +128,7 @@ async function findOrphanedLists(
 }
 
 async function report(
-  { store, walk, candidates, signal }: World,
+  { store, walk, candidates, going, signal }: World,
   orphaned: readonly string[],
 ): Promise<Result<GcReport, GcFailure>> {
   const { digests, missing, roots, manifests } = walk.reached();
@@ -147,7 +162,7 @@ async function report(
       return document !== undefined || digest === undefined ? [] : [digest];
     }),
     missing,
-    roots: new Map([...roots, ...lists.value.map(namedBy)]),
+    roots: new Map([...roots, ...going, ...lists.value.map(namedBy)]),
     manifests,
   });
 }

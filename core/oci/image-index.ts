@@ -55,18 +55,22 @@ export type IndexRefused =
 /** Makes an index. The bytes depend on the parts alone: on the order of children, not on that of any object's keys. */
 export function assembleIndex(parts: IndexParts): Result<Document, IndexRefused> {
   const refused = refusal(parts);
-  if (refused !== undefined) return fail(refused);
-  const mediaType = parts.format === "docker" ? DOCKER_INDEX : OCI_INDEX;
+  return refused === undefined ? ok(writeIndex(parts)) : fail(refused);
+}
+
+/** The same of parts that no client is meant to use: nobody asks whether one could. */
+export function writeIndex({ children, annotations, format }: IndexParts): Document {
+  const mediaType = format === "docker" ? DOCKER_INDEX : OCI_INDEX;
   const index: GoStruct = {
     fields: [
       ["schemaVersion", 2],
       ["mediaType", mediaType],
-      ["manifests", parts.children.map(descriptorFields)],
-      ["annotations", goMap(parts.annotations)],
+      ["manifests", children.map(descriptorFields)],
+      ["annotations", goMap(annotations)],
     ],
   };
   const bytes = new TextEncoder().encode(writeGoJson(index));
-  return ok({ descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes });
+  return { descriptor: { mediaType, digest: digestOf(bytes), size: bytes.length }, bytes };
 }
 
 function descriptorFields(descriptor: Descriptor): GoStruct {

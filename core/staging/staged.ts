@@ -1,5 +1,6 @@
+import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { PublishedManifest } from "../publish/confirm.ts";
+import type { ConfirmedImage, ConfirmFailure } from "../publish/confirm.ts";
 
 /**
  * What is known of a finished variant besides its image: made when it was built, pushed, looked into and tested, and kept in the annotations of
@@ -18,16 +19,44 @@ export interface StagingRecord {
     readonly buildkitVersion?: string;
   };
   readonly durationMs: number;
-  /** Which checks it has passed: with what settings its content was looked at, and whether its test was run. Opaque, compared as a whole. */
+  /** When it was finished, as `Date.toISOString` writes it. */
+  readonly stagedAt: string;
+  /** Which checks it has passed: with what settings its content was looked at, and whether its test was run. Opaque, compared as a whole; see core/staging/gates-fingerprint.ts. */
   readonly gates: string;
-  /** Digests of the layers that were looked into, with the diffIds and programs that hold other platforms against them; see core/staging/checked-layers.ts. */
+  /** What its layers tell when they are held against other platforms; see core/staging/checked-layers.ts. Absent: they are read again. */
   readonly checked?: string;
 }
 
-/** A variant that a staging tag holds. */
-export interface StagedVariant {
-  readonly published: PublishedManifest;
+/** What the index of a staging tag says; whether the image is still there, and is what it should be, nobody has asked yet. */
+export interface StagedIndex {
+  /** The image, as it will stand in the index of its release. */
+  readonly manifest: Descriptor;
+  readonly attestations: readonly Descriptor[];
   readonly record: StagingRecord;
   /** Digest of the staging index, which is what is removed in the end. */
   readonly digest: Digest;
 }
+
+/** A variant that a staging tag holds: read back as if it had been pushed just now. */
+export interface StagedVariant {
+  readonly published: ConfirmedImage;
+  readonly record: StagingRecord;
+  /** See {@link StagedIndex.digest}. */
+  readonly digest: Digest;
+}
+
+/** What a staging tag names and nobody can take over: the variant is built as if nothing was there. */
+export type StagingUnusable =
+  /** It was not written by this program. */
+  | { readonly kind: "staging-foreign"; readonly digest: Digest }
+  /** Another version of this program wrote it in its own way. */
+  | { readonly kind: "staging-other-version"; readonly digest: Digest; readonly version: string }
+  | { readonly kind: "staging-other-variant"; readonly digest: Digest; readonly variant: string }
+  | { readonly kind: "staging-malformed"; readonly digest: Digest; readonly detail: string }
+  /** It names something that was removed meanwhile. */
+  | { readonly kind: "staging-image-lost"; readonly digest: Digest; readonly missing: Digest }
+  | {
+      readonly kind: "staging-image-invalid";
+      readonly digest: Digest;
+      readonly cause: Exclude<ConfirmFailure, { readonly kind: "confirm-unreadable" }>;
+    };

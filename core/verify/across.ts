@@ -5,6 +5,8 @@
  */
 import type { Finding } from "../findings/finding.ts";
 import type { LayerSummary } from "../layers/layer.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { VerifySettings } from "../plan/plan.ts";
 import { foldersOnPath } from "./content.ts";
 import { judgeStart } from "./entrypoint.ts";
 import {
@@ -12,21 +14,23 @@ import {
   EMULATION_FACT,
   fixFor,
   judgeImage,
-  listPrograms,
+  listTold,
   platformName,
-  targetsOf,
+  targetsIn,
+  toldOf,
   withSeverity,
   type JudgedProgram,
 } from "./judged.ts";
 import { isBaseLayer, placeOf } from "./made-by.ts";
 import { isAtHome, isSystemLibrary } from "./places.ts";
-import type { ImageToVerify, VerifiedImage } from "./verified.ts";
+import type { ImageToVerify, LayerTale, ToldProgram, VerifiedImage } from "./verified.ts";
 import { viewImage, type SeenFile } from "./view.ts";
 
 /** So many programs of a shared layer are an error wherever they stand; fewer are one on PATH, in what is started, and in the C library. */
 const MANY = 3;
 /** Layers that a finding names besides the first. */
 const MOST_LAYERS = 4;
+const STRICT: VerifySettings = { content: "error", ignore: [] };
 
 /** Holds the images of one release, one for each platform, side by side. */
 export function findAcross(images: readonly VerifiedImage[]): readonly Finding[] {
@@ -37,11 +41,21 @@ export function findAcross(images: readonly VerifiedImage[]): readonly Finding[]
   return withSeverity([...rootfs.map(({ finding }) => finding), ...layers], content);
 }
 
+/** What a layer says to whoever holds its image against others; undefined where it was not read. Without the others: see {@link VerifiedImage.tales}. */
+export function taleOf(verified: VerifiedImage, layer: number): LayerTale | undefined {
+  const diffId = diffIdOf(verified, layer);
+  if (diffId === undefined) return undefined;
+  const told = tellTale(verified, layer);
+  return { diffId, programs: told?.programs ?? [], isReached: told?.isReached() ?? false };
+}
+
 /** A layer of an image, with the programs in it that tell. */
 interface Told {
   readonly verified: VerifiedImage;
   readonly layer: number;
-  readonly programs: readonly JudgedProgram[];
+  readonly programs: readonly ToldProgram[];
+  /** See {@link LayerTale.isReached}; it takes a look at the whole image. */
+  readonly isReached: () => boolean;
 }
 
 interface Identical {
@@ -77,18 +91,19 @@ function identical(
   return {
     rule: "identical-rootfs",
     severity: "error",
-    message: `${names} hold the very same files, and the programs in them are for ${targetsOf(own)}`,
-    ...placeOf(image, layer, place?.seen.path),
-    facts: [...listPrograms(own), EMULATION_FACT],
+    message: `${names} hold the very same files, and the programs in them are for ${targetsIn(own)}`,
+    ...placeOf(image, layer, place?.path),
+    facts: [...listTold(own), EMULATION_FACT],
     fix: "Build the image for each platform: one build was labelled with several, or what it copies and its base are those of one platform.",
   };
 }
 
 function findShared(images: readonly VerifiedImage[]): readonly Finding[] {
   const places = images.flatMap((verified) =>
-    verified.layers.flatMap((summary, layer) =>
-      summary === undefined ? [] : [{ verified, layer, diffId: summary.diffId }],
-    ),
+    verified.layers.flatMap((_, layer) => {
+      const diffId = diffIdOf(verified, layer);
+      return diffId === undefined ? [] : [{ verified, layer, diffId }];
+    }),
   );
   // The same content may be compressed in two ways.
   const shared = groupBy(places, ({ diffId }) => diffId).filter(
@@ -116,7 +131,7 @@ function sharedFinding(cause: readonly SharedLayer[]): Finding {
   if (first === undefined) throw new Error("Internal error: a cause without a layer");
   const { image } = first.verified;
   const programs = cause.flatMap((each) => each.programs);
-  const isSerious = programs.length >= MANY || cause.some(isReached);
+  const isSerious = programs.length >= MANY || cause.some((each) => each.isReached());
   const layers = cause.length === 1 ? "a layer" : `${cause.length} layers`;
   const others = cause
     .slice(1, 1 + MOST_LAYERS)
@@ -124,10 +139,10 @@ function sharedFinding(cause: readonly SharedLayer[]): Finding {
   return {
     rule: "shared-programs",
     severity: isSerious ? "error" : "warning",
-    message: `${first.names} share ${layers} with ${counted(programs.length, "program")} for ${targetsOf(programs)}: ${platformName(image)} cannot run ${programs.length === 1 ? "it" : "them"}`,
-    ...placeOf(image, first.layer, programs[0]?.seen.path),
+    message: `${first.names} share ${layers} with ${counted(programs.length, "program")} for ${targetsIn(programs)}: ${platformName(image)} cannot run ${programs.length === 1 ? "it" : "them"}`,
+    ...placeOf(image, first.layer, programs[0]?.path),
     facts: [
-      ...listPrograms(programs),
+      ...listTold(programs),
       ...others,
       "architectures may share files, but each needs layers of its own for its programs",
     ],
@@ -137,16 +152,28 @@ function sharedFinding(cause: readonly SharedLayer[]): Finding {
 
 /** The programs of a layer that are for another CPU, where none is for the image's. */
 function tellTale(verified: VerifiedImage, layer: number): Told | undefined {
-  const summary = verified.layers[layer];
-  if (summary === undefined) return undefined;
-  const { programs } = judgeImage(verified.image, viewOfLayer(summary, layer), verified.settings ?? STRICT);
-  const counting = programs.filter(({ seen, program }) => !isAtHome(seen.path, program));
-  const foreign = counting.filter(({ fit }) => fit === "foreign-cpu");
-  const hasOwn = counting.some(({ fit }) => fit === "native" || fit === "compatible");
-  return foreign.length === 0 || hasOwn ? undefined : { verified, layer, programs: foreign };
+  const known = verified.tales?.[layer];
+  if (known !== undefined) {
+    const { programs, isReached } = known;
+    return programs.length === 0 ? undefined : { verified, layer, programs, isReached: () => isReached };
+  }
+  const foreign = foreignIn(verified, layer);
+  const isReached = (): boolean => reaches(verified, foreign);
+  return foreign.length === 0 ? undefined : { verified, layer, programs: foreign.map(toldOf), isReached };
 }
 
-const STRICT = { ignore: [] };
+function foreignIn(verified: VerifiedImage, layer: number): readonly JudgedProgram[] {
+  const summary = verified.layers[layer];
+  if (summary === undefined) return [];
+  const { programs } = judgeImage(verified.image, viewOfLayer(summary, layer), verified.settings ?? STRICT);
+  const counting = programs.filter(({ seen, program }) => !isAtHome(seen.path, program));
+  const hasOwn = counting.some(({ fit }) => fit === "native" || fit === "compatible");
+  return hasOwn ? [] : counting.filter(({ fit }) => fit === "foreign-cpu");
+}
+
+function diffIdOf({ tales, layers }: VerifiedImage, layer: number): Digest | undefined {
+  return (tales?.[layer] ?? layers[layer])?.diffId;
+}
 
 function viewOfLayer({ files }: LayerSummary, layer: number): ReturnType<typeof viewImage> {
   const seen = files.map((file): SeenFile => ({ ...file, path: `/${file.path}`, layer }));
@@ -154,8 +181,10 @@ function viewOfLayer({ files }: LayerSummary, layer: number): ReturnType<typeof 
 }
 
 /** Does one of them take part in starting the image, stand on its PATH, or belong to its C library? */
-function isReached({ verified, programs }: Told): boolean {
-  const { image, layers, settings = STRICT } = verified;
+function reaches(
+  { image, layers, settings = STRICT }: VerifiedImage,
+  programs: readonly JudgedProgram[],
+): boolean {
   const judged = judgeImage(image, viewImage(image.platform, layers), settings);
   const { paths } = judgeStart(judged);
   const onPath = foldersOnPath(judged);

@@ -3,7 +3,7 @@ import { fitOf, madeFor, type Fit, type Program } from "../../platforms/program.
 import type { Finding } from "../findings/finding.ts";
 import type { VerifySettings } from "../plan/plan.ts";
 import { matchGlobs } from "./glob.ts";
-import type { ImageToVerify } from "./verified.ts";
+import type { ImageToVerify, ToldProgram } from "./verified.ts";
 import type { ImageView, SeenFile } from "./view.ts";
 
 /** A program that a container sees, held against the platform of the image. */
@@ -58,16 +58,29 @@ export function platformName({ platform }: Pick<ImageToVerify, "platform">): str
 
 /** What these programs are for: `linux/amd64`, or several of them. */
 export function targetsOf(programs: readonly Pick<JudgedProgram, "program">[]): string {
-  const names = [...new Set(programs.map(({ program }) => madeFor(program)))];
+  return targetsIn(programs.map(({ program }) => ({ madeFor: madeFor(program) })));
+}
+
+/** The same of programs of which no more is known than what sentences say. */
+export function targetsIn(programs: readonly Pick<ToldProgram, "madeFor">[]): string {
+  const names = [...new Set(programs.map((program) => program.madeFor))];
   const shown = names.slice(0, 3);
   return names.length > shown.length ? `${shown.join(", ")} and others` : shown.join(" and ");
 }
 
+/** What sentences say of a program. */
+export function toldOf({ seen, program }: Pick<JudgedProgram, "seen" | "program">): ToldProgram {
+  return { path: seen.path, madeFor: madeFor(program) };
+}
+
 /** A line for each of the first programs, and how many more there are. */
 export function listPrograms(programs: readonly JudgedProgram[]): readonly string[] {
-  const listed = programs
-    .slice(0, MOST_LISTED)
-    .map(({ seen, program }) => `${seen.path} is for ${madeFor(program)}`);
+  return listTold(programs.map(toldOf));
+}
+
+/** The same of programs of which no more is known than what sentences say. */
+export function listTold(programs: readonly ToldProgram[]): readonly string[] {
+  const listed = programs.slice(0, MOST_LISTED).map((program) => `${program.path} is for ${program.madeFor}`);
   const hidden = programs.length - listed.length;
   return hidden > 0 ? [...listed, `and ${hidden} more`] : listed;
 }

@@ -36,6 +36,21 @@ export interface VerifyWorld {
   readonly timing?: Pick<Timing, "sleep">;
 }
 
+/** What sentences say of a program: its path in the image, and what it is for (`linux/amd64`). */
+export interface ToldProgram {
+  readonly path: string;
+  readonly madeFor: string;
+}
+
+/** What a layer says to whoever holds its image against others. */
+export interface LayerTale {
+  readonly diffId: Digest;
+  /** Its programs for another CPU, where it has none for the image's; else none. */
+  readonly programs: readonly ToldProgram[];
+  /** Does one of them take part in starting the image, stand on its PATH, or belong to its C library? */
+  readonly isReached: boolean;
+}
+
 /** What was found in one image. */
 export interface VerifiedImage {
   readonly image: ImageToVerify;
@@ -46,6 +61,8 @@ export interface VerifiedImage {
   readonly programs: number;
   /** Bytes that had to be read from the store: none where all layers were known. */
   readonly bytesRead: number;
+  /** What its layers say, where that is known from an earlier look: instead of their summaries. Undefined for a layer that was not read then. */
+  readonly tales?: readonly (LayerTale | undefined)[];
   /** What it was looked into with; the default where it is not said. */
   readonly settings?: VerifySettings;
 }

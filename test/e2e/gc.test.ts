@@ -1,13 +1,15 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { stagingIndex } from "../../core/staging/record.ts";
 import { startFaultProxy, type FaultProxy } from "../support/fault-proxy.ts";
 import { makeReferrer, releaseGraph, type TestGraph } from "../support/graphs.ts";
 import type { TestImage } from "../support/images.ts";
 import { putDocument, putGraph, putImage, readRaw } from "../support/real-graphs.ts";
 import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
 import { openRig } from "../support/rig.ts";
+import { stagedImage, stagingRecord, type StagedImage } from "../support/staging.ts";
 
 let registry: RealRegistry;
 let proxy: FaultProxy;
@@ -183,4 +185,121 @@ test("a layout: every blob that its index does not lead to", async () => {
   expect(back).toMatchObject({ exitCode: 0 });
   const again = await rig.run(["gc", layout, "--dry-run"]);
   expect(again).toMatchObject({ exitCode: 0, stdout: "" });
+  const staging = await rig.run(["gc", layout, "--dry-run", "--staging"]);
+  expect(staging).toMatchObject({ exitCode: 2, stdout: "" });
+  expect(staging.stderr).toContain("a layout has no staging tags");
+});
+
+describe("staging tags", () => {
+  const OLD = `buildx-plan-staging.linux-arm64.${"1".repeat(24)}`;
+  const NEW = `buildx-plan-staging.linux-arm64.${"2".repeat(24)}`;
+  const FOREIGN = `buildx-plan-staging.linux-arm64.${"3".repeat(24)}`;
+  const DAY_MS = 86_400_000;
+
+  /** Ten days ago and an hour ago, beside a release that has the image of the first. */
+  async function staged(path: string) {
+    const at = { registry: registry.host, path };
+    const images: StagedImage[] = [];
+    const digests: string[] = [];
+    for (const [tag, agoMs] of [
+      [OLD, 10 * DAY_MS],
+      [NEW, DAY_MS / 24],
+    ] as const) {
+      const staged = stagedImage(`${path} ${tag}`);
+      await putImage(at, staged.image);
+      await putImage(at, staged.attestation);
+      const stagedAt = new Date(Date.now() - agoMs).toISOString();
+      const document = stagingIndex(staged.published, stagingRecord({ stagedAt }));
+      await putDocument(at, tag, document);
+      images.push(staged);
+      digests.push(document.descriptor.digest);
+    }
+    const { now } = await replaced(path);
+    await putDocument(at, FOREIGN, now.index);
+    return { at, images, digests, now };
+  }
+
+  test("keep what they name; are listed; go when they are old enough, or all together", async () => {
+    const { at, images, digests, now } = await staged("gc/staging");
+    const rig = await openRig();
+    const place = `${registry.host}/gc/staging`;
+    const [image] = images.map((each) => each.published.manifest.digest);
+    const plain = await rig.run(["gc", place, "--dry-run", image ?? ""]);
+    expect(plain).toMatchObject({ exitCode: 0, stdout: "" });
+    expect(plain.stderr).toContain(`kept: ${image}, which ${digests[0]} leads to\n`);
+    expect(plain.stderr).toContain("3 staging tags of unfinished releases among the names");
+
+    const dry = await rig.run(["gc", place, "--dry-run", "--staging", "--older-than", "7d"]);
+    expect(dry).toMatchObject({ exitCode: 0, stdout: `${digests[0]}\n` });
+    expect(dry.stderr).toContain(`goes: ${OLD}, app linux/arm64, staged 10 days ago on arm\n`);
+    expect(dry.stderr).toContain(`stays: ${NEW}, app linux/arm64, staged 1 hour ago on arm\n`);
+    expect(dry.stderr).toContain(`stays: ${FOREIGN}, not one of buildx-plan's\n`);
+    expect(await readRaw(at, OLD)).toBeDefined();
+
+    const deleted = await rig.run(["gc", place, "--delete", "--staging", "--older-than", "7d", "--json"]);
+    expect(deleted).toMatchObject({ exitCode: 0 });
+    const answer = JSON.parse(deleted.stdout);
+    expect(answer).toMatchObject({ deleted: true, unreachable: [{ digest: digests[0] }] });
+    expect(answer.staging).toMatchObject([
+      {
+        tag: OLD,
+        digest: digests[0],
+        goes: true,
+        variant: "app linux/arm64",
+        node: "arm",
+        images: [image, expect.any(String)],
+      },
+      { tag: NEW, goes: false, stagedAt: expect.stringMatching(/Z$/) },
+      { tag: FOREIGN, goes: false, isForeign: true },
+    ]);
+    expect(await readRaw(at, OLD)).toBeUndefined();
+    expect(await readRaw(at, image ?? "")).toBeDefined();
+
+    const rest = await rig.run(["gc", place, "--delete", "--staging", ...answer.staging[0].images]);
+    expect(rest).toMatchObject({ exitCode: 0 });
+    expect(rest.stdout.split("\n").toSorted()).toEqual(
+      ["", digests[1], ...answer.staging[0].images].toSorted(),
+    );
+    expect(await readRaw(at, NEW)).toBeUndefined();
+    expect(await readRaw(at, image ?? "")).toBeUndefined();
+    for (const digest of digestsOf(now)) expect(await readRaw(at, digest)).toBeDefined();
+    expect(await readRaw(at, FOREIGN)).toBeDefined();
+  });
+
+  test("say what they are to whoever inspects them", async () => {
+    const { at } = await staged("gc/inspected");
+    const rig = await openRig();
+    const ran = await rig.run(["inspect", `${at.registry}/${at.path}:${OLD}`]);
+    expect(ran).toMatchObject({ exitCode: 0 });
+    expect(ran.stdout).toMatch(/ {2}staged by buildx-plan since \S+Z, built on arm: app linux\/arm64, until/);
+  });
+
+  test("a registry that deletes nothing is named with what is left", async () => {
+    const keeping = await startRealRegistry({ deletes: false });
+    onTestFinished(() => keeping.close());
+    const at = { registry: keeping.host, path: "gc/kept" };
+    const { image, attestation, published } = stagedImage();
+    for (const each of [image, attestation]) await putImage(at, each);
+    const document = stagingIndex(published, stagingRecord());
+    await putDocument(at, OLD, document);
+    const rig = await openRig();
+    const ran = await rig.run(["gc", `${keeping.host}/gc/kept`, "--delete", "--staging"]);
+    expect(ran).toMatchObject({ exitCode: 3, stdout: "" });
+    expect(ran.stderr).toContain(`${document.descriptor.digest} could not be deleted`);
+    expect(ran.stderr).toContain("Many registries delete nothing until their settings allow it.");
+  });
+
+  test("ages that cannot be", async () => {
+    const rig = await openRig();
+    const place = `${registry.host}/gc/app`;
+    const usages: readonly (readonly [readonly string[], string])[] = [
+      [[place, "--dry-run", "--older-than", "7d"], "only staging tags have an age"],
+      [[place, "--dry-run", "--staging", "--older-than", "a week"], "a week: it is no age"],
+    ];
+    for (const [argv, message] of usages) {
+      const ran = await rig.run(["gc", ...argv]);
+      expect(ran).toMatchObject({ exitCode: 2, stdout: "" });
+      expect(ran.stderr).toContain(message);
+    }
+  });
 });

@@ -144,6 +144,10 @@ function memoryStore(repository: Repository, shelf: Shelf): Store<RegistryFailur
     delete: (reference, signal) =>
       answer({ method: "DELETE", reference, signal }, () => {
         documents.delete(name(reference));
+        // A manifest that goes by its digest takes its tags along.
+        for (const [each, { descriptor }] of documents)
+          if (each.startsWith(`${formatRepository(repository)}:`) && descriptor.digest === reference)
+            documents.delete(each);
         return undefined;
       }),
   };

@@ -25,6 +25,8 @@ export interface RealRegistryOptions {
   readonly htpasswd?: string;
   /** distribution only: keeps nothing on disk, which makes writing many times faster. */
   readonly inMemory?: boolean;
+  /** distribution only: false for a registry that removes nothing, as it is where its settings do not say otherwise. */
+  readonly deletes?: boolean;
   /** olareg only: false for a registry that does not know the referrers API, so that clients write fallback tags. */
   readonly referrers?: boolean;
   /** olareg only: sent as `Warning` headers with every answer. */
@@ -60,7 +62,7 @@ const LAUNCHES: Readonly<Record<RegistryServer, (place: Place, options: RealRegi
 };
 
 /**
- * Starts a registry on a free port of 127.0.0.1, deletion enabled.
+ * Starts a registry on a free port of 127.0.0.1, deletion enabled where nothing else is said.
  * @throws with what to install where its program is not there
  */
 export async function startRealRegistry(options: RealRegistryOptions = {}): Promise<RealRegistry> {
@@ -104,14 +106,14 @@ async function launch({
   throw new Error(`${path} does not answer: ${problem}`);
 }
 
-function distribution({ folder, port }: Place, { htpasswd, inMemory }: RealRegistryOptions) {
+function distribution({ folder, port }: Place, { htpasswd, inMemory, deletes }: RealRegistryOptions) {
   const auth = { htpasswd: { realm: "test", path: join(folder, "htpasswd") } };
   const storage =
     inMemory === true ? { inmemory: {} } : { filesystem: { rootdirectory: join(folder, "data") } };
   const config = {
     version: "0.1",
     log: { level: "warn", accesslog: { disabled: true } },
-    storage: { ...storage, delete: { enabled: true } },
+    storage: { ...storage, delete: { enabled: deletes ?? true } },
     http: { addr: `127.0.0.1:${port}` },
     ...(htpasswd === undefined ? {} : { auth }),
   };

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { count, formatBytes, formatDuration, shortDigest } from "../../../cli/text/units.ts";
+import { count, formatAge, formatBytes, formatDuration, shortDigest } from "../../../cli/text/units.ts";
 
 test.each([
   [0, "0B"],
@@ -24,6 +24,18 @@ test.each([
   [3_720_000, "1h02m"],
 ])("%i ms are %s", (ms, text) => {
   expect(formatDuration(ms)).toBe(text);
+});
+
+test.each([
+  [-5, "less than a minute"],
+  [60_000, "1 minute"],
+  [3_599_999, "59 minutes"],
+  [3_600_000, "1 hour"],
+  [172_799_999, "47 hours"],
+  [172_800_000, "2 days"],
+  [864_000_000, "10 days"],
+])("%i ms ago is %s ago", (ms, text) => {
+  expect(formatAge(ms)).toBe(text);
 });
 
 test("words follow their number", () => {

@@ -1,0 +1,157 @@
+import { join } from "node:path";
+import { execa } from "execa";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { digestOf } from "../../core/oci/digest-of.ts";
+import type { Digest } from "../../core/oci/digest.ts";
+import type { Repository } from "../../core/oci/reference.ts";
+import { assembleIndex } from "../../core/oci/image-index.ts";
+import type { Store } from "../../core/registry/store.ts";
+import { ok } from "../../core/result.ts";
+import { findStaged, stage, unstage } from "../../core/staging/staging.ts";
+import { startFaultProxy } from "../support/fault-proxy.ts";
+import { DOCKER, type MediaTypes } from "../support/images.ts";
+import { putDocument, putImage, readRaw } from "../support/real-graphs.ts";
+import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
+import { testClient } from "../support/registry-rig.ts";
+import {
+  STAGED_TAG,
+  STAGED_VARIANT,
+  stagedImage,
+  stagingRecord,
+  type StagedImage,
+} from "../support/staging.ts";
+
+const WANTED = { tag: STAGED_TAG, variant: STAGED_VARIANT, timing: { sleep: () => Promise.resolve() } };
+const SERVERS = [
+  // Its collector takes the children of every index, tagged or not.
+  { server: "distribution-2", program: "docker-registry", keepsChildren: false },
+  { server: "distribution-3", program: "registry", keepsChildren: true },
+] as const;
+
+/** Puts an image there as BuildKit does, and a staging tag upon it. */
+async function staged(
+  to: Repository,
+  types?: MediaTypes,
+): Promise<StagedImage & { readonly store: Store; readonly digest: Digest }> {
+  const image = stagedImage(to.path, types);
+  await putImage(to, image.image);
+  await putImage(to, image.attestation);
+  const { registry } = await testClient();
+  const store = registry.store(to);
+  const put = await stage(store, { tag: STAGED_TAG, published: image.published, record: stagingRecord() });
+  if (!put.ok) throw new Error(put.error.kind);
+  return { ...image, store, digest: put.value };
+}
+
+describe.each(SERVERS)("$server", ({ server, program, keepsChildren }) => {
+  let registry: RealRegistry;
+  beforeAll(async () => {
+    registry = await startRealRegistry({ server });
+    return () => registry.close();
+  });
+
+  const at = (path: string): Repository => ({ registry: registry.host, path });
+
+  test("a staged variant is found, goes into a release, and loses its staging tag alone", async () => {
+    const to = at("staging/whole");
+    const { image, attestation, published, store, digest } = await staged(to);
+    const found = await findStaged(store, WANTED);
+    expect(found).toMatchObject({
+      ok: true,
+      value: { kind: "staged", staged: { digest, record: stagingRecord(), published } },
+    });
+    const index = assembleIndex({ children: [published.manifest, ...published.attestations], format: "oci" });
+    if (!index.ok) throw new Error(index.error.kind);
+    await putDocument(to, "1.0", index.value);
+    expect(await unstage(store, digest)).toEqual(ok({ kind: "removed" }));
+    expect(await unstage(store, digest)).toEqual(ok({ kind: "removed" }));
+    expect(await findStaged(store, WANTED)).toEqual(ok({ kind: "absent" }));
+    expect(await readRaw(to, STAGED_TAG)).toBeUndefined();
+    for (const { manifest } of [image, attestation])
+      expect(await readRaw(to, manifest.descriptor.digest)).toBe(Buffer.from(manifest.bytes).toString());
+    const source = `docker://${registry.host}/staging/whole:1.0`;
+    const folder = `dir:${join(registry.folder, "pulled")}`;
+    const pulled = await execa("skopeo", ["copy", "--all", "--src-tls-verify=false", source, folder]);
+    expect(pulled.exitCode).toBe(0);
+  });
+
+  test("Docker's documents stand in OCI's staging index", async () => {
+    const { store, published } = await staged(at("staging/docker"), DOCKER);
+    expect(await findStaged(store, WANTED)).toMatchObject({
+      value: { kind: "staged", staged: { published } },
+    });
+  });
+
+  test("nothing is there: neither the tag, nor the repository", async () => {
+    const { store } = await staged(at("staging/other"));
+    const tag = STAGED_TAG.replace(/.$/, "0");
+    expect(await findStaged(store, { ...WANTED, tag })).toEqual(ok({ kind: "absent" }));
+    const client = await testClient();
+    const nowhere = client.registry.store(at("staging/nowhere"));
+    expect(await findStaged(nowhere, WANTED)).toEqual(ok({ kind: "absent" }));
+  });
+
+  test("what was deleted meanwhile is not believed", async () => {
+    const { store, image, digest } = await staged(at("staging/deleted"));
+    const missing = image.manifest.descriptor.digest;
+    expect(await store.delete(missing)).toMatchObject({ ok: true });
+    expect(await findStaged(store, WANTED)).toEqual(
+      ok({ kind: "unusable", why: { kind: "staging-image-lost", digest, missing } }),
+    );
+  });
+
+  test("a garbage collector that takes what has no tag: what is left of it is told rightly", async () => {
+    const { store, image, digest } = await staged(at("staging/collected"));
+    const config = join(registry.folder, "config.json");
+    await execa(program, ["garbage-collect", "--delete-untagged", config]);
+    const missing = image.manifest.descriptor.digest;
+    const lost = { kind: "unusable", why: { kind: "staging-image-lost", digest, missing } };
+    const kept = { kind: "staged", staged: { digest } };
+    expect(await findStaged(store, WANTED)).toMatchObject({ ok: true, value: keepsChildren ? kept : lost });
+  });
+
+  test("a registry without deletion says so, and goes on serving", async () => {
+    const keeping = await startRealRegistry({ server, deletes: false });
+    try {
+      const { store, digest } = await staged({ registry: keeping.host, path: "staging/kept" });
+      const codes = [expect.objectContaining({ code: "UNSUPPORTED" })];
+      expect(await unstage(store, digest)).toEqual(ok({ kind: "refused", status: 405, codes }));
+      expect(await findStaged(store, WANTED)).toMatchObject({
+        value: { kind: "staged", staged: { digest } },
+      });
+    } finally {
+      await keeping.close();
+    }
+  });
+});
+
+test("finding a variant with an attestation costs four requests, and removing its tag one", async () => {
+  const registry = await startRealRegistry();
+  const proxy = await startFaultProxy(registry.host);
+  onTestFinished(async () => await Promise.all([proxy.close(), registry.close()]).then(() => undefined));
+  const { store, digest, published, image } = await staged({ registry: proxy.host, path: "staging/few" });
+  const [attestation] = published.attestations;
+  proxy.clearLog();
+  expect(await findStaged(store, WANTED)).toMatchObject({ value: { kind: "staged" } });
+  await unstage(store, digest);
+  const asked = proxy.log().toSorted();
+  expect(asked).toHaveLength(5);
+  expect(asked.map((line) => line.replace("/v2/staging/few/", ""))).toEqual([
+    expect.stringContaining(`DELETE manifests/${digest}`),
+    expect.stringContaining(`GET blobs/${digestOf(image.config)}`),
+    expect.stringContaining(`GET manifests/${STAGED_TAG}`),
+    expect.stringContaining(`GET manifests/${published.manifest.digest}`),
+    expect.stringContaining(`HEAD manifests/${attestation?.digest}`),
+  ]);
+});
+
+test("a registry that does not answer is a failure", async () => {
+  const registry = await startRealRegistry();
+  const { store, digest } = await staged({ registry: registry.host, path: "staging/gone" });
+  await registry.close();
+  expect(await findStaged(store, WANTED)).toMatchObject({
+    ok: false,
+    error: { kind: "registry-unreachable" },
+  });
+  expect(await unstage(store, digest)).toMatchObject({ ok: false, error: { kind: "registry-unreachable" } });
+});
