@@ -61,6 +61,7 @@ const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
     "core/layers/memory",
     "core/layout/",
     "core/dockerfile/source.ts",
+    "core/inputs/context-hashes.ts",
     "core/inputs/hash-files.ts",
     "core/inputs/ignore-source.ts",
     "core/publish/record",
