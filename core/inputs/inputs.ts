@@ -11,7 +11,8 @@ export interface Inputs {
 /**
  * Something that a build reads and that cannot be told beforehand: `remote-add`: ADD of a URL without a checksum; `git-context`: a git
  * context or ADD without a commit; `http-context`; `secret`, `ssh`: their values are never looked at; `base-image`: a base that could not be
- * resolved; `dynamic`: a reference in the Dockerfile that only the build itself can tell; `frontend`: a `# syntax=` that is not pinned by digest.
+ * resolved; `dynamic`: a reference that only the build itself can tell; `frontend`: a `# syntax=` that could not be resolved, or that is none of
+ * Docker's, so that the Dockerfile may mean anything; `changing`: a file that something wrote to whenever it was read.
  */
 export interface UnknownInput {
   readonly kind:
@@ -22,9 +23,18 @@ export interface UnknownInput {
     | "ssh"
     | "base-image"
     | "dynamic"
-    | "frontend";
+    | "frontend"
+    | "changing";
   /** As a reader knows it: the URL (without credentials), the id of the secret, the reference. */
   readonly name: string;
   /** Line (1-based) of the Dockerfile that asks for it. */
   readonly line?: number;
+}
+
+/** Something on this disk that a build reads could not be read. */
+export interface InputsUnreadable {
+  readonly kind: "inputs-unreadable";
+  readonly path: string;
+  /** Half a sentence: "this user may not read it". */
+  readonly reason: string;
 }

@@ -1,0 +1,129 @@
+import { lstatSync, readdirSync, readlinkSync, type BigIntStats, type Dirent } from "node:fs";
+import { join } from "node:path";
+import { fail, ok, type Result } from "../result.ts";
+import { codeOf, reasonOf } from "./file-error.ts";
+import { judge, mayHoldExceptions, type Ignore, type Judged } from "./ignore.ts";
+
+/** Something in a context that BuildKit is sent. Neither times nor owners: they are not in an image, or not of this machine. */
+export interface ContextEntry {
+  /** From the context, with slashes. */
+  readonly path: string;
+  readonly type: "file" | "folder" | "link" | "pipe" | "socket" | "device";
+  /** Permissions with setuid, setgid and sticky bits, all of which COPY keeps; 0 for a link, which has none. */
+  readonly mode: number;
+  /** Of a link, as it is written; of a device, its number. */
+  readonly target?: string;
+  readonly stat: BigIntStats;
+}
+
+/** Why a context could not be read, as half a sentence; the path as it was given, or below that. */
+export interface FileUnreadable {
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** A folder that is walked. One that is kept out is listed only where something in it is let in. */
+interface Folder {
+  readonly path: string;
+  readonly above: Folder | undefined;
+  readonly judged: Judged | undefined;
+  readonly entry: ContextEntry | undefined;
+  isListed: boolean;
+}
+
+/** Entries that are looked at before others get a turn: about a millisecond. */
+const AT_ONCE = 256;
+
+/**
+ * All that BuildKit would send of a context, in the order of the paths' UTF-16 code units. Symbolic links are entries, and never followed. What
+ * goes away meanwhile is not there. Stats are taken without the thread pool, which costs more than they do.
+ * @see https://github.com/tonistiigi/fsutil/blob/master/filter.go
+ */
+export async function walkContext(
+  root: string,
+  ignore: Ignore,
+): Promise<Result<readonly ContextEntry[], FileUnreadable>> {
+  const found: ContextEntry[] = [];
+  const open: Folder[] = [
+    { path: "", above: undefined, judged: undefined, entry: undefined, isListed: true },
+  ];
+  let looked = 0;
+  for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
+    const names = listFolder(root, folder);
+    if (!names.ok) return names;
+    for (const dirent of names.value) {
+      looked += 1;
+      if (looked % AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+      const visited = visit(dirent, folder, { root, ignore, found });
+      if (!visited.ok) return visited;
+      if (visited.value !== undefined) open.push(visited.value);
+    }
+  }
+  return ok(found.toSorted((one, other) => (one.path < other.path ? -1 : 1)));
+}
+
+function listFolder(root: string, folder: Folder): Result<readonly Dirent[], FileUnreadable> {
+  const path = join(root, folder.path);
+  try {
+    return ok(readdirSync(path, { withFileTypes: true }));
+  } catch (error) {
+    const code = codeOf(error);
+    const isKeptOut = folder.judged?.isIgnored === true && (code === "EACCES" || code === "EPERM");
+    const isGone = folder.path !== "" && (code === "ENOENT" || code === "ENOTDIR");
+    return isKeptOut || isGone ? ok([]) : fail({ path, reason: reasonOf(error) });
+  }
+}
+
+interface Walk {
+  readonly root: string;
+  readonly ignore: Ignore;
+  readonly found: ContextEntry[];
+}
+
+/** Takes in what a folder holds under a name, and answers the folder that it is. */
+function visit(
+  dirent: Dirent,
+  folder: Folder,
+  { root, ignore, found }: Walk,
+): Result<Folder | undefined, FileUnreadable> {
+  const path = folder.path === "" ? dirent.name : `${folder.path}/${dirent.name}`;
+  const judged = judge(ignore, path, folder.judged);
+  if (judged.isIgnored && !(dirent.isDirectory() && mayHoldExceptions(ignore, path))) return ok(undefined);
+  const entry = look(root, path);
+  if (!entry.ok) return entry;
+  if (entry.value === undefined) return ok(undefined);
+  const own: Folder = { path, above: folder, judged, entry: entry.value, isListed: false };
+  if (!judged.isIgnored) list(own, found);
+  return ok(entry.value.type === "folder" ? own : undefined);
+}
+
+/** A folder that is kept out comes along with what is let in below it. */
+function list(folder: Folder, found: ContextEntry[]): void {
+  for (let each: Folder | undefined = folder; each !== undefined && !each.isListed; each = each.above) {
+    each.isListed = true;
+    if (each.entry !== undefined) found.push(each.entry);
+  }
+}
+
+function look(root: string, path: string): Result<ContextEntry | undefined, FileUnreadable> {
+  const whole = join(root, path);
+  try {
+    const stat = lstatSync(whole, { bigint: true });
+    const type = typeOf(stat);
+    const mode = type === "link" ? 0 : Number(stat.mode & 0o7777n);
+    if (type === "link") return ok({ path, type, mode, stat, target: readlinkSync(whole) });
+    return ok({ path, type, mode, stat, ...(type === "device" ? { target: String(stat.rdev) } : {}) });
+  } catch (error) {
+    // A name that is not UTF-8 cannot be found by what it was read as, and BuildKit cannot send it.
+    if (path.includes("\ufffd")) return fail({ path: whole, reason: "its name is not UTF-8" });
+    return codeOf(error) === "ENOENT" ? ok(undefined) : fail({ path: whole, reason: reasonOf(error) });
+  }
+}
+
+function typeOf(stat: BigIntStats): ContextEntry["type"] {
+  if (stat.isFile()) return "file";
+  if (stat.isDirectory()) return "folder";
+  if (stat.isSymbolicLink()) return "link";
+  if (stat.isFIFO()) return "pipe";
+  return stat.isSocket() ? "socket" : "device";
+}

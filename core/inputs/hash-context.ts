@@ -1,0 +1,96 @@
+import { join } from "node:path";
+import { digestOf } from "../oci/digest-of.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { MemoryFiles } from "../layers/memory-files.ts";
+import { ok, type Result } from "../result.ts";
+import { walkContext, type ContextEntry, type FileUnreadable } from "./context-files.ts";
+import { memoryName, packFiles, toRemember, unpackFiles, type KnownFile } from "./file-memory.ts";
+import { hashFiles, stampOf, type HashedFile } from "./hash-files.ts";
+import type { Ignore } from "./ignore.ts";
+
+/** A folder whose files are hashed. */
+export interface ContextFolder {
+  /** Absolute, without symbolic links. */
+  readonly path: string;
+  readonly ignore: Ignore;
+  /** What tells it from other contexts in the same folder: the path of the file with its patterns. */
+  readonly name: string;
+}
+
+/** What is needed besides: the time, and where hashes are kept (absent: nowhere). */
+export interface HashWorld {
+  readonly nowMs: () => number;
+  readonly memory?: MemoryFiles;
+}
+
+/** What a context holds. The same tree has the same digest wherever it lies, and whoever owns it. */
+export interface HashedContext {
+  readonly digest: Digest;
+  /** Files that changed whenever they were read: what is in the digest is their names. */
+  readonly changing: readonly string[];
+}
+
+/**
+ * Hashes names, modes, link targets and contents of all that BuildKit would be sent. Files whose stat is as it was are not read again. Modes count
+ * in full, as COPY keeps them: a checkout under another umask makes another image. Hard links and extended attributes are not looked at.
+ */
+export async function hashContext(
+  folder: ContextFolder,
+  { nowMs, memory }: HashWorld,
+): Promise<Result<HashedContext, FileUnreadable>> {
+  const startedMs = nowMs();
+  const name = memoryName(`${folder.path}\0${folder.name}`);
+  const known = unpackFiles(await memory?.read(name));
+  const walked = await walkContext(folder.path, folder.ignore);
+  if (!walked.ok) return walked;
+  const hashed = await hashUnknown(folder.path, walked.value, known);
+  if (!hashed.ok) return hashed;
+  const { files, fresh } = hashed.value;
+  const isSame = fresh === 0 && files.size === known.size;
+  if (memory !== undefined && !isSame) {
+    const all = [...files].map(([path, file]) => ({ path, hashed: file }));
+    await memory.write(name, packFiles(toRemember(all, startedMs)));
+  }
+  return ok(summarize(walked.value, files));
+}
+
+interface HashedFiles {
+  readonly files: ReadonlyMap<string, HashedFile>;
+  /** How many had to be read. */
+  readonly fresh: number;
+}
+
+async function hashUnknown(
+  root: string,
+  entries: readonly ContextEntry[],
+  known: ReadonlyMap<string, KnownFile>,
+): Promise<Result<HashedFiles, FileUnreadable>> {
+  const files = new Map<string, HashedFile>();
+  const unknown: ContextEntry[] = [];
+  for (const entry of entries) {
+    if (entry.type !== "file") continue;
+    const before = known.get(entry.path);
+    if (before?.stamp !== stampOf(entry.stat)) unknown.push(entry);
+    else files.set(entry.path, { kind: "hashed", hex: before.hex, stat: entry.stat });
+  }
+  const hashed = await hashFiles(unknown.map(({ path, stat }) => ({ path: join(root, path), stat })));
+  if (!hashed.ok) return hashed;
+  for (const [index, { path }] of unknown.entries()) {
+    const file = hashed.value[index];
+    if (file !== undefined) files.set(path, file);
+  }
+  return ok({ files, fresh: unknown.length });
+}
+
+function summarize(entries: readonly ContextEntry[], files: ReadonlyMap<string, HashedFile>): HashedContext {
+  const changing: string[] = [];
+  const lines = entries.map(({ path, type, mode, target }) => {
+    const file = files.get(path);
+    if (file === undefined) return JSON.stringify([path, type, mode, target ?? ""]);
+    if (file.kind === "changing") changing.push(path);
+    if (file.kind === "changing") return JSON.stringify([path, type]);
+    // Read again, a file may have got other permissions too.
+    return JSON.stringify([path, type, Number(file.stat.mode & 0o7777n), file.hex]);
+  });
+  return { digest: digestOf(Buffer.from(lines.join("\n"))), changing };
+}
