@@ -1,5 +1,25 @@
 import type { Task } from "./task.ts";
 
+/** Does the one task, by its position, go before the other? */
+export type Order = (one: number, other: number) => boolean;
+
+/** What has the longest way before it goes first (see {@link criticalPaths}); of equal ones the first in the list. */
+export function longestFirst(paths: readonly number[]): Order {
+  return (one, other) => {
+    const difference = (paths[other] ?? 0) - (paths[one] ?? 0);
+    return difference === 0 ? one < other : difference < 0;
+  };
+}
+
+/** What has the smallest choice goes first, so that nobody takes its place who could have gone elsewhere. */
+export function narrowestFirst(tasks: readonly Task[], otherwise: Order): Order {
+  const choices = tasks.map(({ candidates }) => candidates.nodes.length);
+  return (one, other) => {
+    const difference = (choices[one] ?? 0) - (choices[other] ?? 0);
+    return difference === 0 ? otherwise(one, other) : difference < 0;
+  };
+}
+
 /** Which tasks wait for which, both ways. */
 export interface Graph {
   /** How many others each task waits for. */

@@ -1,4 +1,5 @@
 import { Heap } from "./heap.ts";
+import type { Order } from "./priority.ts";
 import type { Site } from "./site.ts";
 import type { Task } from "./task.ts";
 
@@ -9,17 +10,13 @@ export class Queues {
   readonly #ofNode: readonly (readonly Queue[])[];
   readonly #sites: readonly Site[];
   readonly #hasRoom: boolean[];
-  readonly #isBefore: (one: number, other: number) => boolean;
+  readonly #isBefore: Order;
 
-  /** `urgency`: the task with the highest number goes first, of equal ones the first in the list. */
-  constructor(tasks: readonly Task[], urgency: readonly number[], sites: readonly Site[]) {
-    this.#isBefore = (one, other) => {
-      const difference = (urgency[other] ?? 0) - (urgency[one] ?? 0);
-      return difference === 0 ? one < other : difference < 0;
-    };
+  constructor(tasks: readonly Task[], isBefore: Order, sites: readonly Site[]) {
+    this.#isBefore = isBefore;
     const queues = new Map<Task["candidates"], Queue>();
     this.#ofTask = tasks.map(({ candidates }) => {
-      const queue = queues.get(candidates) ?? openQueue(candidates, this.#isBefore);
+      const queue = queues.get(candidates) ?? openQueue(candidates, isBefore);
       queues.set(candidates, queue);
       return queue;
     });
@@ -33,7 +30,7 @@ export class Queues {
     this.#ofTask[at]?.waiting.push(at);
   }
 
-  /** Takes the most urgent task of which a candidate has room. */
+  /** Takes the first task of which a candidate has room. */
   next(): number | undefined {
     let first: { readonly at: number; readonly queue: Queue } | undefined;
     for (const queue of this.#all) {

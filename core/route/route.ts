@@ -2,10 +2,9 @@ import type { Node } from "../buildkit/buildkit.ts";
 import type { Variant } from "../plan/plan.ts";
 import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
-import { candidateFinder, reasonsAgainst, type Candidates, type RefusalReason } from "./candidates.ts";
-import { estimateAll, type Durations, type Estimate } from "./estimate.ts";
+import { candidateFinder, reasonsAgainst, type RefusalReason } from "./candidates.ts";
+import { estimateAll, type Durations, type Placeable } from "./estimate.ts";
 import { schedule } from "./schedule.ts";
-import type { Placement } from "./task.ts";
 
 export type { RefusalReason } from "./candidates.ts";
 export type { Durations } from "./estimate.ts";
@@ -52,45 +51,86 @@ export interface RouteOptions {
 export function routeVariants(
   variants: readonly Variant[],
   nodes: readonly Node[],
-  { durations, maxParallelism, lost = new Set() }: RouteOptions = {},
+  options: RouteOptions = {},
 ): Result<readonly Route[], readonly RouteRefused[]> {
+  const { lost = new Set() } = options;
   const findCandidates = candidateFinder(nodes, lost);
-  const placed = variants.flatMap((variant) => {
+  const placeable = variants.flatMap((variant) => {
     const candidates = findCandidates(variant);
     return candidates === undefined ? [] : [{ variant, candidates }];
   });
-  if (placed.length < variants.length) {
-    const refused = variants.filter((variant) => findCandidates(variant) === undefined);
-    return fail(refused.map((variant) => refuse(variant, nodes, lost)));
-  }
-  const estimates = estimateAll(placed, nodes, durations);
-  const needs = needsOf(variants);
-  const placements = schedule(
-    placed.map(({ candidates }, at) => ({ candidates, ms: estimates[at]?.ms ?? [], needs: needs[at] ?? [] })),
-    {
-      slots: nodes.map((node) => node.maxParallelism),
-      ...(maxParallelism === undefined ? {} : { inTotal: maxParallelism }),
-    },
-  );
-  return ok(
-    placed.flatMap((each, at) => routeOf({ ...each, estimate: estimates[at] }, placements[at], nodes)),
+  if (placeable.length === variants.length) return ok(placeAll(placeable, nodes, options));
+  const refused = variants.filter((variant) => findCandidates(variant) === undefined);
+  return fail(
+    refused.map((variant) => ({
+      kind: "route-refused",
+      variant,
+      considered: reasonsAgainst(variant, nodes, lost),
+    })),
   );
 }
 
-function routeOf(
-  {
-    variant,
-    candidates: { nodes: positions, execution },
-    estimate,
-  }: { readonly variant: Variant; readonly candidates: Candidates; readonly estimate: Estimate | undefined },
-  placement: Placement | undefined,
+/** What has become of a variant's node, and of others. */
+export interface RerouteOptions {
+  /** As in {@link RouteOptions}. */
+  readonly lost?: ReadonlySet<string>;
+  /** Names of nodes on which it came to nothing. */
+  readonly tried?: ReadonlySet<string>;
+  /** How much a node has to do; of equally good nodes the one with the least is taken, then the first. Absent: the first. */
+  readonly load?: (node: Node) => number;
+}
+
+/**
+ * Chooses a node for a variant that came to nothing elsewhere: by the same rules, but one where it was tried already only if there is no
+ * other. Undefined where no node is left that may build it.
+ */
+export function rerouteVariant(
+  variant: Variant,
   nodes: readonly Node[],
+  { lost = new Set(), tried = new Set(), load = () => 0 }: RerouteOptions,
+): Route | undefined {
+  const candidates =
+    candidateFinder(nodes, new Set([...lost, ...tried]))(variant) ?? candidateFinder(nodes, lost)(variant);
+  const best = candidates?.nodes
+    .flatMap((at) => nodes[at] ?? [])
+    .reduce((least, node) => (load(node) < load(least) ? node : least));
+  return best && candidates && { variant, node: best, execution: candidates.execution };
+}
+
+/** Milliseconds until the last variant is expected to be done. */
+export function makespanOf(routes: readonly Route[]): number {
+  return routes.reduce(
+    (latest, { expected }) => Math.max(latest, expected === undefined ? 0 : endOf(expected)),
+    0,
+  );
+}
+
+function endOf({ startMs, durationMs }: Expected): number {
+  return startMs + durationMs;
+}
+
+function placeAll(
+  placeable: readonly Placeable[],
+  nodes: readonly Node[],
+  { durations, maxParallelism }: RouteOptions,
 ): readonly Route[] {
-  const node = nodes[placement?.node ?? -1];
-  if (node === undefined || placement === undefined) return [];
-  const { startMs, durationMs } = placement;
-  const isKnown = estimate?.isKnown[positions.indexOf(placement.node)] ?? false;
-  return [{ variant, node, execution, expected: { startMs, durationMs, isKnown } }];
+  const estimates = estimateAll(placeable, nodes, durations);
+  const needs = needsOf(placeable.map(({ variant }) => variant));
+  const tasks = estimates.map((estimate, at) => ({ ...estimate, needs: needs[at] ?? [] }));
+  const slots = nodes.map(({ maxParallelism }) => maxParallelism);
+  const placements = schedule(tasks, { slots, inTotal: maxParallelism ?? Infinity });
+  return estimates.flatMap(({ variant, candidates, isKnown }, at) => {
+    const placement = placements[at];
+    const node = placement && nodes[placement.node];
+    if (placement === undefined || node === undefined) return [];
+    const { startMs, durationMs } = placement;
+    const expected = {
+      startMs,
+      durationMs,
+      isKnown: isKnown[candidates.nodes.indexOf(placement.node)] === true,
+    };
+    return [{ variant, node, execution: candidates.execution, expected }];
+  });
 }
 
 /** For each variant the positions of those it has to wait for. */
@@ -99,8 +139,4 @@ function needsOf(variants: readonly Variant[]): readonly (readonly number[])[] {
   return variants.map(({ needs = [] }) =>
     needs.map((id) => positions.get(id)).filter((at) => at !== undefined),
   );
-}
-
-function refuse(variant: Variant, nodes: readonly Node[], lost: ReadonlySet<string>): RouteRefused {
-  return { kind: "route-refused", variant, considered: reasonsAgainst(variant, nodes, lost) };
 }

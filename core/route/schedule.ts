@@ -1,19 +1,30 @@
 import { Heap } from "./heap.ts";
 import { Lanes } from "./lanes.ts";
-import { criticalPaths, graphOf, type Graph } from "./priority.ts";
+import { criticalPaths, graphOf, longestFirst, narrowestFirst, type Graph, type Order } from "./priority.ts";
 import { Queues } from "./queues.ts";
 import { chooseSite, Site } from "./site.ts";
 import type { Placement, Room, Task } from "./task.ts";
 
 /**
- * Places all tasks, one placement for each, in their order. Whenever there is room, the task that has the longest way before it (its own
- * duration and that of all that waits for it) goes to the candidate where it ends first, be it that it has to wait there a while. So
- * none of its candidates is idle while a task waits that all of them would build equally fast: what list scheduling guarantees. Emulated tasks do
- * not join another one while a candidate is free without. Of equally good nodes the least busy one is taken, then the first; of equal
- * tasks the first. Needs that go in a circle are dropped.
+ * Places all tasks, one placement for each, in their order. Whenever there is room, the first task of a list goes to the candidate where it ends
+ * first, be it that it has to wait there a while. So none of its candidates is idle while a task waits that all of them would build equally
+ * fast: what list scheduling guarantees. Emulated tasks do not join another one while a candidate is free without. Of equally good nodes the
+ * least busy one is taken, then the first. Needs that go in a circle are dropped.
+ *
+ * Two lists are tried. The one with the longest way first is hardly ever beaten where all tasks have the same candidates; where one
+ * machine builds natively what no other does and could emulate the rest, long emulated tasks take its place in that list, and the other one is better.
  */
 export function schedule(tasks: readonly Task[], room: Room): readonly Placement[] {
-  return new Simulation(tasks, room).run();
+  const longest = longestFirst(criticalPaths(tasks, graphOf(tasks)));
+  const first = new Simulation(tasks, room, longest).run();
+  if (new Set(tasks.map(({ candidates }) => candidates.nodes.length)).size < 2) return first;
+  const second = new Simulation(tasks, room, narrowestFirst(tasks, longest)).run();
+  return lengthOf(second) < lengthOf(first) ? second : first;
+}
+
+/** When the last one ends. */
+function lengthOf(placements: readonly Placement[]): number {
+  return placements.reduce((end, { startMs, durationMs }) => Math.max(end, startMs + durationMs), 0);
 }
 
 class Simulation {
@@ -27,14 +38,14 @@ class Simulation {
   );
   readonly #placements = new Map<number, Placement>();
 
-  constructor(tasks: readonly Task[], { slots, inTotal = Infinity }: Room) {
+  constructor(tasks: readonly Task[], { slots, inTotal }: Room, isBefore: Order) {
     // Room for more than there are tasks is never used.
     const atMost = (wanted: number): number => Math.min(wanted, tasks.length);
     this.#tasks = tasks;
     this.#graph = graphOf(tasks);
     this.#sites = slots.map((count) => new Site(atMost(count)));
     this.#total = new Lanes(atMost(inTotal));
-    this.#queues = new Queues(tasks, criticalPaths(tasks, this.#graph), this.#sites);
+    this.#queues = new Queues(tasks, isBefore, this.#sites);
   }
 
   run(): readonly Placement[] {

@@ -12,7 +12,7 @@ export interface Task {
 /** How many builds at a time there is room for: on each node, and on all together. */
 export interface Room {
   readonly slots: readonly number[];
-  readonly inTotal?: number;
+  readonly inTotal: number;
 }
 
 /** Where and when a task is done. */
