@@ -70,7 +70,6 @@ const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
   "node:fs/promises": [
     "core/buildkit/",
     "core/host/",
-    "core/layers/memory",
     "core/layout/",
     "core/dockerfile/source.ts",
     "core/inputs/context-hashes.ts",

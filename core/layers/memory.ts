@@ -1,8 +1,8 @@
 import { join } from "node:path";
+import { openMemoryFiles, type MemoryLimits } from "../host/memory-files.ts";
 import { digestOf } from "../oci/digest-of.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { DocumentMemory, LayerMemory } from "./layer.ts";
-import { openMemoryFiles, type MemoryLimits } from "./memory-files.ts";
 import { packSummary, unpackSummary } from "./memory-format.ts";
 
 /**

@@ -1,8 +1,13 @@
-import { matchesExactly, nativeRank } from "../../platforms/compatibility.ts";
 import type { Node } from "../buildkit/buildkit.ts";
-import type { Emulation, Variant } from "../plan/plan.ts";
+import type { Variant } from "../plan/plan.ts";
 import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
+import { candidateFinder, reasonsAgainst, type RefusalReason } from "./candidates.ts";
+import { estimateAll, type Durations, type Placeable } from "./estimate.ts";
+import { schedule } from "./schedule.ts";
+
+export type { RefusalReason } from "./candidates.ts";
+export type { Durations } from "./estimate.ts";
 
 /** Where a variant is built, and whether on the CPU itself or under emulation. */
 export interface Route {
@@ -28,66 +33,110 @@ export interface RouteRefused {
   readonly considered: readonly { readonly node: string; readonly why: RefusalReason }[];
 }
 
-/**
- * `unsupported`: the node takes no such platform; `would-emulate`/`would-run-natively`: the plan's `emulation` forbids what the node
- * offers; `not-permitted`: the plan names other builders; `lost`: it went away, or could not be reached.
- */
-export type RefusalReason = "unsupported" | "would-emulate" | "would-run-natively" | "not-permitted" | "lost";
+export interface RouteOptions {
+  /** What past runs took; absent: nothing is known. */
+  readonly durations?: Durations;
+  /** Builds at the same time, over all nodes; absent: as many as the nodes have room for. */
+  readonly maxParallelism?: number;
+  /** Names of nodes, or of builders that could not be reached, that get nothing. */
+  readonly lost?: ReadonlySet<string>;
+}
 
 /**
- * Chooses a node for each variant, in the order of the variants: a native one before an emulating one, and of the native
- * ones that whose own platform is nearest (an arm/v7 machine before an arm64 one for arm/v7). The order of the nodes
- * decides what is left; equally good nodes do not share the work, so that the same plan always takes the same routes.
+ * Chooses a node for each variant, in the order of the variants: one of those that suit it best (see {@link candidateFinder}), so that
+ * all are expected to be done soonest (see {@link schedule}). Whoever starts the variants of each node in the order of their expected
+ * starts has that schedule. The same variants, nodes and durations give the same routes. `needs` that are not among the variants hold nobody up.
  * Nothing is routed where one variant cannot be: then every refusal is returned.
  */
 export function routeVariants(
   variants: readonly Variant[],
   nodes: readonly Node[],
+  options: RouteOptions = {},
 ): Result<readonly Route[], readonly RouteRefused[]> {
-  const outcomes = variants.map((variant) => routeVariant(variant, nodes));
-  const refused = outcomes.filter((outcome) => "kind" in outcome);
-  return refused.length > 0 ? fail(refused) : ok(outcomes.filter((outcome) => "node" in outcome));
+  const { lost = new Set() } = options;
+  const findCandidates = candidateFinder(nodes, lost);
+  const placeable = variants.flatMap((variant) => {
+    const candidates = findCandidates(variant);
+    return candidates === undefined ? [] : [{ variant, candidates }];
+  });
+  if (placeable.length === variants.length) return ok(placeAll(placeable, nodes, options));
+  const refused = variants.filter((variant) => findCandidates(variant) === undefined);
+  return fail(
+    refused.map((variant) => ({
+      kind: "route-refused",
+      variant,
+      considered: reasonsAgainst(variant, nodes, lost),
+    })),
+  );
+}
+
+/** What has become of a variant's node, and of others. */
+export interface RerouteOptions {
+  /** As in {@link RouteOptions}. */
+  readonly lost?: ReadonlySet<string>;
+  /** Names of nodes on which it came to nothing. */
+  readonly tried?: ReadonlySet<string>;
+  /** How much a node has to do; of equally good nodes the one with the least is taken, then the first. Absent: the first. */
+  readonly load?: (node: Node) => number;
 }
 
 /**
- * How well a node suits a variant: 0 is its very own platform, higher is further; then emulation; last a CPU that could
- * run it though the daemon does not list it, as buildx has it (daemons miss linux/386 now and then). There the build itself
- * tells: a CPU without 32-bit mode ends it with `exec format error`.
+ * Chooses a node for a variant that came to nothing elsewhere: by the same rules, but one where it was tried already only if there is no
+ * other. Undefined where no node is left that may build it.
  */
-type Rank = number;
-const EMULATED: Rank = 1_000;
-const UNLISTED: Rank = 2_000;
-
-function routeVariant(variant: Variant, nodes: readonly Node[]): Route | RouteRefused {
-  let best: { readonly node: Node; readonly rank: Rank } | undefined;
-  for (const node of nodes) {
-    const rank = rankNode(node, variant);
-    const isAllowed = rank !== undefined && refusal(variant.emulation, rank) === undefined;
-    if (isAllowed && (best === undefined || rank < best.rank)) best = { node, rank };
-  }
-  if (best === undefined) return refuse(variant, nodes);
-  return { variant, node: best.node, execution: best.rank === EMULATED ? "emulated" : "native" };
+export function rerouteVariant(
+  variant: Variant,
+  nodes: readonly Node[],
+  { lost = new Set(), tried = new Set(), load = () => 0 }: RerouteOptions,
+): Route | undefined {
+  const candidates =
+    candidateFinder(nodes, new Set([...lost, ...tried]))(variant) ?? candidateFinder(nodes, lost)(variant);
+  const best = candidates?.nodes
+    .flatMap((at) => nodes[at] ?? [])
+    .reduce((least, node) => (load(node) < load(least) ? node : least));
+  return best && candidates && { variant, node: best, execution: candidates.execution };
 }
 
-function refuse(variant: Variant, nodes: readonly Node[]): RouteRefused {
-  const considered = nodes.map((node) => {
-    const rank = rankNode(node, variant);
-    const forbidden = rank === undefined ? undefined : refusal(variant.emulation, rank);
-    return { node: node.name, why: forbidden ?? "unsupported" };
+/** Milliseconds until the last variant is expected to be done. */
+export function makespanOf(routes: readonly Route[]): number {
+  return routes.reduce(
+    (latest, { expected }) => Math.max(latest, expected === undefined ? 0 : endOf(expected)),
+    0,
+  );
+}
+
+function endOf({ startMs, durationMs }: Expected): number {
+  return startMs + durationMs;
+}
+
+function placeAll(
+  placeable: readonly Placeable[],
+  nodes: readonly Node[],
+  { durations, maxParallelism }: RouteOptions,
+): readonly Route[] {
+  const estimates = estimateAll(placeable, nodes, durations);
+  const needs = needsOf(placeable.map(({ variant }) => variant));
+  const tasks = estimates.map((estimate, at) => ({ ...estimate, needs: needs[at] ?? [] }));
+  const slots = nodes.map(({ maxParallelism }) => maxParallelism);
+  const placements = schedule(tasks, { slots, inTotal: maxParallelism ?? Infinity });
+  return estimates.flatMap(({ variant, candidates, isKnown }, at) => {
+    const placement = placements[at];
+    const node = placement && nodes[placement.node];
+    if (placement === undefined || node === undefined) return [];
+    const { startMs, durationMs } = placement;
+    const expected = {
+      startMs,
+      durationMs,
+      isKnown: isKnown[candidates.nodes.indexOf(placement.node)] === true,
+    };
+    return [{ variant, node, execution: candidates.execution, expected }];
   });
-  return { kind: "route-refused", variant, considered };
 }
 
-/** Undefined where the daemon does not list the platform and no CPU of the node runs it either. */
-function rankNode(node: Node, { platform }: Variant): Rank | undefined {
-  const ranks = node.native.map((cpu) => nativeRank(cpu, platform)).filter((rank) => rank !== undefined);
-  const isListed = node.platforms.some((taken) => matchesExactly(taken, platform));
-  if (ranks.length === 0) return isListed ? EMULATED : undefined;
-  return isListed ? Math.min(...ranks) : UNLISTED + Math.min(...ranks);
-}
-
-function refusal(emulation: Emulation, rank: Rank): RefusalReason | undefined {
-  if (emulation === "never" && rank === EMULATED) return "would-emulate";
-  if (emulation === "only" && rank !== EMULATED) return "would-run-natively";
-  return undefined;
+/** For each variant the positions of those it has to wait for. */
+function needsOf(variants: readonly Variant[]): readonly (readonly number[])[] {
+  const positions = new Map(variants.map(({ id }, at) => [id, at]));
+  return variants.map(({ needs = [] }) =>
+    needs.map((id) => positions.get(id)).filter((at) => at !== undefined),
+  );
 }

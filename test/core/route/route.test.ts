@@ -2,7 +2,13 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Node } from "../../../core/buildkit/buildkit.ts";
 import type { Emulation, Variant } from "../../../core/plan/plan.ts";
-import { routeVariants } from "../../../core/route/route.ts";
+import {
+  makespanOf,
+  rerouteVariant,
+  routeVariants,
+  type Route,
+  type RouteOptions,
+} from "../../../core/route/route.ts";
 import { runsNatively } from "../../../platforms/compatibility.ts";
 import { samePlatform } from "../../../platforms/platform.ts";
 import { node, variant } from "../../support/make.ts";
@@ -102,6 +108,210 @@ describe("routeVariants", () => {
       "app linux/mips",
       "app linux/riscv64",
     ]);
+  });
+});
+
+/** `node execution` of each route. */
+function placesOf(
+  variants: readonly Variant[],
+  nodes: readonly Node[],
+  options?: RouteOptions,
+): readonly string[] {
+  const routed = routeVariants(variants, nodes, options);
+  return routed.ok ? routed.value.map(placeOf) : [];
+}
+
+function placeOf({ node, execution }: Route): string {
+  return `${node.name} ${execution}`;
+}
+
+describe("builders that a variant names", () => {
+  const cloud = [
+    node("cloud/a", ["linux/arm64"], ["linux/s390x"], { builder: "cloud" }),
+    node("cloud/b", ["linux/arm64"], ["linux/s390x"], { builder: "cloud" }),
+  ];
+
+  test.each([
+    ["the first that it names", "linux/arm64", ["cloud", "arm"], "cloud/a native"],
+    ["the first that builds it natively", "linux/arm64", ["desktop", "cloud", "arm"], "cloud/a native"],
+    [
+      "the first that emulates it, where none builds it natively",
+      "linux/s390x",
+      ["cloud", "desktop"],
+      "cloud/a emulated",
+    ],
+    ["none that it does not name, though it be native", "linux/arm64", ["desktop"], "desktop emulated"],
+    ["the first before one whose CPU is nearer", "linux/arm/v7", ["arm", "pi"], "arm native"],
+  ])("%s", (_, platform, builders, expected) => {
+    expect(placesOf([variant(platform, { builders })], [arm, desktop, pi, ...cloud])).toEqual([expected]);
+  });
+
+  test("several nodes of one builder share the work", () => {
+    const two = ["one", "two"].map((id) => variant("linux/arm64", { id, builders: ["cloud", "arm"] }));
+    expect(placesOf(two, [arm, ...cloud])).toEqual(["cloud/a native", "cloud/b native"]);
+  });
+
+  test("nodes that it does not name are refused as that, before anything else is said of them", () => {
+    const refused = routeVariants(
+      [variant("linux/arm64", { builders: ["desktop", "gone"], emulation: "never" })],
+      [arm, desktop],
+      { lost: new Set(["arm", "gone", "other"]) },
+    );
+    expect(refused).toMatchObject({
+      ok: false,
+      error: [
+        {
+          considered: [
+            { node: "arm", why: "not-permitted" },
+            { node: "desktop", why: "would-emulate" },
+            { node: "gone", why: "lost" },
+            { node: "other", why: "not-permitted" },
+          ],
+        },
+      ],
+    });
+  });
+});
+
+describe("nodes that are lost", () => {
+  test("get nothing", () => {
+    const wanted = [variant("linux/arm64")];
+    expect(placesOf(wanted, [arm, desktop], { lost: new Set(["arm"]) })).toEqual(["desktop emulated"]);
+  });
+
+  test("never make a variant be emulated that must not be", () => {
+    const wanted = variant("linux/arm64", { emulation: "never" });
+    const routed = routeVariants([wanted], [arm, desktop], { lost: new Set(["arm"]) });
+    const considered = [
+      { node: "arm", why: "lost" },
+      { node: "desktop", why: "would-emulate" },
+    ];
+    expect(routed).toMatchObject({ ok: false, error: [{ variant: wanted, considered }] });
+  });
+});
+
+describe("what is expected", () => {
+  const other = { ...desktop, name: "other" };
+  const of = (...ids: readonly string[]): readonly Variant[] =>
+    ids.map((id) => variant("linux/amd64", { id }));
+
+  function expectedOf(variants: readonly Variant[], nodes: readonly Node[], options: RouteOptions): unknown {
+    const routed = routeVariants(variants, nodes, options);
+    if (!routed.ok) throw new Error("refused");
+    return routed.value.map(({ node: { name }, expected }) => [
+      name,
+      expected?.startMs,
+      expected?.durationMs,
+      expected?.isKnown,
+    ]);
+  }
+
+  test("is what past runs took; the longest begins first", () => {
+    const times: Record<string, number> = { short: 10, long: 30, middle: 20 };
+    const durations: RouteOptions["durations"] = ({ id }) => times[id];
+    const nodes = [
+      { ...desktop, maxParallelism: 1 },
+      { ...other, maxParallelism: 1 },
+    ];
+    expect(expectedOf(of("short", "long", "middle"), nodes, { durations })).toEqual([
+      ["other", 20, 10, true],
+      ["desktop", 0, 30, true],
+      ["other", 0, 20, true],
+    ]);
+  });
+
+  test("a node that is known to be faster is taken, and one of which nothing is known counts as like the others", () => {
+    const durations: RouteOptions["durations"] = (_, { name }) => ({ desktop: 30, other: 10 })[name];
+    expect(expectedOf(of("a"), [desktop, other, { ...desktop, name: "new" }], { durations })).toEqual([
+      ["other", 0, 10, true],
+    ]);
+    const nodes = [{ ...desktop, name: "new" }, desktop].map((each) => ({ ...each, maxParallelism: 1 }));
+    expect(expectedOf(of("a", "b"), nodes, { durations })).toEqual([
+      ["new", 0, 30, false],
+      ["desktop", 0, 30, true],
+    ]);
+  });
+
+  test("where nothing is known, a variant is like the others of the plan, several times that if emulated", () => {
+    const durations: RouteOptions["durations"] = ({ id }) => (id === "known" ? 7000 : undefined);
+    const variants = [...of("known", "new"), variant("linux/s390x")];
+    expect(expectedOf(variants, [desktop], { durations })).toEqual([
+      ["desktop", 0, 7000, true],
+      ["desktop", 0, 7000, false],
+      ["desktop", 0, 35_000, false],
+    ]);
+    expect(expectedOf(variants, [desktop], {})).toEqual([
+      ["desktop", 0, 60_000, false],
+      ["desktop", 0, 60_000, false],
+      ["desktop", 0, 300_000, false],
+    ]);
+  });
+
+  test.each([Number.NaN, -1, Infinity])("a duration of %s is none", (ms) => {
+    expect(expectedOf(of("a"), [desktop], { durations: () => ms })).toEqual([["desktop", 0, 60_000, false]]);
+  });
+
+  test("a variant waits for those that it needs, as far as they are built in this run", () => {
+    const durations: RouteOptions["durations"] = () => 10;
+    const variants = [
+      variant("linux/amd64", { id: "app", needs: ["base", "left out"] }),
+      variant("linux/amd64", { id: "base" }),
+    ];
+    expect(expectedOf(variants, [desktop], { durations })).toEqual([
+      ["desktop", 10, 10, true],
+      ["desktop", 0, 10, true],
+    ]);
+  });
+
+  test("no more at a time than the plan allows", () => {
+    const durations: RouteOptions["durations"] = () => 10;
+    expect(expectedOf(of("a", "b"), [desktop, other], { durations, maxParallelism: 1 })).toEqual([
+      ["desktop", 0, 10, true],
+      ["desktop", 10, 10, true],
+    ]);
+  });
+
+  test("the whole takes as long as until the last one ends", () => {
+    const route: Route = { variant: variant("linux/amd64"), node: desktop, execution: "native" };
+    const at = (startMs: number, durationMs: number): Route => ({
+      ...route,
+      expected: { startMs, durationMs, isKnown: true },
+    });
+    expect(makespanOf([at(0, 10), at(5, 7), route])).toBe(12);
+    expect(makespanOf([])).toBe(0);
+  });
+});
+
+describe("rerouteVariant", () => {
+  const other = { ...desktop, name: "other" };
+  const lost = new Set(["arm"]);
+
+  test.each([
+    ["the best that is left", {}, "arm native"],
+    ["none that is lost", { lost }, "desktop emulated"],
+    ["one where it was not tried, though that be emulated", { tried: new Set(["arm"]) }, "desktop emulated"],
+    [
+      "the one with the least to do",
+      { lost, load: ({ name }: Node) => (name === "other" ? 1 : 2) },
+      "other emulated",
+    ],
+    [
+      "one where it was tried, if there is no other",
+      { lost, tried: new Set(["desktop", "other"]) },
+      "desktop emulated",
+    ],
+  ])("takes %s", (_, options, expected) => {
+    const route = rerouteVariant(variant("linux/arm64"), [desktop, arm, other], options);
+    expect(route && placeOf(route)).toBe(expected);
+  });
+
+  test.each([
+    ["emulation: never", { emulation: "never" }],
+    ["other builders", { builders: ["arm", "pi"] }],
+  ] as const)("takes none against %s", (_, changes) => {
+    expect(rerouteVariant(variant("linux/arm64", changes), [desktop, arm, pi], { lost })).toBeUndefined();
+    const kept = rerouteVariant(variant("linux/arm64", changes), [desktop, arm, pi], { tried: lost });
+    expect(kept?.node.name).toBe("arm");
   });
 });
 
