@@ -25,8 +25,8 @@ export function nameImages(
 }
 
 /**
- * Finds the release that another one needs: that of exactly this name, or of the image of this name the one cell whose values are
- * those of the other's, as far as both have them. None, or several, are reported.
+ * Finds the release that another one needs: `base`, or with values of its matrix `base[node=22]`. Values that are not named are those of the
+ * other release's cell, as far as both have them; exactly one cell must be left. None, or several, are reported.
  */
 export function findImage(
   need: ImageNeed,
@@ -36,9 +36,10 @@ export function findImage(
 ): ExpandedRelease | undefined {
   const exact = names.byRelease.get(need.value);
   if (exact !== undefined) return exact;
-  if (!names.images.has(need.value)) return reportUnknown(need, names, problems);
-  const cells = names.byImage.get(need.value) ?? [];
-  const fitting = cells.filter(({ release }) => agree(release.cell, from.release.cell));
+  const { image, values } = readName(need.value);
+  if (!names.images.has(image)) return reportUnknown(need, names, problems);
+  const cells = names.byImage.get(image) ?? [];
+  const fitting = cells.filter(({ release }) => fits(release.cell, values, from.release.cell));
   // Where the image has no cell at all, its matrix has been reported.
   if (fitting.length === 1 || cells.length === 0) return fitting[0];
   return reportCells(need, { from, cells, fitting }, problems);
@@ -46,8 +47,21 @@ export function findImage(
 
 type Values = Readonly<Record<string, string>>;
 
-function agree(one: Values, other: Values): boolean {
-  return Object.entries(one).every(([key, value]) => !Object.hasOwn(other, key) || other[key] === value);
+/** `base[node=22,os=alpine]`, the values in any order. */
+function readName(name: string): { readonly image: string; readonly values: ReadonlyMap<string, string> } {
+  const [, image = name, list = ""] = /^([^[]*)\[(.*)\]$/s.exec(name) ?? [];
+  const pairs = list.split(",").filter((pair) => pair !== "");
+  const values = pairs.map(
+    (pair) => [pair.split("=", 1).join(""), pair.slice(pair.indexOf("=") + 1)] as const,
+  );
+  return { image, values: new Map(values) };
+}
+
+function fits(cell: Values, named: ReadonlyMap<string, string>, own: Values): boolean {
+  const isNamed = [...named].every(([key, value]) => Object.hasOwn(cell, key) && cell[key] === value);
+  return (
+    isNamed && Object.entries(cell).every(([key, value]) => named.has(key) || (own[key] ?? value) === value)
+  );
 }
 
 // More names help nobody, and a plan may have thousands.
@@ -58,14 +72,9 @@ function listed(names: readonly string[]): string {
   return `${names.slice(0, MAX_NAMES).join(", ")}${more}`;
 }
 
-function reportUnknown({ value, text }: ImageNeed, names: ImageNames, problems: Problems): undefined {
-  const [range, shown] = [rangeOf(text), value.slice(0, 60)];
-  const image = value.includes("[") ? value.slice(0, value.indexOf("[")) : value;
-  const cells = names.byImage.get(image)?.map(({ release }) => release.name);
-  const known = cells ?? [...names.images];
-  const message =
-    cells === undefined ? `The plan has no image \`${shown}\`` : `\`${image}\` has no cell \`${shown}\``;
-  problems.error(range, message, { hint: hintFor(value, known, `Known: ${listed(known)}`) });
+function reportUnknown({ value, text }: ImageNeed, { images }: ImageNames, problems: Problems): undefined {
+  const hint = hintFor(value, [...images], `Known: ${listed([...images])}`);
+  problems.error(rangeOf(text), `The plan has no image \`${value.slice(0, 60)}\``, { hint });
   return undefined;
 }
 
@@ -75,19 +84,18 @@ interface Cells {
   readonly fitting: readonly ExpandedRelease[];
 }
 
-function reportCells(
-  { value, text }: ImageNeed,
-  { from, cells, fitting }: Cells,
-  problems: Problems,
-): undefined {
-  const range = rangeOf(text);
+function reportCells(need: ImageNeed, { from, cells, fitting }: Cells, problems: Problems): undefined {
+  const range = rangeOf(need.text);
   // Other cells have the same problem at the same place; one is enough to see it.
   if (problems.hasErrorAt(range)) return undefined;
+  const shown = `\`${need.value.slice(0, 60)}\``;
   const candidates = (fitting.length === 0 ? cells : fitting).map(({ release }) => release.name);
   const message =
     fitting.length === 0
-      ? `\`${value}\` has no cell with the values of ${from.release.name}`
-      : `\`${value}\` has several cells that ${from.release.name} could mean`;
-  problems.error(range, message, { hint: `Name one of them: ${listed(candidates)}` });
+      ? `${shown} names no cell for \`${from.release.name}\``
+      : `${shown} names several cells for \`${from.release.name}\``;
+  const otherwise = `Name one of them: ${listed(candidates)}`;
+  const hint = fitting.length === 0 ? hintFor(need.value, candidates, otherwise) : otherwise;
+  problems.error(range, message, { hint });
   return undefined;
 }
