@@ -1,5 +1,5 @@
 import { formatReference, formatRepository } from "../core/oci/reference.ts";
-import type { Plan, PlannedRelease } from "../core/plan/plan.ts";
+import type { Plan, PlannedRelease, Variant } from "../core/plan/plan.ts";
 import type { Node } from "../core/buildkit/buildkit.ts";
 import type { RunReport, VariantReport } from "../core/run.ts";
 import { formatPlatformFull } from "../platforms/platform.ts";
@@ -18,6 +18,8 @@ export function planJson(
     nodes: nodes.map(nodeJson),
     registries: plan.registries.map(withoutLocation),
     check: plan.check,
+    ...(plan.maxParallelism === undefined ? {} : { maxParallelism: plan.maxParallelism }),
+    failFast: plan.failFast === true,
     releases: plan.releases.map((release) => ({
       name: release.name,
       image: release.image,
@@ -26,6 +28,9 @@ export function planJson(
       ifExists: ifExistsJson(release),
       mediaTypes: release.mediaTypes,
       attestations: release.attestations,
+      reuse: release.reuse ?? "never",
+      unknownInputs: release.unknownInputs ?? "build",
+      staging: release.staging !== false,
       indexAnnotations: release.indexAnnotations,
       verify: release.verify,
       ...(release.scan === undefined ? {} : { scan: withoutLocation(release.scan) }),
@@ -36,7 +41,7 @@ export function planJson(
         platform: formatPlatformFull(variant.platform),
         emulation: variant.emulation,
         required: variant.required,
-        ...(variant.timeoutMs === undefined ? {} : { timeoutMs: variant.timeoutMs }),
+        ...runJson(variant),
         ...(variant.test === undefined ? {} : { test: withoutLocation(variant.test) }),
         build: buildJson(variant),
       })),
@@ -57,6 +62,17 @@ function ifExistsJson({ tags }: PlannedRelease): Readonly<Record<string, string>
   return Object.fromEntries(
     tags.flatMap((tag) => (tag.ifExists === undefined ? [] : [[formatReference(tag), tag.ifExists]])),
   );
+}
+
+/** How it is carried out, as far as the plan says so. */
+function runJson({ builders, timeoutMs, stallMs, retries, needs }: Variant): Partial<Variant> {
+  return {
+    ...(builders === undefined ? {} : { builders }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(stallMs === undefined ? {} : { stallMs }),
+    ...(retries === undefined ? {} : { retries }),
+    ...(needs === undefined ? {} : { needs }),
+  };
 }
 
 function buildJson({ build }: PlannedRelease["variants"][number]): unknown {

@@ -81,7 +81,7 @@ function planOptions(command: Command): Command {
   return command
     .option("-f, --file <path>", "the plan file, - for standard input", "buildx-plan.yaml")
     .option("--set <name=value>", "set a variable of the plan (repeatable)", collect, [])
-    .option("--image <name>", "only this image of the plan (repeatable)", collect, [])
+    .option("--image <name>", "only this image of the plan and what it needs (repeatable)", collect, [])
     .option("--only <platform>", "only this platform (repeatable)", collect, [])
     .option(
       "--builder <name>",

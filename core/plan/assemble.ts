@@ -6,6 +6,7 @@ import { resolveRegistries, warnUnused } from "./registries.ts";
 import { readDocument } from "./document.ts";
 import { expandImage } from "./expand.ts";
 import type { GitFacts } from "./git-facts.ts";
+import { linkImages } from "./graph.ts";
 import { checkSchema } from "./issues.ts";
 import type { Paths } from "./paths.ts";
 import type { PlanPlace } from "./place.ts";
@@ -83,23 +84,30 @@ async function makePlan(
   const sources = { variables: written.variables, overrides, env, outer, placeless: PLACELESS, problems };
   const variables = resolveVariables(sources);
   const paths: Paths = { directory, uses: new Map(), problems };
-  const place: PlanPlace = { scope: variables.scope, problems, paths, variables, file, env };
+  const names = written.builders.map(({ name }) => name);
+  const place = { scope: variables.scope, problems, paths, variables, file, env, builders: names };
   const placeless = { ...place, scope: within(PLACELESS, variables.scope) };
   const builders = resolveBuilders(written.builders, file, placeless);
   const registries = resolveRegistries(written.registries, file, placeless);
   const check = resolveIgnoredRules(written.ignoredRules, placeless);
-  const releases = written.images.flatMap((image) => expandImage(image, place));
-  checkRules({ images: written.images, releases, problems });
-  warnUnused(
-    registries,
-    releases.map(({ release }) => release),
-    problems,
-  );
+  const releases = makeReleases(written, place);
+  warnUnused(registries, releases, problems);
   checkVariables(sources, variables);
   making.checkPaths(paths);
-  const planned = releases.map(({ release }) => release);
-  const secretValues = [...new Set([...variables.secretValues(), ...environmentSecrets(planned, env)])];
-  return { file, directory, builders, registries, check, releases: planned, secretValues };
+  const secretValues = [...new Set([...variables.secretValues(), ...environmentSecrets(releases, env)])];
+  return { file, directory, builders, registries, check, ...limits(written), releases, secretValues };
+}
+
+function makeReleases({ images }: WrittenPlan, place: PlanPlace): readonly PlannedRelease[] {
+  const { problems } = place;
+  const expanded = images.flatMap((image) => expandImage(image, place));
+  const releases = linkImages({ images, releases: expanded, problems });
+  checkRules({ images, releases, problems });
+  return releases.map(({ release }) => release);
+}
+
+function limits({ maxParallelism, failFast }: WrittenPlan): Pick<Plan, "maxParallelism" | "failFast"> {
+  return { ...(maxParallelism !== undefined && { maxParallelism }), ...(failFast && { failFast }) };
 }
 
 /** Outside of images there is neither a matrix nor a platform. */

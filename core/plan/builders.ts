@@ -1,8 +1,9 @@
 import { normalizePlatform } from "../../platforms/platform.ts";
-import { nearest } from "./nearest.ts";
+import { rangeOf } from "./fields.ts";
+import { hintFor, nearest } from "./nearest.ts";
 import { useAnywhere } from "./paths.ts";
-import { complain, resolveText } from "./place.ts";
-import type { Place } from "./place.ts";
+import { complain, resolveText, resolveTexts } from "./place.ts";
+import type { Place, PlanPlace, Resolved } from "./place.ts";
 import { readPlatform } from "./platforms.ts";
 import type { Builder, BuilderReach, BuilderTls } from "./plan.ts";
 import type { SourceFile } from "./source.ts";
@@ -33,6 +34,34 @@ export function resolveBuilders(
       },
     ];
   });
+}
+
+/** Resolves the names of the builders that something may be built by; one that the plan does not have is reported and left out. */
+export function resolvePermitted(texts: readonly Text[], place: PlanPlace): readonly string[] {
+  const permitted = new Map<string, Resolved>();
+  for (const each of resolveTexts(texts, place)) {
+    const first = permitted.get(each.value);
+    if (first !== undefined) reportTwice(each, first, place);
+    else if (place.builders.includes(each.value)) permitted.set(each.value, each);
+    else reportUnknown(each, place);
+  }
+  return [...permitted.keys()];
+}
+
+function reportTwice({ value, text }: Resolved, first: Resolved, { problems }: PlanPlace): void {
+  const related = { message: "First named here", range: rangeOf(first.text) };
+  problems.error(rangeOf(text), `The builder \`${value}\` is named twice`, {
+    hint: "Keep one of the two",
+    related,
+  });
+}
+
+function reportUnknown({ value, text }: Resolved, place: PlanPlace): void {
+  const hint =
+    place.builders.length === 0
+      ? "Give it a place under `builders:` of the plan"
+      : hintFor(value, place.builders);
+  complain(text, `The plan has no builder \`${value.slice(0, 60)}\``, hint, place);
 }
 
 function reachOf(builder: WrittenBuilder, place: Place): BuilderReach | undefined {

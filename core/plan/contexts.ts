@@ -1,5 +1,6 @@
 import { parseLayoutReference } from "../oci/layout-reference.ts";
 import { parseReference } from "../oci/reference.ts";
+import type { ImageNeed } from "./needs.ts";
 import { usePath } from "./paths.ts";
 import { complain, resolveText } from "./place.ts";
 import type { Place, Resolved } from "./place.ts";
@@ -24,18 +25,20 @@ export function resolveSources(
   return path === undefined ? undefined : { context: made, dockerfile: path };
 }
 
-/** Resolves the named contexts. */
+/** Resolves the named contexts. Images of the plan are only named: what they are is known when all images are. */
 export function resolveContexts(
   fields: readonly Field[] | undefined,
   place: Place,
-): Readonly<Record<string, BuildContext>> {
-  return Object.fromEntries(
-    (fields ?? []).flatMap(({ key, value }) => {
-      const text = resolveText(value, place);
-      const context = text && namedContext(text, place);
-      return context === undefined ? [] : [[key, context]];
-    }),
-  );
+): { readonly contexts: Readonly<Record<string, BuildContext>>; readonly needs: readonly ImageNeed[] } {
+  const contexts: [string, BuildContext][] = [];
+  const needs: ImageNeed[] = [];
+  for (const { key, value } of fields ?? []) {
+    const resolved = resolveText(value, place);
+    const made = resolved && namedContext(resolved, place);
+    if (made?.kind === "image") needs.push({ value: made.name, text: value, context: key });
+    else if (made !== undefined) contexts.push([key, made]);
+  }
+  return { contexts: Object.fromEntries(contexts), needs };
 }
 
 const REMOTE = /^(?:https?|git|ssh|git\+https?|git\+ssh):\/\/|^git@[\w.-]+:|^github\.com\//;
@@ -43,15 +46,19 @@ const SCHEME = /^([a-z][a-z0-9+.-]*):/;
 
 function mainContext(text: Resolved, place: Place): BuildContext | undefined {
   const scheme = SCHEME.exec(text.value)?.[1];
-  if (scheme === "docker-image" || scheme === "oci-layout") {
+  if (scheme === "docker-image" || scheme === "oci-layout" || scheme === "image") {
     const hint = "Name it in `contexts`, and use a folder or URL here";
     return complain(text.text, `\`${scheme}:\` can only be a named context`, hint, place);
   }
   return anyContext(text, scheme, place);
 }
 
-function namedContext(text: Resolved, place: Place): BuildContext | undefined {
+type NamedContext = BuildContext | { readonly kind: "image"; readonly name: string };
+
+function namedContext(text: Resolved, place: Place): NamedContext | undefined {
   const scheme = SCHEME.exec(text.value)?.[1];
+  if (scheme === "image" && !text.value.startsWith("image://"))
+    return { kind: "image", name: text.value.slice("image:".length) };
   if (scheme === "docker-image" && text.value.startsWith("docker-image://")) return imageContext(text, place);
   if (scheme === "oci-layout" && text.value.startsWith("oci-layout://")) return layoutContext(text, place);
   return anyContext(text, scheme, place);
@@ -60,9 +67,10 @@ function namedContext(text: Resolved, place: Place): BuildContext | undefined {
 function anyContext(text: Resolved, scheme: string | undefined, place: Place): BuildContext | undefined {
   const { value } = text;
   if (REMOTE.test(value)) return remoteContext(text, place);
-  if (scheme === "image" || scheme === "target") {
-    const message = "Building one image from another of the same plan is not supported yet";
-    return complain(text.text, message, "Use docker-image:// with an image that is in a registry", place);
+  if (scheme === "target" || scheme === "image") {
+    const name = value.slice(scheme.length + 1).replace(/^\/\//, "");
+    const hint = `Write \`image:${name.slice(0, 100)}\` under \`contexts\``;
+    return complain(text.text, "An image of this plan has another form as a context", hint, place);
   }
   if (scheme !== undefined && value.startsWith(`${scheme}://`)) {
     const hint = "Use a folder, a git or http URL, docker-image:// or oci-layout://";

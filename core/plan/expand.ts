@@ -4,6 +4,7 @@ import { attestationRules } from "./attest.ts";
 import { cellSlug, releaseName, resolveCells } from "./cells.ts";
 import type { ImageCells } from "./cells.ts";
 import { resolveScan, resolveSign, resolveVerify } from "./checks.ts";
+import { resolveNeeds } from "./needs.ts";
 import { resolveFields } from "./place.ts";
 import type { PlanPlace } from "./place.ts";
 import { resolvePlatforms } from "./platforms.ts";
@@ -49,7 +50,8 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
   const platforms = resolvePlatforms(image.platforms, shared);
   const name = releaseName(image.name, cell);
   const [scan, sign] = [resolveScan(image.scan, shared), resolveSign(image.sign, shared)];
-  const own = { name, image, rules, tags: tags.map(({ tag }) => tag), cell: cellSlug(cell) };
+  const needs = resolveNeeds(image.needs, shared);
+  const own = { name, image, rules, needs, tags: tags.map(({ tag }) => tag), cell: cellSlug(cell) };
   const variants = platforms.map((platform) =>
     expandVariant(platform, own, { ...plan, scope: within(platformScope(platform.platform), scope) }),
   );
@@ -66,12 +68,25 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
       omitted: [],
       repositories: repositoriesOf(own.tags),
       ...rules,
+      ...takeOver(image.takeOver),
       verify: resolveVerify(image.verify, shared),
       ...(scan && { scan }),
       ...(sign && { sign }),
       indexAnnotations: indexAnnotations(image, platforms, shared),
       location: { file: plan.file, range: image.range },
     },
+  };
+}
+
+function takeOver({
+  reuse,
+  ignoresUnknownInputs,
+  staging,
+}: WrittenImage["takeOver"]): Pick<PlannedRelease, "reuse" | "unknownInputs" | "staging"> {
+  return {
+    ...(reuse && { reuse: "unchanged" }),
+    ...(ignoresUnknownInputs && { unknownInputs: "ignore" }),
+    ...(!staging && { staging }),
   };
 }
 

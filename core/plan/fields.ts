@@ -15,6 +15,11 @@ export function textsOf(value: Value | undefined): readonly Text[] {
   return value?.kind === "list" ? value.items.flatMap((item) => textOf(item) ?? []) : [];
 }
 
+/** A number, or undefined where it is anything else. */
+export function numberOf(value: Value | undefined): number | undefined {
+  return value?.kind === "scalar" && typeof value.data === "number" ? value.data : undefined;
+}
+
 /** Where a text stands in the file. */
 export function rangeOf(text: Text): Range {
   return rangeWithin(text, 0, text.value.length);

@@ -132,9 +132,11 @@ function wrongName(path: Path): Words {
 
 const NAME_RULE = "letters, digits, `_`, `.` and `-`, and start with a letter or digit";
 
+const DURATIONS: ReadonlySet<unknown> = new Set(["timeout", "stall"]);
+
 function wrongFormat(path: Path, value: Value): Words {
   const written = value.kind === "scalar" ? value.text.slice(0, 40) : "";
-  if (path.at(-1) === "timeout")
+  if (DURATIONS.has(path.at(-1)))
     return { message: `\`${written}\` is no duration`, hint: "Write for instance 90s, 45m or 1h30m" };
   return { message: `\`${written}\` cannot be the name of an environment variable` };
 }

@@ -10,13 +10,6 @@ import type { Located, Value } from "./tree.ts";
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
-/** Keys that later versions of the plan will know: a better answer than "unknown". */
-const LATER = new Map(
-  Object.entries({
-    needs: "Building one image from another of the same plan is not supported yet",
-  }),
-);
-
 /** What people write who come from other tools, where spelling alone does not lead to our key. */
 const SYNONYMS = new Map(
   Object.entries({
@@ -33,6 +26,7 @@ const SYNONYMS = new Map(
     services: "images",
     variables: "vars",
     load: "output",
+    depends_on: "needs",
   }),
 );
 
@@ -85,9 +79,7 @@ function reportUnknownKeys(keys: readonly string[], path: Path, value: Value, pr
   for (const { key, keyRange } of value.kind === "map" ? value.entries : []) {
     if (problems.full()) break;
     if (!unknown.has(key) || (path.length === 0 && key.startsWith(EXTENSION_PREFIX))) continue;
-    const later = path[0] === "images" ? LATER.get(key) : undefined;
-    if (later !== undefined) problems.error(keyRange, later, { hint: `Remove \`${key}\`` });
-    else problems.error(keyRange, `Unknown key \`${key}\`${inPlace(path)}`, { hint: keyHint(key, known) });
+    problems.error(keyRange, `Unknown key \`${key}\`${inPlace(path)}`, { hint: keyHint(key, known, path) });
   }
 }
 
@@ -96,9 +88,18 @@ function meantKey(key: string, known: readonly string[]): string | undefined {
   return synonym !== undefined && known.includes(synonym) ? synonym : nearest(key, known);
 }
 
-function keyHint(key: string, known: readonly string[]): string {
+function keyHint(key: string, known: readonly string[], path: Path): string {
+  if (isOfImage(key, path)) return "Write it at the image: it is one for all platforms";
   const meant = meantKey(key, known);
   return meant === undefined ? `Known here: ${known.join(", ")}` : `Did you mean \`${meant}\`?`;
+}
+
+/** Is this a key of an image that stands at one of its platforms? */
+function isOfImage(key: string, path: Path): boolean {
+  const [kind, , list, , ...deeper] = path;
+  return (
+    kind === "images" && list === "platforms" && deeper.length === 0 && keysAt(path.slice(0, 2)).includes(key)
+  );
 }
 
 interface JsonSchema {

@@ -28,9 +28,9 @@ export async function loadPlan(options: LoadOptions): Promise<Result<Plan, PlanF
   return await assemblePlan({ file: read.value, directory, options, git, checkPaths });
 }
 
-/** Every use of git begins so. One in a comment makes git be asked in vain, which nobody notices. */
+/** Every use of git begins with one of these. One in a comment makes git be asked in vain, which nobody notices. */
 async function gitOf({ text }: SourceFile, directory: string, { env }: LoadOptions): Promise<GitFacts> {
-  if (!text.includes("${git.")) return { values: new Map() };
+  if (!text.includes("${git.") && !text.includes("source-date-epoch")) return { values: new Map() };
   return await readGit({ directory, env, dirty: text.includes("${git.dirty") });
 }
 

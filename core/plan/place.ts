@@ -16,6 +16,8 @@ export interface Place extends Interpolation {
 export interface PlanPlace extends Place {
   readonly file: SourceFile;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Names of the plan's builders, those that are not usable included. */
+  readonly builders: readonly string[];
 }
 
 /** A resolved text that still knows where it came from. */

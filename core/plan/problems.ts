@@ -1,9 +1,15 @@
 import type { Diagnostic, Range, SourceFile } from "./source.ts";
 
-/** What may go with a problem: what to do, and a place that belongs to it. */
+/** A place that belongs to a problem, and how. */
+export interface RelatedPlace {
+  readonly message: string;
+  readonly range: Range;
+}
+
+/** What may go with a problem: what to do, and places that belong to it. */
 export interface ProblemDetails {
   readonly hint?: string;
-  readonly related?: { readonly message: string; readonly range: Range };
+  readonly related?: RelatedPlace | readonly RelatedPlace[];
 }
 
 /** Gathers the problems of one file while it is read, so that all of them can be shown at once. */
@@ -45,9 +51,7 @@ export function gatherProblems(file: SourceFile): Problems {
       message,
       location: { file, range },
       ...(hint !== undefined && { hint }),
-      ...(related && {
-        related: [{ message: related.message, location: { file, range: related.range } }],
-      }),
+      ...(related && { related: [related].flat().map((each) => locate(each, file)) }),
     });
   };
   return {
@@ -58,6 +62,10 @@ export function gatherProblems(file: SourceFile): Problems {
     failed: () => wrong.size > 0,
     hasErrorAt: (range) => wrong.has(`${range.start}:${range.end}`),
   };
+}
+
+function locate({ message, range }: RelatedPlace, file: SourceFile) {
+  return { message, location: { file, range } };
 }
 
 function byPlace(one: Diagnostic, other: Diagnostic): number {

@@ -1,4 +1,5 @@
 import {
+  numberOf,
   parseAttributes,
   rangeOf,
   readAttributeList,
@@ -11,7 +12,7 @@ import {
 } from "./fields.ts";
 import type { AttestationPolicy, Build, Emulation } from "./plan.ts";
 import type { Problems } from "./problems.ts";
-import { readTest, readTimeout } from "./read-checks.ts";
+import { readLimit, readTest } from "./read-checks.ts";
 import { child } from "./tree.ts";
 import type { Value } from "./tree.ts";
 import type {
@@ -84,12 +85,16 @@ function readSettings(value: Value, problems: Problems): WrittenBuild {
     const found = child(value, name);
     return found?.kind === "scalar" && typeof found.data === "boolean" ? found.data : undefined;
   };
+  const builders = child(value, "builders");
   return said({
     noCache: flag("no-cache"),
     pull: flag("pull"),
     push: PUSH.get(textOf(child(value, "push"))?.value ?? ""),
     emulation: EMULATION.get(textOf(child(value, "emulation"))?.value ?? ""),
-    timeoutMs: readTimeout(textOf(child(value, "timeout")), problems),
+    builders: builders && textsOf(builders),
+    timeoutMs: readLimit("timeout", value, problems),
+    stallMs: readLimit("stall", value, problems),
+    retries: numberOf(child(value, "retries")),
     test: readTest(child(value, "test"), problems),
   });
 }

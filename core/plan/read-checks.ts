@@ -1,23 +1,28 @@
 import { parseDuration } from "./duration.ts";
-import { rangeOf, textOf, textsOf } from "./fields.ts";
+import { numberOf, rangeOf, textOf, textsOf } from "./fields.ts";
 import type { ScanGate, VerifySettings } from "./plan.ts";
 import type { Problems } from "./problems.ts";
 import type { Range } from "./source.ts";
 import { child } from "./tree.ts";
 import type { Value } from "./tree.ts";
-import type { Text, WrittenScan, WrittenSign, WrittenTest, WrittenVerify } from "./written.ts";
+import type { WrittenScan, WrittenSign, WrittenTest, WrittenVerify } from "./written.ts";
 
 /** Reads what must hold before tags move, each in its one form. */
 
 // Longer than setTimeout can wait, which would make it no time at all.
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** Reads a time limit; one that cannot be is reported. */
-export function readTimeout(text: Text | undefined, problems: Problems): number | undefined {
+/** Reads the time limit of a key; one that cannot be is reported. */
+export function readLimit(
+  key: "timeout" | "stall",
+  value: Value | undefined,
+  problems: Problems,
+): number | undefined {
+  const text = textOf(child(value, key));
   const timeoutMs = text && parseDuration(text.value);
   if (text === undefined || timeoutMs === undefined) return undefined;
   if (timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS) return timeoutMs;
-  problems.error(rangeOf(text), "`timeout` must be longer than nothing and shorter than 24 days");
+  problems.error(rangeOf(text), `\`${key}\` must be longer than nothing and shorter than 24 days`);
   return undefined;
 }
 
@@ -26,15 +31,15 @@ export function readTest(value: Value | undefined, problems: Problems): WrittenT
   if (value === undefined) return undefined;
   const command = value.kind === "map" ? child(value, "command") : value;
   const line = textOf(command);
-  const timeoutMs = readTimeout(textOf(child(value, "timeout")), problems);
-  const exitCode = child(value, "exit-code");
+  const timeoutMs = readLimit("timeout", value, problems);
+  const exitCode = numberOf(child(value, "exit-code"));
   const output = textOf(child(value, "output"));
   return {
     range: value.range,
     ...(line && { line }),
     ...(command?.kind === "list" && { argv: textsOf(command) }),
     ...(timeoutMs !== undefined && { timeoutMs }),
-    ...(exitCode?.kind === "scalar" && typeof exitCode.data === "number" && { exitCode: exitCode.data }),
+    ...(exitCode !== undefined && { exitCode }),
     ...(output && { output }),
   };
 }

@@ -1,6 +1,7 @@
 import { readBuild } from "./read-build.ts";
+import { readEpoch, readNeeds, readTakeOver } from "./read-run.ts";
 import { readScan, readSign, readVerify } from "./read-checks.ts";
-import { textOf, textsOf } from "./fields.ts";
+import { numberOf, textOf, textsOf } from "./fields.ts";
 import type { Problems } from "./problems.ts";
 import { child } from "./tree.ts";
 import type { Entry, Value } from "./tree.ts";
@@ -23,11 +24,14 @@ import type {
  * the rest of the plan can still be looked at.
  */
 export function readPlan(root: Value, problems: Problems): WrittenPlan {
+  const maxParallelism = numberOf(child(root, "max-parallelism"));
   return {
     variables: entriesOf(child(root, "vars")).map(readVariable),
     builders: entriesOf(child(root, "builders")).map(readBuilder),
     registries: entriesOf(child(root, "registries")).map((entry) => readRegistry(entry)),
     ignoredRules: textsOf(child(child(root, "check"), "ignore")),
+    ...(maxParallelism !== undefined && { maxParallelism }),
+    failFast: flag(child(root, "fail-fast")) ?? false,
     images: entriesOf(child(root, "images"))
       .filter(({ value }) => value.kind === "map")
       .map((entry) => readImage(entry, problems)),
@@ -62,7 +66,7 @@ function readVariable({ key, keyRange, value }: Entry): WrittenVariable {
 function readBuilder({ key, keyRange, value }: Entry): WrittenBuilder {
   const [buildkit, buildx] = [textOf(child(value, "buildkit")), textOf(child(value, "buildx"))];
   const platforms = child(value, "platforms");
-  const parallel = child(value, "max-parallelism");
+  const maxParallelism = numberOf(child(value, "max-parallelism"));
   const tls = child(value, "tls");
   return {
     name: key,
@@ -70,8 +74,7 @@ function readBuilder({ key, keyRange, value }: Entry): WrittenBuilder {
     ...(buildkit && { buildkit }),
     ...(buildx && { buildx }),
     ...(platforms && { platforms: textsOf(platforms) }),
-    ...(parallel?.kind === "scalar" &&
-      typeof parallel.data === "number" && { maxParallelism: parallel.data }),
+    ...(maxParallelism !== undefined && { maxParallelism }),
     ...(tls && { tls: readTexts(tls), tlsRange: tls.range }),
   };
 }
@@ -116,6 +119,7 @@ function readTag(value: Value): WrittenTag | undefined {
 function readImage({ key, keyRange, value }: Entry, problems: Problems): WrittenImage {
   const matrix = child(value, "matrix");
   const mediaTypes = MEDIA_TYPES.get(textOf(child(value, "media-types"))?.value ?? "");
+  const sourceDateEpoch = readEpoch(value);
   const has = (name: string) => child(value, name) !== undefined;
   const verify = readVerify(child(value, "verify"));
   const scan = readScan(child(value, "scan"), keyOf(value, "scan") ?? keyRange);
@@ -129,6 +133,9 @@ function readImage({ key, keyRange, value }: Entry, problems: Problems): Written
     tags: itemsOf(child(value, "tags")).flatMap((item) => readTag(item) ?? []),
     ...readIfExists(value),
     ...(mediaTypes && { mediaTypes }),
+    needs: readNeeds(value),
+    takeOver: readTakeOver(value),
+    ...(sourceDateEpoch && { sourceDateEpoch }),
     ...(verify && { verify }),
     ...(scan && { scan }),
     ...(sign && { sign }),

@@ -22,6 +22,7 @@ export function checkRules(rules: Rules): void {
     checkRequired,
     checkOutputs,
     checkCacheExports,
+    checkReuse,
   ]) {
     rule(rules);
   }
@@ -149,5 +150,26 @@ function checkCacheExports({ releases, problems }: Rules): void {
         }
       }
     }
+  }
+}
+
+/** What is reused is found through the tag, by annotations in its index. */
+function checkReuse({ images, problems }: Rules): void {
+  for (const { name, mediaTypes, gives, tags, takeOver } of images) {
+    const { reuse } = takeOver;
+    if (reuse === undefined) continue;
+    if (mediaTypes === "docker")
+      problems.error(
+        reuse,
+        "Docker's manifest list has no annotations, which tell what an image was made of",
+        {
+          hint: "Use `media-types: oci`, or remove `reuse`",
+        },
+      );
+    // Where there is no result at all, or a tag that cannot be read, that is the problem.
+    if (tags.length === 0 && gives.results)
+      problems.error(reuse, `Image \`${name}\` has no \`tags\`, so there is nothing to reuse`, {
+        hint: "Add `tags`, or remove `reuse`",
+      });
   }
 }

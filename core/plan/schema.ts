@@ -1,16 +1,7 @@
 import * as z from "zod/mini";
 import { check, scan, sign, test, verify } from "./schema-checks.ts";
-import {
-  anyText,
-  attributeList,
-  described,
-  duration,
-  maybe,
-  name,
-  objectName,
-  text,
-  textMap,
-} from "./schema-parts.ts";
+import { anyText, attributeList, described, maybe, name, objectName, text, textMap } from "./schema-parts.ts";
+import { builderRun, buildRun, imageRun, planRun } from "./schema-run.ts";
 
 /*
  * The plan file as it is written. This schema is the one source of what is allowed: it validates (see ./issues.ts for
@@ -70,7 +61,8 @@ const buildKeys = {
   target: described(text, "Stage of the Dockerfile to build."),
   args: textMap("Build arguments."),
   contexts: textMap(
-    "Named contexts: folders, git or http URLs, `docker-image://` references, `oci-layout://` folders.",
+    "Named contexts: folders, git or http URLs, `docker-image://` references, `oci-layout://` folders, or `image:base`: what " +
+      "the image `base` of this plan becomes for the same platform.",
   ),
   labels: textMap("Labels of the image config."),
   annotations: textMap(
@@ -104,7 +96,7 @@ const buildKeys = {
     z.enum(["never", "allow", "only"]),
     "May it be built under emulation (allow, default), never, or only there?",
   ),
-  timeout: described(duration, "Longest time for one build, `45m` or `1h30m`."),
+  ...buildRun,
   test,
 } as const;
 
@@ -160,6 +152,7 @@ const image = z.strictObject({
     z.enum(["oci", "docker"]),
     "Of the index and all that is in it: oci (default); or docker, which has neither annotations nor attestations.",
   ),
+  ...imageRun,
   verify,
   scan,
   sign,
@@ -187,7 +180,7 @@ const builder = z.strictObject({
     z.array(text).check(z.minLength(1)),
     "Platforms that run there without emulation, whatever the BuildKit reports.",
   ),
-  "max-parallelism": maybe(z.int().check(z.minimum(1), z.maximum(1024)), "Builds at the same time."),
+  ...builderRun,
   tls: maybe(
     z.strictObject({
       ca: maybe(text, "File with the certificate authority of the BuildKit."),
@@ -226,6 +219,7 @@ export const planSchema = z.strictObject({
       "knows is not the way. For this program, and for the builder as far as it can be told.",
   ),
   check,
+  ...planRun,
   images: described(z.record(objectName, image), "What to build, by name."),
 });
 

@@ -28,7 +28,10 @@ export function readOverrides(
   return ok(overrides);
 }
 
-/** Keeps what `--image` and `--only` ask for; each must find something. */
+/**
+ * Keeps what `--image` and `--only` ask for; each must find something. What a kept image needs is kept with it, as bake builds the targets
+ * that a target is linked to. (It needs the same platforms of it, so `--only` parts nothing that belongs together.)
+ */
 export function selectReleases(
   releases: readonly PlannedRelease[],
   { images, only }: Pick<LoadOptions, "images" | "only">,
@@ -47,7 +50,24 @@ function selectImages(
   if (unknown !== undefined) {
     return refuse("--image", unknown, "the plan has no such image", hintFor(unknown, [...names]));
   }
-  return ok(releases.filter(({ image, name }) => images.includes(image) || images.includes(name)));
+  const asked = releases.filter(({ image, name }) => images.includes(image) || images.includes(name));
+  return ok(withNeeded(asked, releases));
+}
+
+function withNeeded(
+  asked: readonly PlannedRelease[],
+  all: readonly PlannedRelease[],
+): readonly PlannedRelease[] {
+  const owners = new Map(all.flatMap((release) => release.variants.map(({ id }) => [id, release] as const)));
+  const kept = new Set(asked);
+  // A set that grows while it is walked through: what is needed comes to its turn, too.
+  for (const { variants } of kept) {
+    for (const id of variants.flatMap(({ needs = [] }) => needs)) {
+      const owner = owners.get(id);
+      if (owner !== undefined) kept.add(owner);
+    }
+  }
+  return all.filter((release) => kept.has(release));
 }
 
 function selectPlatforms(

@@ -5,10 +5,13 @@ import { annotationsFor, readAnnotations, refuseAnnotations } from "./annotation
 import type { Annotation } from "./annotations.ts";
 import { checkPolicyOfPlatform, makesIndex, resolveAttestations } from "./attest.ts";
 import type { AttestationRules } from "./attest.ts";
+import { resolvePermitted } from "./builders.ts";
 import { resolveCache } from "./cache.ts";
 import { resolveTest } from "./checks.ts";
 import { resolveContexts, resolveSources } from "./contexts.ts";
+import { epochArgument } from "./epoch.ts";
 import { mergeBuild } from "./merge.ts";
+import type { ImageNeed } from "./needs.ts";
 import { resolveOutputs } from "./outputs.ts";
 import type { PlacedOutput } from "./outputs.ts";
 import { resolveFields, resolveText } from "./place.ts";
@@ -20,10 +23,11 @@ import { resolveSecrets, resolveSsh } from "./secrets.ts";
 import { repositoriesOf } from "./tags.ts";
 import type { Text, WrittenBuild, WrittenImage } from "./written.ts";
 
-/** A variant, and where the plan asks for its outputs. */
+/** A variant, where the plan asks for its outputs, and the images that it needs. */
 export interface ExpandedVariant {
   readonly variant: Variant;
   readonly outputs: readonly PlacedOutput[];
+  readonly needs: readonly ImageNeed[];
 }
 
 /** The release that a variant belongs to. */
@@ -32,6 +36,8 @@ export interface ReleaseOfVariant {
   readonly image: WrittenImage;
   readonly tags: readonly TaggedReference[];
   readonly rules: AttestationRules;
+  /** What all its variants wait for. */
+  readonly needs: readonly ImageNeed[];
   /** See {@link Apart}. */
   readonly cell: string;
 }
@@ -44,7 +50,7 @@ export function expandVariant(
 ): ExpandedVariant {
   const settings = mergeBuild(release.image.build, written.build);
   checkPolicyOfPlatform(written.build, place);
-  const { build, outputs } = resolveBuild(settings, { release, platform, place });
+  const { build, outputs, needs } = resolveBuild(settings, { release, platform, place });
   const range = written.platform.scalar.range;
   const test = resolveTest(settings.test, place);
   const variant: Variant = {
@@ -53,12 +59,24 @@ export function expandVariant(
     platform,
     emulation: settings.emulation ?? "allow",
     required: written.required,
-    ...(settings.timeoutMs !== undefined && { timeoutMs: settings.timeoutMs }),
+    ...runSettings(settings, place),
     ...(test && { test }),
     build,
     location: { file: place.file, range },
   };
-  return { variant, outputs };
+  return { variant, outputs, needs: [...release.needs, ...needs] };
+}
+
+function runSettings(
+  { builders, timeoutMs, stallMs, retries }: WrittenBuild,
+  place: PlanPlace,
+): Pick<Variant, "builders" | "timeoutMs" | "stallMs" | "retries"> {
+  return {
+    ...(builders && { builders: resolvePermitted(builders, place) }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(stallMs !== undefined && { stallMs }),
+    ...(retries !== undefined && { retries }),
+  };
 }
 
 interface Where {
@@ -70,17 +88,18 @@ interface Where {
 function resolveBuild(
   settings: WrittenBuild,
   where: Where,
-): { build: Build; outputs: readonly PlacedOutput[] } {
+): { build: Build } & Pick<ExpandedVariant, "outputs" | "needs"> {
   const { release, place } = where;
   const target = resolveText(settings.target, place)?.value;
   const attest = resolveAttestations(settings, release.rules, place);
   const { annotations, files, image } = resolveResults(settings, attest, where);
+  const { contexts, needs } = resolveContexts(settings.contexts, place);
   const build: Build = {
     // Where it cannot be resolved, the plan is refused, and nobody will see what stands here.
     ...(resolveSources(settings.context, settings.dockerfile, here(release.image), place) ?? NOWHERE),
     ...(target !== undefined && { target }),
-    args: resolveFields(settings.args, place),
-    contexts: resolveContexts(settings.contexts, place),
+    args: { ...epochArgument(release.image.sourceDateEpoch, place), ...resolveFields(settings.args, place) },
+    contexts,
     labels: resolveFields(settings.labels, place),
     annotations,
     secrets: resolveSecrets(settings.secrets, place.env, place),
@@ -94,7 +113,7 @@ function resolveBuild(
     image,
     outputs: files.map(({ output }) => output),
   };
-  return { build, outputs: files };
+  return { build, outputs: files, needs };
 }
 
 const NOWHERE = { context: { kind: "local", path: "" }, dockerfile: "" } as const;

@@ -79,6 +79,8 @@ export interface WrittenPlan {
   readonly registries: readonly WrittenRegistry[];
   /** Rules that `check` is to leave out. */
   readonly ignoredRules: readonly Text[];
+  readonly maxParallelism?: number;
+  readonly failFast: boolean;
   readonly images: readonly WrittenImage[];
 }
 
@@ -129,10 +131,22 @@ export interface WrittenImage {
   readonly tags: readonly WrittenTag[];
   readonly ifExists?: IfExists;
   readonly mediaTypes?: PlannedRelease["mediaTypes"];
+  /** Images that must be there first. */
+  readonly needs: readonly Text[];
+  readonly takeOver: WrittenTakeOver;
+  readonly sourceDateEpoch?: Text;
   readonly verify?: WrittenVerify;
   readonly scan?: WrittenScan;
   readonly sign?: WrittenSign;
   readonly matrix?: WrittenMatrix;
+}
+
+/** What of an image is taken over from earlier runs. */
+export interface WrittenTakeOver {
+  /** Where the plan asks for it; undefined: nothing is reused. */
+  readonly reuse?: Range;
+  readonly ignoresUnknownInputs: boolean;
+  readonly staging: boolean;
 }
 
 export interface WrittenPlatform {
@@ -180,7 +194,10 @@ export interface WrittenBuild {
   readonly output?: readonly Attributes[];
   readonly push?: Build["push"];
   readonly emulation?: Emulation;
+  readonly builders?: readonly Text[];
   readonly timeoutMs?: number;
+  readonly stallMs?: number;
+  readonly retries?: number;
   readonly test?: WrittenTest;
 }
 

@@ -2,6 +2,7 @@ import type { BuildKit, SolveFailure } from "../buildkit/buildkit.ts";
 import { lintFindings } from "../buildkit/lint-findings.ts";
 import type { Slots } from "../concurrent.ts";
 import type { Finding } from "../findings/finding.ts";
+import type { Build, BuildContext } from "../plan/plan.ts";
 import type { Route } from "../route/route.ts";
 import { distinctFindings, type DockerfileGroup } from "./dockerfiles.ts";
 
@@ -41,9 +42,10 @@ export async function askForChecks(
 function waysOf({ variants }: DockerfileGroup, routes: readonly Route[]): readonly Route[] {
   const ids = new Set(variants.map(({ id }) => id));
   const own = routes.filter(({ variant }) => ids.has(variant.id));
-  const ways = Map.groupBy(own, ({ variant }) =>
-    JSON.stringify([variant.build.args, variant.build.contexts]),
-  );
+  const ways = Map.groupBy(own, ({ variant }) => {
+    const { args, contexts } = withoutVariants(variant.build);
+    return JSON.stringify([args, contexts]);
+  });
   return [...ways.values()].flatMap(
     (same) => same.find(({ execution }) => execution === "native") ?? same.slice(0, 1),
   );
@@ -55,10 +57,20 @@ async function askOne(
   { buildkit, signal }: CheckWorld,
 ): Promise<ChecksReport> {
   const { platform, build } = variant;
-  const answer = await buildkit.lint({ node, platform, build }, signal);
+  const answer = await buildkit.lint({ node, platform, build: withoutVariants(build) }, signal);
   if (answer.ok) return { findings: lintFindings(answer.value, source), leftOut: [] };
   return { findings: [], leftOut: [`BuildKit's own checks of ${source.path}: ${reasonOf(answer.error)}`] };
 }
+
+/** What another variant becomes is not there before it is built, and no check looks into it: nothing is as good. */
+function withoutVariants(build: Build): Build {
+  const contexts = Object.entries(build.contexts).map(
+    ([name, context]) => [name, context.kind === "variant" ? NOTHING : context] as const,
+  );
+  return { ...build, contexts: Object.fromEntries(contexts) };
+}
+
+const NOTHING: BuildContext = { kind: "remote", url: "docker-image://scratch" };
 
 function reasonOf(failure: SolveFailure): string {
   if (failure.kind === "emulator-crashed") return `an emulator crashed in ${failure.step}`;

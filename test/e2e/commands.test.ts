@@ -73,6 +73,53 @@ test("plan: an optional variant that no node takes is left out, and that is said
   ]);
 });
 
+test("plan: limits, needs, builders and what is taken over, as JSON", async () => {
+  const address = JSON.stringify(inject("buildkit").address);
+  const rig = await project(`version: 1
+max-parallelism: 2
+fail-fast: true
+builders: { only: { buildkit: ${address} } }
+images:
+  app:
+    contexts: { base: image:base }
+    builders: [only]
+    stall: 5m
+    retries: 0
+    reuse: unchanged
+    unknown-inputs: ignore
+    staging: false
+    platforms: [${NATIVE}]
+    tags: ["${registry.host}/app:1"]
+  base:
+    platforms: [${NATIVE}]
+    tags: ["${registry.host}/base:1"]
+`);
+  const { stdout } = await rig.run(["plan", "--image", "app", "--json"]);
+  const plan = JSON.parse(stdout);
+  expect(plan).toMatchObject({ ok: true, maxParallelism: 2, failFast: true });
+  const id = `base ${NATIVE}`;
+  expect(plan.releases).toMatchObject([
+    {
+      name: "app",
+      reuse: "unchanged",
+      unknownInputs: "ignore",
+      staging: false,
+      variants: [
+        {
+          needs: [id],
+          builders: ["only"],
+          stallMs: 300_000,
+          retries: 0,
+          build: { contexts: { base: { kind: "variant", variant: id } } },
+        },
+      ],
+    },
+    { name: "base", reuse: "never", unknownInputs: "build", staging: true, variants: [{ id }] },
+  ]);
+  for (const key of ["needs", "builders", "stallMs", "retries"])
+    expect(plan.releases[1].variants[0]).not.toHaveProperty(key);
+});
+
 test("plan: from standard input, with variables set and parts chosen, as JSON", async () => {
   const rig = await openRig({ Dockerfile: "FROM scratch\n" });
   const argv = [

@@ -92,3 +92,14 @@ test("a frontend that is not there is a failure", async () => {
 test("an interrupted one says so", async () => {
   expect(await lint("FROM scratch\n", {}, AbortSignal.abort())).toEqual({ kind: "solve-cancelled" });
 });
+
+// What preflight puts in the place of images that are not built yet.
+test("a context that is nothing is taken for any image, and asked of no registry", async () => {
+  const nothing = { kind: "remote", url: "docker-image://scratch" } as const;
+  const text = "FROM base as A\nCOPY --from=registry.invalid/tools:1 /x /x\nRUN true\n";
+  const contexts = { base: nothing, "registry.invalid/tools:1": nothing };
+  expect(await lint(text, { contexts })).toEqual([
+    "warning buildkit/StageNameCasing 1:1 FROM base as A 1",
+    "warning buildkit/FromAsCasing 1:1 FROM base as A 1",
+  ]);
+});

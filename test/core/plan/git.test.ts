@@ -88,6 +88,18 @@ images:
     expect(changed?.variants[0]?.build.args["DIRTY"]).toBe("-dirty");
   });
 
+  test("its commit gives the epoch, where nothing else of git is asked for", async () => {
+    const { folder, git } = await repository();
+    const text = `version: 1
+images:
+  app: { source-date-epoch: commit, platforms: [linux/amd64], tags: ["registry.example/app:1"] }
+`;
+    await writeFile(join(folder, "epoch.yaml"), text);
+    const [release] = planOf(await load("epoch.yaml", folder, { env })).releases;
+    const epoch = git("log", "-1", "--format=%ct").trim();
+    expect(release?.variants[0]?.build.args).toEqual({ SOURCE_DATE_EPOCH: epoch });
+  });
+
   test("configuration of the repository runs no program and hides no tag", async () => {
     const { folder, git } = await repository();
     const trap = join(folder, ".git", "trapped");

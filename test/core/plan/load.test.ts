@@ -139,6 +139,53 @@ images:
     expect(await idsOf({ images: ["tool", "app"] })).toHaveLength(5);
   });
 
+  describe("images that need each other", () => {
+    const linked = `version: 1
+images:
+  app:
+    needs: [tool]
+    contexts: { base: "image:base" }
+    matrix: { node: ["22", "24"] }
+    platforms: [linux/amd64]
+    tags: ["registry.example/app:\${matrix.node}"]
+  base:
+    contexts: { root: image:root }
+    matrix: { node: ["22", "24"] }
+    platforms: [linux/amd64, linux/arm64]
+    tags: ["registry.example/base:\${matrix.node}"]
+  other: { platforms: [linux/arm64], tags: [registry.example/other:1] }
+  root: { platforms: [linux/amd64, linux/arm64], tags: [registry.example/root:1] }
+  tool: { platforms: [linux/amd64], tags: [registry.example/tool:1] }
+`;
+    const idsOfLinked = async (changes: Parameters<typeof loadText>[1]) =>
+      planOf(await loadText(linked, changes)).releases.flatMap(({ variants }) =>
+        variants.map(({ id }) => id),
+      );
+
+    test("--image takes what an image needs with it, and what that needs, in the plan's order", async () => {
+      expect(await idsOfLinked({ images: ["app[node=24]"] })).toEqual([
+        "app[node=24] linux/amd64",
+        "base[node=24] linux/amd64",
+        "base[node=24] linux/arm64",
+        "root linux/amd64",
+        "root linux/arm64",
+        "tool linux/amd64",
+      ]);
+      expect(await idsOfLinked({ images: ["root", "other"] })).toEqual([
+        "other linux/arm64",
+        "root linux/amd64",
+        "root linux/arm64",
+      ]);
+    });
+
+    test("--only keeps this platform of all of them", async () => {
+      expect(await idsOfLinked({ images: ["base[node=22]"], only: ["linux/arm64"] })).toEqual([
+        "base[node=22] linux/arm64",
+        "root linux/arm64",
+      ]);
+    });
+  });
+
   test("--only keeps a platform, however it is written, and drops images that have it not", async () => {
     expect(await idsOf({ only: ["linux/aarch64"] })).toEqual([
       "app[node=22] linux/arm64",

@@ -11,16 +11,26 @@ import { folderWith, load, planOf } from "../../support/plan.ts";
 
 interface World {
   readonly dockerfile?: string;
+  /** Of the image `app`. */
+  readonly image?: string;
+  /** After it. */
+  readonly others?: string;
   readonly host?: string;
   readonly more?: string;
 }
 
-async function optionsOf({ dockerfile = "FROM scratch\n", host = "one.example", more = "" }: World) {
+async function optionsOf({
+  dockerfile = "FROM scratch\n",
+  image = "",
+  others = "",
+  host = "one.example",
+  more = "",
+}: World) {
   const text = `version: 1\n${more}images:
   app:
     platforms: [linux/amd64, { platform: linux/arm64, args: { A: "1" } }, linux/s390x]
     tags: ["${host}/app:1"]
-`;
+${image}${others}`;
   const from = await folderWith({ Dockerfile: dockerfile, "plan.yaml": text });
   const plan = planOf(await load("plan.yaml", from));
   const on = node("builder", ["linux/s390x"]);
@@ -104,6 +114,39 @@ test("BuildKit is asked once for each set of arguments, natively where it can be
   expect(asked.map(({ platform }) => formatPlatform(platform))).toEqual(["linux/s390x", "linux/arm64"]);
   expect(rules(report)).toContain("platform-constant");
   expect(rules(report).filter((rule) => rule.startsWith("buildkit/"))).toEqual(["buildkit/StageNameCasing"]);
+});
+
+test("an image of the plan as a context is looked up nowhere, and BuildKit is asked as if nothing were in it", async () => {
+  const fake = await fakeRegistry();
+  const { registry } = await testClient({ access: "read" });
+  const asked: LintRequest[] = [];
+  const dockerfile = `FROM scratch AS root\nFROM base\nCOPY --from=${fake.host}/tools:1 / /\n`;
+  const settings = `contexts: { base: "image:base", "${fake.host}/tools:1": "image:base" }`;
+  const base = `  base:
+    target: root
+    platforms: [linux/amd64, linux/arm64, linux/s390x]
+    tags: ["${fake.host}/base:1"]
+`;
+  const options = await optionsOf({ dockerfile, image: `    ${settings}\n`, others: base, host: fake.host });
+  const report = await preflight({
+    ...options,
+    registry,
+    buildkit: {
+      lint: async (request) => {
+        asked.push(request);
+        return ok([]);
+      },
+    },
+  });
+  expect(report.looked).toMatchObject({ bases: 0 });
+  expect(rules(report)).toEqual([]);
+  expect(report.leftOut).toEqual([]);
+  const nothing = { kind: "remote", url: "docker-image://scratch" };
+  const ofApp = asked.filter(({ build }) => build.target === undefined);
+  expect(ofApp.map(({ build }) => build.contexts)).toEqual([
+    { base: nothing, [`${fake.host}/tools:1`]: nothing },
+    { base: nothing, [`${fake.host}/tools:1`]: nothing },
+  ]);
 });
 
 test("what BuildKit cannot check is said", async () => {
