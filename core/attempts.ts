@@ -2,8 +2,7 @@ import type { BuildKit, BuildResult, Node, SolveFailure } from "./buildkit/build
 import type { RunEvent } from "./event.ts";
 import { fail, type Result } from "./result.ts";
 import type { Rooms } from "./rooms.ts";
-import { rerouteVariant } from "./route/reroute.ts";
-import type { Route } from "./route/route.ts";
+import { rerouteVariant, type Route } from "./route/route.ts";
 
 /** What building a variant somewhere needs of a run. */
 export interface AttemptWorld {
@@ -40,7 +39,9 @@ export async function attempt(
     if (built.ok || fate === "final" || (fate === "again" && retries === 0)) return { route: here, built };
     if (fate === "again") retries -= 1;
     tried.add(here.node.name);
-    const next = rerouteVariant(here.variant, world.buildkit.nodes, { lost: world.rooms.lost(), tried });
+    const { rooms } = world;
+    const load = ({ name }: Node): number => rooms.load(name);
+    const next = rerouteVariant(here.variant, world.buildkit.nodes, { lost: rooms.lost(), tried, load });
     if (next === undefined) return { route: here, built };
     const [variant, why] = [here.variant.id, built.error];
     world.onEvent({ kind: "variant-rerouted", atMs: world.now(), variant, from: here, to: next, why });

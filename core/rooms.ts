@@ -12,6 +12,8 @@ export interface Rooms {
   hold<T>(wish: Wish, task: () => Promise<T>): Promise<T | "lost">;
   /** Nothing begins there any more. What runs there is not touched. */
   drop(node: string): void;
+  /** How many builds are there, or wait to be. */
+  load(node: string): number;
   /** Names of the nodes that were dropped. */
   lost(): ReadonlySet<string>;
 }
@@ -22,7 +24,8 @@ interface Waiting extends Wish {
 
 /** Opens the rooms of a run; `total` is how many builds there may be at a time on all nodes. */
 export function openRooms(nodes: readonly Node[], total = Number.POSITIVE_INFINITY): Rooms {
-  const free = new Map(nodes.map(({ name, maxParallelism }) => [name, maxParallelism]));
+  const sizes = new Map(nodes.map(({ name, maxParallelism }) => [name, maxParallelism]));
+  const free = new Map(sizes);
   const lost = new Set<string>();
   const waiting: Waiting[] = [];
   let left = total;
@@ -66,6 +69,8 @@ export function openRooms(nodes: readonly Node[], total = Number.POSITIVE_INFINI
         each.enter("lost");
       }
     },
+    load: (node) =>
+      waiting.filter((one) => one.node === node).length + (sizes.get(node) ?? 0) - (free.get(node) ?? 0),
     lost: () => lost,
   };
 }

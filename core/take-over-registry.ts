@@ -16,7 +16,7 @@ import { ok, type Result } from "./result.ts";
 import { gatesFingerprint } from "./staging/gates-fingerprint.ts";
 import type { StagingRecord, StagingUnusable } from "./staging/staged.ts";
 import { findStaged, stage, unstage, type StagingLookup } from "./staging/staging.ts";
-import { stagingTag } from "./staging/tag.ts";
+import { planDigest, stagingTag } from "./staging/tag.ts";
 import type { Circumstances, Finished, NotTaken, Taken, TakeOver } from "./take-over.ts";
 
 /** What taking over needs of a run and of the world. */
@@ -114,7 +114,11 @@ function placesIn(release: PlannedRelease, options: TakeOverOptions): readonly (
   const store = registry.store(repository);
   const current = once(() => readCurrent(release, store, signal));
   return release.variants.map((variant) => {
-    const name = stagingTag({ release, variant, planPart: planPartOf(variant), revision });
+    const scope =
+      release.staging === "commit"
+        ? { scope: `${planDigest(release, planPartOf(variant))} ${revision ?? ""}` }
+        : {};
+    const name = stagingTag({ release, variant, ...scope });
     const waits = timing === undefined ? {} : { timing };
     const staging = once(() => findStaged(store, { tag: name, variant, ...waits }, signal));
     const tag = { ...repository, tag: name };
@@ -176,12 +180,6 @@ async function differenceOf(
   if (record.inputs === undefined) return "not all that it was made of can be told";
   const inputs = await options.inputsOf(variant, circumstances);
   return inputs?.digest === record.inputs ? undefined : "it was made of other inputs";
-}
-
-/** Names the tags and settings that a variant was finished for. */
-export function planDigest({ name, tags }: PlannedRelease, planPart: string): string {
-  const facts = [name, tags.map(formatReference), planPart];
-  return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
 }
 
 function unusableWords(why: StagingUnusable): string {

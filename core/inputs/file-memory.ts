@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { BigIntStats } from "node:fs";
-import { openMemoryFiles, type MemoryFiles } from "../layers/memory-files.ts";
+import { openMemoryFiles, type MemoryFiles } from "../host/memory-files.ts";
 import { stampOf, type HashedFile } from "./hash-files.ts";
 
 /** What is remembered of a file: its stamp when it was hashed, and the hash. */

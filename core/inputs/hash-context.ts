@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { digestOf } from "../oci/digest-of.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { MemoryFiles } from "../layers/memory-files.ts";
+import type { MemoryFiles } from "../host/memory-files.ts";
 import { ok, type Result } from "../result.ts";
 import { walkContext, type ContextEntry, type FileUnreadable } from "./context-files.ts";
 import { memoryName, packFiles, toRemember, unpackFiles, type KnownFile } from "./file-memory.ts";

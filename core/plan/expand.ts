@@ -86,7 +86,7 @@ function takeOver({
   return {
     ...(reuse && { reuse: "unchanged" }),
     ...(ignoresUnknownInputs && { unknownInputs: "ignore" }),
-    ...(!staging && { staging }),
+    ...(staging !== true && { staging }),
   };
 }
 

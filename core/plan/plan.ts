@@ -162,8 +162,11 @@ export interface PlannedRelease {
   readonly reuse?: "unchanged";
   /** Inputs that cannot be told (a remote ADD, a branch of a git context) are taken as unchanged; absent: they make a variant be built always. */
   readonly unknownInputs?: "ignore";
-  /** Are finished variants held by staging tags, so that a later run or another machine can take them over? Absent: yes. */
-  readonly staging?: false;
+  /**
+   * Finished variants are held by staging tags, so that a later run or another machine can take them over. Absent: by one for each
+   * variant, whatever is released; `commit`: by one for each commit and its settings, too, so that runs of several commits do not meet; false: by none.
+   */
+  readonly staging?: false | "commit";
   /** Annotations of the index document itself. */
   readonly indexAnnotations: Readonly<Record<string, string>>;
   readonly location: Location;

@@ -10,8 +10,13 @@ export function readTakeOver(value: Value): WrittenTakeOver {
   return {
     ...(reuse !== undefined && textOf(reuse)?.value === "unchanged" && { reuse: reuse.range }),
     ignoresUnknownInputs: textOf(child(value, "unknown-inputs"))?.value === "ignore",
-    staging: staging?.kind !== "scalar" || staging.data !== false,
+    staging: readStaging(staging),
   };
+}
+
+function readStaging(value: Value | undefined): WrittenTakeOver["staging"] {
+  if (textOf(value)?.value === "commit") return "commit";
+  return value?.kind !== "scalar" || value.data !== false;
 }
 
 /** Reads the names of the images that must be there before this one. */

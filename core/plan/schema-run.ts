@@ -55,8 +55,9 @@ export const imageRun = {
       "(build, default), or take them as unchanged (ignore).",
   ),
   staging: maybe(
-    z.boolean(),
-    "false: finished platforms get no staging tag, so no later run and no other machine can take them over.",
+    z.union([z.boolean(), z.enum(["commit"])]),
+    "Staging tags hold finished platforms for later runs and other machines: one for each platform (true, default), whatever is " +
+      "released; one for each commit, too (commit), for pipelines that run side by side on a registry that removes tags; or none (false).",
   ),
   "source-date-epoch": maybe(
     z.union([z.int().check(z.minimum(0)), text]),

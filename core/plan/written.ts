@@ -146,7 +146,7 @@ export interface WrittenTakeOver {
   /** Where the plan asks for it; undefined: nothing is reused. */
   readonly reuse?: Range;
   readonly ignoresUnknownInputs: boolean;
-  readonly staging: boolean;
+  readonly staging: boolean | "commit";
 }
 
 export interface WrittenPlatform {

@@ -32,6 +32,7 @@ const time = text(40).check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, 
 const recordSchema = z.pipe(
   z.object({
     variant: text(1000),
+    plan: text(64),
     inputs: z.optional(digest),
     revision: z.optional(text(200)),
     node: text(500),
@@ -43,9 +44,10 @@ const recordSchema = z.pipe(
     checked: z.optional(text(MAX_CHECKED_BYTES)),
   }),
   z.transform((given): StagingRecord => {
-    const { variant, inputs, revision, node, execution, buildkit, gates, checked } = given;
+    const { variant, plan, inputs, revision, node, execution, buildkit, gates, checked } = given;
     return {
       variant,
+      plan,
       ...(inputs === undefined ? {} : { inputs }),
       ...(revision === undefined ? {} : { revision }),
       route: { node, execution, ...(buildkit === undefined ? {} : { buildkitVersion: buildkit }) },
@@ -76,6 +78,7 @@ function annotationsOf({ route, ...record }: StagingRecord): Readonly<Record<str
   const values: Readonly<Record<string, string | undefined>> = {
     version: VERSION,
     variant: record.variant,
+    plan: record.plan,
     inputs: record.inputs,
     revision: record.revision,
     node: route.node,

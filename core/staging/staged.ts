@@ -9,6 +9,8 @@ import type { ConfirmedImage, ConfirmFailure } from "../publish/confirm.ts";
 export interface StagingRecord {
   /** The variant's id. */
   readonly variant: string;
+  /** Names the settings of the plan, and the tags, that it was finished for; see core/staging/tag.ts. */
+  readonly plan: string;
   /** See {@link import("../inputs/inputs.ts").Inputs.digest}; absent where not all inputs could be told. */
   readonly inputs?: Digest;
   /** Commit of the project, where git tells one. */

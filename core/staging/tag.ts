@@ -14,29 +14,29 @@ const STAGING_TAG = /^buildx-plan-staging\.[\w-]{1,80}\.[0-9a-f]{24}$/;
 
 /** What a staging tag is named after. */
 export interface StagingSubject {
-  readonly release: Pick<PlannedRelease, "name" | "tags">;
+  readonly release: Pick<PlannedRelease, "name">;
   readonly variant: Pick<Variant, "id" | "platform">;
-  /** The plan's part of the variant, in canonical text: equal text, equal tag. */
-  readonly planPart: string;
-  /** Commit of the project, where git tells one. */
-  readonly revision?: string | undefined;
+  /** What is to keep runs apart that know nothing of each other; absent: each takes the place of the one before. */
+  readonly scope?: string;
 }
 
 /**
  * The tag that holds a finished variant until its release is there: computed from the plan alone, so that a later run or another machine
- * finds it without a list of tags. Its platform is for people; the digits decide.
+ * finds it without a list of tags. Its platform is for people; the digits decide. Without a scope there is one for each variant, however often
+ * it is released: many registries never remove a tag.
  */
-export function stagingTag({ release, variant, planPart, revision }: StagingSubject): string {
-  const facts = [
-    FORMAT,
-    release.name,
-    release.tags.map(({ registry, path, tag }) => [registry, path, tag]),
-    variant.id,
-    planPart,
-    revision ?? null,
-  ];
-  const hex = createHash("sha256").update(JSON.stringify(facts)).digest("hex");
-  return `${STAGING_PREFIX}${platformPart(variant.platform)}.${hex.slice(0, HEX_DIGITS)}`;
+export function stagingTag({ release, variant, scope }: StagingSubject): string {
+  const facts = [FORMAT, release.name, variant.id, scope ?? null];
+  return `${STAGING_PREFIX}${platformPart(variant.platform)}.${sha256(facts).slice(0, HEX_DIGITS)}`;
+}
+
+/** Names what the plan says of a variant, and which tags it is for: equal settings, equal text. `planPart` is in canonical text. */
+export function planDigest({ name, tags }: Pick<PlannedRelease, "name" | "tags">, planPart: string): string {
+  return sha256([name, tags.map(({ registry, path, tag }) => [registry, path, tag]), planPart]);
+}
+
+function sha256(facts: readonly unknown[]): string {
+  return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
 }
 
 /** Is it a tag that {@link stagingTag} could have made? */

@@ -20,6 +20,7 @@ export const STAGED_TAG = `buildx-plan-staging.linux-arm64.${"0123456789ab".repe
 export function stagingRecord(changes: Partial<StagingRecord> = {}): StagingRecord {
   return {
     variant: STAGED_VARIANT.id,
+    plan: "c".repeat(64),
     inputs: `sha256:${"1".repeat(64)}`,
     revision: "0123456789abcdef",
     route: { node: "arm", execution: "native", buildkitVersion: "v0.33.1" },

@@ -40,6 +40,7 @@ describe("what was written is read", () => {
       "as little as there may be",
       {
         variant: STAGED_VARIANT.id,
+        plan: "c".repeat(64),
         route: { node: 'tcp://[::1]:1234 <"&>', execution: "emulated" },
         durationMs: 0,
         stagedAt: "2026-01-01T00:00:00.000Z",

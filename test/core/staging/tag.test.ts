@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { isStagingTag, stagingTag, type StagingSubject } from "../../../core/staging/tag.ts";
+import { isStagingTag, planDigest, stagingTag, type StagingSubject } from "../../../core/staging/tag.ts";
 import { variant } from "../../support/make.ts";
 import { releaseOf } from "../../support/run-world.ts";
 
 const RELEASE = releaseOf("app", ["linux/amd64", "linux/arm/v7"], ["one.example", "two.example"]);
-const SUBJECT: StagingSubject = { release: RELEASE, variant: variant("linux/arm/v7"), planPart: "{}" };
+const SUBJECT: StagingSubject = { release: RELEASE, variant: variant("linux/arm/v7") };
 
 test.each([
   ["linux/amd64", "linux-amd64"],
@@ -19,19 +19,28 @@ test.each([
 });
 
 test("the same facts give the same tag, whoever made the objects", () => {
-  const again = structuredClone({ ...SUBJECT, revision: undefined });
+  const again = structuredClone(SUBJECT);
   expect(stagingTag(again)).toBe(stagingTag(SUBJECT));
 });
 
 test.each<readonly [string, Partial<StagingSubject>]>([
-  ["another release", { release: { ...RELEASE, name: "app[node=22]" } }],
-  ["other tags", { release: { ...RELEASE, tags: RELEASE.tags.slice(1) } }],
-  ["tags in another order", { release: { ...RELEASE, tags: RELEASE.tags.toReversed() } }],
+  ["another release", { release: { name: "app[node=22]" } }],
   ["another variant", { variant: { ...SUBJECT.variant, id: "app[node=22] linux/arm/v7" } }],
-  ["another part of the plan", { planPart: '{"target":"x"}' }],
-  ["a commit", { revision: "0123" }],
+  ["a scope", { scope: "0123" }],
 ])("%s: another tag", (_, changes) => {
   expect(stagingTag({ ...SUBJECT, ...changes })).not.toBe(stagingTag(SUBJECT));
+});
+
+test("other tags of the release, or another part of the plan, are other settings", () => {
+  const digest = planDigest(RELEASE, "{}");
+  expect(planDigest(structuredClone(RELEASE), "{}")).toBe(digest);
+  const others = [
+    planDigest({ ...RELEASE, tags: RELEASE.tags.slice(1) }, "{}"),
+    planDigest({ ...RELEASE, tags: RELEASE.tags.toReversed() }, "{}"),
+    planDigest({ ...RELEASE, name: "app[node=22]" }, "{}"),
+    planDigest(RELEASE, '{"target":"x"}'),
+  ];
+  expect(new Set([digest, ...others]).size).toBe(5);
 });
 
 test("a tag is never longer than registries take", () => {
