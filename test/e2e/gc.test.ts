@@ -257,9 +257,9 @@ describe("staging tags", () => {
 
     const rest = await rig.run(["gc", place, "--delete", "--staging", ...answer.staging[0].images]);
     expect(rest).toMatchObject({ exitCode: 0 });
-    expect(rest.stdout.split("\n").toSorted()).toEqual(
-      ["", digests[1], ...answer.staging[0].images].toSorted(),
-    );
+    const gone = rest.stdout.trimEnd().split("\n");
+    expect(new Set(gone)).toEqual(new Set([digests[1], ...answer.staging[0].images]));
+    expect(gone).toHaveLength(3);
     expect(await readRaw(at, NEW)).toBeUndefined();
     expect(await readRaw(at, image ?? "")).toBeUndefined();
     for (const digest of digestsOf(now)) expect(await readRaw(at, digest)).toBeDefined();

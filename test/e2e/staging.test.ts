@@ -9,8 +9,9 @@ import type { Store } from "../../core/registry/store.ts";
 import { ok } from "../../core/result.ts";
 import { findStaged, stage, unstage } from "../../core/staging/staging.ts";
 import { startFaultProxy } from "../support/fault-proxy.ts";
+import { releaseGraph } from "../support/graphs.ts";
 import { DOCKER, type MediaTypes } from "../support/images.ts";
-import { putDocument, putImage, readRaw } from "../support/real-graphs.ts";
+import { putDocument, putGraph, putImage, readRaw } from "../support/real-graphs.ts";
 import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
 import { testClient } from "../support/registry-rig.ts";
 import {
@@ -102,12 +103,16 @@ describe.each(SERVERS)("$server", ({ server, program, keepsChildren }) => {
 
   test("a garbage collector that takes what has no tag: what is left of it is told rightly", async () => {
     const { store, image, digest } = await staged(at("staging/collected"));
+    const released = releaseGraph("collected", 2);
+    await putGraph(at("staging/collected"), released, "1.0");
     const config = join(registry.folder, "config.json");
     await execa(program, ["garbage-collect", "--delete-untagged", config]);
     const missing = image.manifest.descriptor.digest;
     const lost = { kind: "unusable", why: { kind: "staging-image-lost", digest, missing } };
     const kept = { kind: "staged", staged: { digest } };
     expect(await findStaged(store, WANTED)).toMatchObject({ ok: true, value: keepsChildren ? kept : lost });
+    const [child] = released.images.map(({ manifest }) => manifest.descriptor.digest);
+    expect((await readRaw(at("staging/collected"), child ?? "")) !== undefined).toBe(keepsChildren);
   });
 
   test("a registry without deletion says so, and goes on serving", async () => {

@@ -4,7 +4,19 @@ import type { RegistryFailure } from "../../../core/registry/registry-failure.ts
 import type { Store } from "../../../core/registry/store.ts";
 import { fail, ok, type Result } from "../../../core/result.ts";
 import { findStaged, stage, unstage, type StagingLookup } from "../../../core/staging/staging.ts";
-import { makeDocument, makeImage, OCI } from "../../support/images.ts";
+import { confirmVariant } from "../../../core/publish/confirm.ts";
+import { stitchRelease } from "../../../core/publish/stitch.ts";
+import {
+  attestationEntry,
+  DOCKER,
+  makeAttestation,
+  makeDocument,
+  makeImage,
+  OCI,
+  type MediaTypes,
+} from "../../support/images.ts";
+import { variant } from "../../support/make.ts";
+import { plannedRelease } from "../../support/release.ts";
 import { memoryRegistry, type MemoryRegistry } from "../../support/memory-registry.ts";
 import { STAGED_TAG, STAGED_VARIANT, stagedImage, stagingRecord } from "../../support/staging.ts";
 
@@ -77,6 +89,50 @@ test("a registry that sees the children late is asked again", async () => {
   const wanted = { tag: STAGED_TAG, published: STAGED.published, record: stagingRecord({ gates: "2.x" }) };
   expect(await stage(late, wanted, { timing })).toMatchObject({ ok: true });
   expect(await look(store)).toMatchObject({ value: { staged: { record: { gates: "2.x" } } } });
+});
+
+describe("a release of what was taken over is byte for byte that of what was pushed", () => {
+  test.each<readonly [string, string, MediaTypes, Readonly<Record<string, string>>]>([
+    ["an image with its attestation", "linux/arm64", OCI, {}],
+    ["with annotations", "linux/arm/v7", OCI, { "org.example.b": "<&>", "org.example.a": "1" }],
+    ["Windows, which has a version", "windows/amd64", OCI, {}],
+    ["Docker's documents", "linux/arm64", DOCKER, {}],
+  ])("%s", async (_, text, types, annotations) => {
+    const registry = memoryRegistry();
+    const store = registry.store(repository);
+    const wanted = variant(text);
+    const { os, architecture, variant: revision } = wanted.platform;
+    const config = {
+      os,
+      architecture,
+      variant: revision,
+      "os.version": os === "windows" ? "10.0.1" : undefined,
+    };
+    const image = makeImage(config, ["layer"], types);
+    const attestation = makeAttestation("https://slsa.dev/provenance/v1");
+    for (const each of [image, attestation]) registry.push(repository, each);
+    const entries = [
+      image.manifest.descriptor,
+      attestationEntry(attestation, image.manifest.descriptor.digest),
+    ];
+    const pushed = makeDocument({ schemaVersion: 2, mediaType: OCI.index, manifests: entries });
+    await store.putManifest(pushed.descriptor.digest, pushed);
+    const { digest } = (types === OCI ? pushed : image.manifest).descriptor;
+    const about = { variant: wanted.id, platform: wanted.platform, annotations, timing };
+    const confirmed = await confirmVariant(store, { ...about, digest });
+    if (!confirmed.ok) throw new Error(confirmed.error.kind);
+    const record = stagingRecord({ variant: wanted.id });
+    await stage(store, { tag: STAGED_TAG, published: confirmed.value, record });
+    const found = await findStaged(store, { tag: STAGED_TAG, variant: wanted, timing });
+    if (!found.ok || found.value.kind !== "staged") throw new Error("not staged");
+    expect(found.value.staged.published).toEqual(confirmed.value);
+    const release = plannedRelease({ variants: [wanted], mediaTypes: types === OCI ? "oci" : "docker" });
+    const [one, other] = [confirmed.value, found.value.staged.published].map((each) =>
+      stitchRelease(release, [each]),
+    );
+    expect(one).toMatchObject({ ok: true });
+    expect(other).toEqual(one);
+  });
 });
 
 describe("what cannot be taken over", () => {

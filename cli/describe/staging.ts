@@ -1,0 +1,33 @@
+import type { StagingUnusable } from "../../core/staging/staged.ts";
+import type { Unstaged } from "../../core/staging/staging.ts";
+import { visible } from "../text/safe.ts";
+import { unreachable } from "../unreachable.ts";
+import { explainConfirm } from "./confirm.ts";
+
+/** Why what a staging tag names is not taken over, to follow a name and a colon. */
+export function stagingUnusableWords(why: StagingUnusable): string {
+  switch (why.kind) {
+    case "staging-foreign":
+      return "buildx-plan did not write it";
+    case "staging-other-version":
+      return `another version of buildx-plan wrote it (format ${visible(why.version)})`;
+    case "staging-other-variant":
+      return `it holds another variant, ${visible(why.variant)}`;
+    case "staging-malformed":
+      return `its record cannot be used: ${visible(why.detail)}`;
+    case "staging-image-lost":
+      return `${why.missing}, which it names, is not there any more`;
+    case "staging-image-invalid":
+      return explainConfirm(why.cause).headline;
+    default:
+      return unreachable(why);
+  }
+}
+
+/** What a registry that removed no staging tag is told of, once, after a release that is whole. */
+export function unstageRefusedWords(
+  repository: string,
+  { status }: Extract<Unstaged, { readonly kind: "refused" }>,
+): string {
+  return `${repository} removes no tags (status ${status}): staging tags of this release stay there, and do no harm`;
+}
