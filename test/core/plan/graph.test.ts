@@ -169,6 +169,19 @@ describe("graphs of any size", () => {
   });
 });
 
+test("a key of a matrix may be called like what every object has", async () => {
+  const base = image("base", "matrix: { constructor: [a, b] }").replace(":1", ":${matrix.constructor}");
+  const app = image("app", 'needs: ["base[constructor=b]"]');
+  const other = image("other", "needs: [base], matrix: { toString: [a] }").replace(
+    ":1",
+    ":${matrix.toString}",
+  );
+  const problems = problemsOf(await assemble(planOfImages([app, base, other])));
+  expect(problems).toBe(
+    "5:99 `base` names several cells for `other[toString=a]` | Name one of them: base[constructor=a], base[constructor=b]\n",
+  );
+});
+
 describe("graphs of any form", () => {
   const NAMES = ["a", "b", "c", "d", "e", "f"] as const;
   const PLATFORMS = ["linux/amd64", "linux/arm64", "linux/arm/v7"] as const;
