@@ -1,6 +1,15 @@
+import type { ExpandedRelease } from "./expand.ts";
 import { rangeOf } from "./fields.ts";
-import type { Link } from "./graph.ts";
+import type { ImageNeed } from "./needs.ts";
 import type { Problems } from "./problems.ts";
+import type { ExpandedVariant } from "./variant.ts";
+
+/** A variant that another one needs, and where the plan says so. */
+export interface Link {
+  readonly need: ImageNeed;
+  readonly release: ExpandedRelease;
+  readonly variant: ExpandedVariant;
+}
 
 /** What each variant, by its id, needs. */
 type Links = ReadonlyMap<string, readonly Link[]>;

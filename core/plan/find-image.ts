@@ -24,15 +24,20 @@ export function nameImages(
   };
 }
 
+/** Where an image is looked for: by the release that needs it, among these. */
+export interface ImageSearch {
+  readonly from: ExpandedRelease;
+  readonly names: ImageNames;
+  readonly problems: Problems;
+}
+
 /**
  * Finds the release that another one needs: `base`, or with values of its matrix `base[node=22]`. Values that are not named are those of the
  * other release's cell, as far as both have them; exactly one cell must be left. None, or several, are reported.
  */
 export function findImage(
   need: ImageNeed,
-  from: ExpandedRelease,
-  names: ImageNames,
-  problems: Problems,
+  { from, names, problems }: ImageSearch,
 ): ExpandedRelease | undefined {
   const exact = names.byRelease.get(need.value);
   if (exact !== undefined) return exact;
@@ -60,7 +65,10 @@ function readName(name: string): { readonly image: string; readonly values: Read
 function fits(cell: Values, named: ReadonlyMap<string, string>, own: Values): boolean {
   const isNamed = [...named].every(([key, value]) => Object.hasOwn(cell, key) && cell[key] === value);
   return (
-    isNamed && Object.entries(cell).every(([key, value]) => named.has(key) || (own[key] ?? value) === value)
+    isNamed &&
+    Object.entries(cell).every(
+      ([key, value]) => named.has(key) || !Object.hasOwn(own, key) || own[key] === value,
+    )
   );
 }
 

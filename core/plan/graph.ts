@@ -1,5 +1,6 @@
 import { formatPlatform, formatPlatformFull } from "../../platforms/platform.ts";
 import { reportCircles } from "./circles.ts";
+import type { Link } from "./circles.ts";
 import type { ExpandedRelease } from "./expand.ts";
 import { rangeOf } from "./fields.ts";
 import { findImage, nameImages } from "./find-image.ts";
@@ -9,13 +10,6 @@ import type { BuildContext } from "./plan.ts";
 import type { Problems } from "./problems.ts";
 import type { Rules } from "./rules.ts";
 import type { ExpandedVariant } from "./variant.ts";
-
-/** A variant that another one needs, and where the plan says so. */
-export interface Link {
-  readonly need: ImageNeed;
-  readonly release: ExpandedRelease;
-  readonly variant: ExpandedVariant;
-}
 
 /**
  * Links the variants of a plan to those that they need, each to the same platform of another image. What cannot be is reported: images that
@@ -28,11 +22,7 @@ export function linkImages({ images, releases, problems }: Rules): readonly Expa
     problems,
     variants: variantsById(releases),
   };
-  const links = new Map(
-    releases.flatMap((release) =>
-      release.variants.map((variant) => [variant.variant.id, linksOf(variant, release, linking)] as const),
-    ),
-  );
+  const links = new Map(releases.flatMap((release) => linksFrom(release, linking)));
   reportCircles(links, problems);
   return releases.map((release) => linkRelease(release, links));
 }
@@ -49,12 +39,30 @@ function variantsById(releases: readonly ExpandedRelease[]): ReadonlyMap<string,
   );
 }
 
-function linksOf(from: ExpandedVariant, release: ExpandedRelease, linking: Linking): readonly Link[] {
+function linksFrom(
+  release: ExpandedRelease,
+  linking: Linking,
+): readonly (readonly [id: string, links: readonly Link[]])[] {
+  // Platforms need the same images, and looking for one among many cells takes its time.
+  const found = new Map<string, ExpandedRelease>();
+  const find = (need: ImageNeed): ExpandedRelease | undefined => {
+    const needed = found.get(need.value) ?? findImage(need, { from: release, ...linking });
+    if (needed !== undefined) found.set(need.value, needed);
+    return needed;
+  };
+  return release.variants.map((variant) => [variant.variant.id, linksOf(variant, find, linking)]);
+}
+
+function linksOf(
+  from: ExpandedVariant,
+  find: (need: ImageNeed) => ExpandedRelease | undefined,
+  linking: Linking,
+): readonly Link[] {
   return from.needs.flatMap((need) => {
     if (linking.problems.full()) return [];
-    const needed = findImage(need, release, linking.names, linking.problems);
+    const needed = find(need);
     if (needed === undefined) return [];
-    if (needed.release.name === release.release.name) return reportSelf(need, linking.problems);
+    if (needed.release.name === from.variant.release) return reportSelf(need, linking.problems);
     if (need.context !== undefined && needed.image.tags.length === 0)
       return reportUntagged(need, needed, linking.problems);
     const id = `${needed.release.name} ${formatPlatformFull(from.variant.platform)}`;
