@@ -142,6 +142,23 @@ describe("the live view", () => {
     `);
   });
 
+  test("goes on while a release is signed and its tags move, when all variants are done", async () => {
+    const rig = liveOn(100, 20);
+    const { events, clock } = rig;
+    send(rig, events.runStarted(routesOf(["linux/amd64"])), events.started("app linux/amd64"));
+    send(rig, events.built("app linux/amd64", 900));
+    await clock.advance(500);
+    send(rig, events.stitched("app"), events.tagMoved("app", "1.2"));
+    await clock.advance(500);
+    expect(rig.screen.lines()).toEqual([
+      "app  index sha256:a172cedcae47  registry.example/team/app:1.2",
+      "✔ linux/amd64  native  built sha256:58df99c0b73f                                 1/4 cached    0.9s",
+      "1.0s  1 built, 1 tag moved",
+    ]);
+    await rig.live.end();
+    expect(rig.screen.cursorVisible).toBe(true);
+  });
+
   test("shows running and failed variants first where 40 do not fit on 15 rows, and counts the others", async () => {
     const rig = liveOn(60, 15);
     const { events, clock } = rig;
