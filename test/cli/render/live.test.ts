@@ -159,6 +159,27 @@ describe("the live view", () => {
     expect(rig.screen.cursorVisible).toBe(true);
   });
 
+  test("leaves what signing tells people above the frame, whole, for it may have to be copied", async () => {
+    const rig = liveOn(40, 20, (text) => text.replaceAll("hunter2", "***"));
+    const { events, clock } = rig;
+    send(rig, events.runStarted(routesOf(["linux/amd64"])), events.built("app linux/amd64", 900));
+    await clock.advance(500);
+    rig.screen.resize(30, 20);
+    rig.size.columns = 30;
+    send(rig, events.signLine("app", "open\u001b[2J https://oauth2.example/device?code=hunter2"));
+    send(rig, events.signLine("app", "signed"), events.stitched("app"));
+    await clock.advance(500);
+    await rig.live.end();
+    expect(rig.screen.lines()).toEqual([
+      "[app] cosign | open https://oa",
+      "uth2.example/device?code=***",
+      "[app] cosign | signed",
+      "app  index sha256:a172cedcae…",
+      "✔ linux/amd64  native      0…",
+      "1.0s  1 built",
+    ]);
+  });
+
   test("shows running and failed variants first where 40 do not fit on 15 rows, and counts the others", async () => {
     const rig = liveOn(60, 15);
     const { events, clock } = rig;
