@@ -156,6 +156,16 @@ describe("the quiet view", () => {
     expect(await written(createQuiet, good)).toBe("");
   });
 
+  test("says which failures stop no release", async () => {
+    const at = eventsAt(createFakeClock());
+    const [one, ...others] = routesOf(["linux/amd64", "linux/arm64"]);
+    if (one === undefined) throw new Error("two routes and no first");
+    const optional = { ...one, variant: { ...one.variant, required: false } };
+    const events = [at.failed(AMD64, 1, MAKE_FAILED), at.failed(ARM64, 1, MAKE_FAILED)];
+    const text = await written(createQuiet, [at.runStarted([optional, ...others]), ...events]);
+    expect(text.split("\n\n").map((each) => each.includes("left out: the plan says"))).toEqual([true, false]);
+  });
+
   test("does not tell of builds that were only cancelled", async () => {
     const at = eventsAt(createFakeClock());
     const events = [
