@@ -85,6 +85,7 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
   try {
     const opened = await openTarget(options.destination, { plan, registry }, shell);
     if (!opened.ok) return await reportFailures([opened.error], shell, { json: options.json === true });
+    const checked: Finding[] = [];
     const ran = await run({
       plan,
       routes,
@@ -96,6 +97,7 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
       ...(gates.value === undefined ? {} : { gates: gates.value }),
       onEvent: (event) => {
         renderer.onEvent(event);
+        if ("finding" in event) checked.push(event.finding);
         beside?.onEvent(event);
       },
       signal: beside?.signal ?? shell.signal,
@@ -104,7 +106,7 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
     await renderer.end();
     const found = (await beside?.end()) ?? [];
     const report = stoppedBy(found, ran);
-    const findings = [...(early?.findings ?? []), ...found];
+    const findings = [...(early?.findings ?? []), ...found, ...checked];
     if (options.quiet !== true && report.failure?.kind !== "preflight-failed")
       await reportFindings(found, shell, redact);
     const closed = await opened.value.close(exitCodeOfRun(report) === 0);
@@ -125,7 +127,7 @@ function stoppedBy(found: readonly Finding[], report: RunReport): RunReport {
 
 interface Outcome {
   readonly report: RunReport;
-  /** Of preflight. */
+  /** Of preflight, then of the checks before tags move. */
   readonly findings: readonly Finding[];
   readonly plan: Plan;
   readonly options: BuildTo;
