@@ -5,7 +5,7 @@ import { toolVersion } from "../host/tools.ts";
 import type { SbomPackage } from "../oci/sbom.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { severityOfScore } from "./cvss.ts";
-import { databaseFolder } from "./database-folder.ts";
+import { databaseFolder, emptyArchives } from "./database-folder.ts";
 import {
   canonicalName,
   familyOf,
@@ -73,6 +73,9 @@ export function osvScanner(host: ScanHost, database?: string): VulnerabilitySour
         if (unknown !== undefined) return fail({ source, problem: "database-incomplete", detail: unknown });
         const asked = askedFor(input.packages);
         if (asked.size === 0) return ok({ vulnerabilities: [], notes: [] });
+        const empty = database === undefined ? [] : await emptyFor([...asked.values()], database);
+        if (empty.length > 0)
+          return fail({ source, problem: "database-incomplete", detail: `${empty[0]} holds no records` });
         const sbom = join(folder, "packages.cdx.json");
         await writeFile(sbom, JSON.stringify(documentOf([...asked.values()])));
         const argv = ["scan", "source", ...offline, ...JSON_OUTPUT, "--lockfile", sbom];
@@ -186,6 +189,12 @@ function askedFor(packages: readonly SbomPackage[]): ReadonlyMap<string, Asked> 
     asked.set(keyOf(known), entry);
   }
   return asked;
+}
+
+async function emptyFor(asked: readonly Asked[], database: string): Promise<readonly string[]> {
+  const folder = await databaseFolder(database);
+  const families = asked.map(({ known }) => familyOf(known.ecosystem));
+  return folder.ok ? await emptyArchives(folder.value, families) : [];
 }
 
 function purlFor(purl: string, { ecosystem, name, version }: OsvPackage): string {

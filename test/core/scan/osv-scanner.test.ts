@@ -1,6 +1,10 @@
 import { readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { osvScanner } from "../../../core/scan/osv-scanner.ts";
+import { temporaryFolder } from "../../support/registry-rig.ts";
+import { zipArchive } from "../../support/zip.ts";
 import { testScanner, type ScannerScript } from "../../support/scanner.ts";
 
 const signal = AbortSignal.timeout(60_000);
@@ -113,6 +117,25 @@ describe("is no answer", () => {
     const { answered } = await scan(script);
     expect(answered).toMatchObject({ ok: false, error: { source: "osv-scanner", problem } });
     expect(answered.ok ? "" : answered.error.detail).toContain(detail);
+  });
+
+  test("archives that hold nothing, of which it would say that nothing is found", async () => {
+    const folder = await temporaryFolder();
+    for (const family of ["npm", "Debian", "Go"]) {
+      await mkdir(join(folder, family));
+      await writeFile(join(folder, family, "all.zip"), zipArchive([]));
+    }
+    await writeFile(join(folder, "Debian", "all.zip"), zipArchive([{ name: "a.json", content: "{}" }]));
+    const { host } = await testScanner("osv-scanner", { stdout: recorded, exitCode: 1 });
+    const answered = await osvScanner(host, folder).scan({ kind: "packages", packages }, signal);
+    expect(answered).toEqual({
+      ok: false,
+      error: {
+        source: "osv-scanner",
+        problem: "database-incomplete",
+        detail: `${join(folder, "npm", "all.zip")} holds no records`,
+      },
+    });
   });
 
   test("what it cannot know", async () => {
