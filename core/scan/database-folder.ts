@@ -35,10 +35,14 @@ export async function archiveOf(folder: string, family: string): Promise<string 
 /** A zip archive of nothing is its end alone. */
 const EMPTY_ZIP_BYTES = 22;
 
-/** The archives of these ecosystems that are there and hold nothing: a scanner takes them for having no vulnerabilities. */
-export async function emptyArchives(folder: string, families: readonly string[]): Promise<readonly string[]> {
+/** The archives, of all ecosystems or of these, that hold nothing: osv-scanner takes them for having no vulnerabilities. */
+export async function emptyArchives(
+  folder: string,
+  families?: readonly string[],
+): Promise<readonly string[]> {
+  const names = families ?? (await readdir(folder));
   const sized = await Promise.all(
-    [...new Set(families)].map(async (family) => {
+    [...new Set(names)].toSorted().map(async (family) => {
       const path = await archiveOf(folder, family);
       return path !== undefined && (await stat(path)).size <= EMPTY_ZIP_BYTES ? [path] : [];
     }),

@@ -110,7 +110,10 @@ describe("sign", () => {
 
   test("what the tag names is signed, and so is each image below it", async () => {
     const { rig, env } = await signed("signed");
-    expect(await build(rig, env)).toMatchObject({ exitCode: 0 });
+    const ran = await build(rig, env);
+    expect(ran.exitCode).toBe(0);
+    // What it tells people may have to be acted on.
+    expect(ran.stderr).toMatch(/^\[app\] cosign \| \S/m);
     const index = JSON.parse((await tagOf("signed")) ?? "{}");
     const images = index.manifests.filter(
       ({ platform }: { platform: { os: string } }) => platform.os === "linux",
