@@ -43,7 +43,8 @@ export interface SarifRun {
 
 export interface SarifRule {
   readonly id: string;
-  readonly name: string;
+  /** Absent where it would be the id again, as readers of a log may refuse it. */
+  readonly name?: string;
   readonly shortDescription: { readonly text: string };
   /** Required by GitHub. */
   readonly fullDescription: { readonly text: string };
@@ -111,7 +112,7 @@ async function sarifRule(id: RuleId, { readPage }: SarifOptions): Promise<SarifR
   const checkName = /^buildkit\/(.+)$/.exec(id)?.[1];
   return {
     id,
-    name: checkName ?? pascalCase(id),
+    ...(id.includes("-") || checkName !== undefined ? { name: checkName ?? pascalCase(id) } : {}),
     shortDescription: { text: title },
     fullDescription: { text: firstParagraph(page) ?? title },
     ...(page === undefined ? {} : { help: { text: page, markdown: page } }),

@@ -154,6 +154,7 @@ function problemsOf(log: SarifLog): readonly string[] {
     "3.11.8: text, and what GitHub takes of it",
   );
   for (const { ruleId, ruleIndex, level, message, locations, partialFingerprints } of results) {
+    must(tool.driver.rules[ruleIndex]?.name?.toLowerCase() !== ruleId, "SARIF1001: no name is its id");
     must(ids[ruleIndex] === ruleId, "3.27.6: the index leads to the rule");
     must(["error", "warning", "note"].includes(level), "3.27.10: level");
     must(message.text !== "" && !message.text.includes("\u001b"), "3.11.8: text");
