@@ -141,7 +141,7 @@ async function answer(outcome: Outcome, shell: Shell): Promise<number> {
   const results = resultsOf(plan, report, options.destination);
   const isQuiet = options.quiet === true || options.progress === "quiet" || options.progress === "json";
   if (!isQuiet) showTable(outcome, shell);
-  if (!isQuiet && exitCode !== 0 && !report.interrupted && report.failure === undefined)
+  if (!isQuiet && exitCode !== 0 && !report.interrupted && !saysItself(report))
     shell.stderr.write(`${notDone(options.destination)} What was built is kept in the cache.\n`);
   if (!isQuiet && report.record !== undefined) shell.stderr.write(`recorded in ${report.record}\n`);
   if (report.failure !== undefined) await reportFailures([report.failure], shell, { json: false, redact });
@@ -167,6 +167,21 @@ function showTable({ plan, report, options }: Outcome, shell: Shell): void {
     stderr.write(
       `${name} is a part only (--only left out ${omitted.join(", ")}): pushed by digest, no tag was moved\n`,
     );
+  }
+}
+
+/** Failures of moving tags say which have moved; what was found before that only says what was found. */
+function saysItself({ failure }: RunReport): boolean {
+  switch (failure?.kind) {
+    case undefined:
+    case "preflight-failed":
+    case "verification-failed":
+    case "vulnerabilities-found":
+    case "scan-failed":
+    case "scan-unavailable":
+      return false;
+    default:
+      return true;
   }
 }
 
