@@ -16,10 +16,28 @@ export function listed(texts: readonly string[] = []): readonly string[] {
     .filter((text) => text !== "");
 }
 
+/**
+ * What an option names, empty where it is not given. One that is given and names nothing is refused: it is mostly a variable that
+ * is not set, and a check that it asks for must not be left out unnoticed.
+ */
+export function namesOf(
+  option: string,
+  texts: readonly string[] | undefined,
+): Result<readonly string[], OverrideInvalid> {
+  const names = listed(texts);
+  if (texts === undefined || names.length > 0) return ok(names);
+  const hint = "Name what it asks for, or leave the option out";
+  return fail({ kind: "override-invalid", option, value: "", detail: "it names nothing", hint });
+}
+
 /** Reads the platforms that `--platforms` names. */
-export function readPlatforms(texts: readonly string[]): Result<readonly Platform[], OverrideInvalid> {
+export function readPlatforms(
+  texts: readonly string[] | undefined,
+): Result<readonly Platform[], OverrideInvalid> {
+  const names = namesOf("--platforms", texts);
+  if (!names.ok) return names;
   const platforms: Platform[] = [];
-  for (const value of texts) {
+  for (const value of names.value) {
     const parsed = parsePlatform(value);
     if (!parsed.ok) return noPlatform(value, parsed.error.suggestion);
     // One that nobody knows may be right; one that looks like another is a slip.

@@ -1,31 +1,37 @@
 import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
 /** Keeps memory small while large blobs stream through. */
 export interface StreamMemory {
   /** To be told of every piece that passes. */
   readonly onBytes: (bytes: number) => void;
-  /** Back to how Node has it. */
-  readonly end: () => void;
 }
 
-/** So much may pass before it is worth anything. */
-const LARGE = 16 * 1024 * 1024;
+/** The young generation is cleaned up when so much has passed. */
+const EVERY = 8 * 1024 * 1024;
 
 /**
- * What streams through is garbage at once. A young generation that grows is cleaned up seldom, and keeps more of it: measured
- * with 480 MB from registry to registry, 106 MB of memory at most in place of 158 MB, and no slower. Only while there is
- * much, and undone at the end: compiled code that is kept for the next start is good for the flags that it was made under.
+ * What streams through is garbage at once, but it lies outside of V8's heap, which grows by little and sees no reason to clean up: it
+ * is told to. Measured with 480 MB from registry to registry: 118 MB of memory at most in place of 168 MB, and no slower.
  */
 export function streamMemory(): StreamMemory {
   let passed = 0;
+  let collect: (() => void) | undefined;
   return {
     onBytes: (bytes) => {
-      const before = passed;
       passed += bytes;
-      if (before < LARGE && passed >= LARGE) setFlagsFromString("--semi-space-growth-factor=1");
-    },
-    end: () => {
-      if (passed >= LARGE) setFlagsFromString("--semi-space-growth-factor=2");
+      if (passed < EVERY) return;
+      passed = 0;
+      collect ??= minorCollection();
+      collect();
     },
   };
+}
+
+/** V8's own `gc`, which it gives to contexts that are made while the flag is set. */
+function minorCollection(): () => void {
+  setFlagsFromString("--expose-gc");
+  const collect: unknown = runInNewContext("gc");
+  setFlagsFromString("--no-expose-gc");
+  return typeof collect === "function" ? () => void collect({ type: "minor" }) : () => undefined;
 }

@@ -37,7 +37,6 @@ export function readMeter({ stderr, now }: Pick<Shell, "stderr" | "now">): ReadM
       },
     }),
     end: () => {
-      memory.end();
       if (isShown) stderr.write("\r\u001B[K");
       isShown = false;
     },

@@ -106,6 +106,13 @@ export type RunEvent =
       readonly release: string;
       readonly finding: Finding;
     }
+  /** A line that what signs it tells people: without a key, where somebody must sign in. */
+  | {
+      readonly kind: "sign-line";
+      readonly atMs: number;
+      readonly release: string;
+      readonly line: string;
+    }
   | {
       readonly kind: "release-signed";
       readonly atMs: number;

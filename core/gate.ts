@@ -63,4 +63,6 @@ export interface ReleaseToSign {
   readonly repositories: readonly Repository[];
   readonly index: Digest;
   readonly images: readonly Digest[];
+  /** A line that the signing tool tells people: without a key, where somebody must sign in. */
+  readonly onLine: (line: string) => void;
 }

@@ -155,13 +155,14 @@ async function signAll(
 ): Promise<Result<void, GateFailure>> {
   if (signing === undefined) throw new Error("Internal error: there is nothing to sign with");
   const { signRelease } = await import("./sign/sign.ts");
-  for (const { release, repositories, index, images } of releases) {
+  for (const { release, repositories, index, images, onLine } of releases) {
     const settings = release.sign;
     if (settings === undefined) continue;
     const subjects = repositories.flatMap((repository) =>
       [index, ...images].map((digest) => ({ repository, digest })),
     );
-    const signed = await signRelease({ settings, subjects, registries: plan.registries, signal, ...signing });
+    const { registries } = plan;
+    const signed = await signRelease({ settings, subjects, registries, signal, onLine, ...signing });
     if (!signed.ok) return signed;
   }
   return ok(undefined);

@@ -222,6 +222,7 @@ function signing(
         repositories: release.repositories,
         index: index.descriptor.digest,
         images: manifests.map(({ manifest }) => manifest.digest),
+        onLine: (line: string) => onEvent({ kind: "sign-line", atMs: now(), release: release.name, line }),
       }));
       const done = await gates.sign(releases, signal);
       if (!done.ok) return done;

@@ -26,7 +26,7 @@ function stepsOf(mode, withDocker) {
   return [
     packages,
     debianPackages(["ca-certificates", ...system], withDocker),
-    emulators,
+    emulators(mode),
     distribution,
     // With Docker, too: its BuildKit is spoken to through `buildctl`.
     buildkit,

@@ -102,6 +102,7 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
   try {
     const opened = await openTarget(options.destination, { plan, registry }, shell);
     if (!opened.ok) return await reportFailures([opened.error], shell, { json: options.json === true });
+    const checked: Finding[] = [];
     const ran = await run({
       plan,
       routes,
@@ -114,6 +115,7 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
       ...(gates.value === undefined ? {} : { gates: gates.value }),
       onEvent: (event) => {
         renderer.onEvent(event);
+        if ("finding" in event) checked.push(event.finding);
         beside?.onEvent(event);
       },
       signal: beside?.signal ?? shell.signal,
@@ -122,7 +124,7 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
     await renderer.end();
     const found = (await beside?.end()) ?? [];
     const report = stoppedBy(found, ran);
-    const findings = [...(early?.findings ?? []), ...found];
+    const findings = [...(early?.findings ?? []), ...found, ...checked];
     if (options.quiet !== true && report.failure?.kind !== "preflight-failed")
       await reportFindings(found, shell, redact);
     const closed = await opened.value.close(exitCodeOfRun(report) === 0);
@@ -144,7 +146,7 @@ function stoppedBy(found: readonly Finding[], report: RunReport): RunReport {
 
 interface Outcome {
   readonly report: RunReport;
-  /** Of preflight. */
+  /** Of preflight, then of the checks before tags move. */
   readonly findings: readonly Finding[];
   readonly plan: Plan;
   readonly options: BuildTo;
@@ -158,7 +160,7 @@ async function answer(outcome: Outcome, shell: Shell): Promise<number> {
   const results = resultsOf(plan, report, options.destination);
   const isQuiet = options.quiet === true || options.progress === "quiet" || options.progress === "json";
   if (!isQuiet) showTable(outcome, shell);
-  if (!isQuiet && exitCode !== 0 && !report.interrupted && report.failure === undefined)
+  if (!isQuiet && exitCode !== 0 && !report.interrupted && !saysItself(report))
     shell.stderr.write(`${notDone(options.destination)} What was built is kept in the cache.\n`);
   if (!isQuiet && report.record !== undefined) shell.stderr.write(`recorded in ${report.record}\n`);
   if (report.failure !== undefined) await reportFailures([report.failure], shell, { json: false, redact });
@@ -191,6 +193,21 @@ function showTable({ plan, report, options }: Outcome, shell: Shell): void {
     stderr.write(
       `${name} is a part only (--only left out ${omitted.join(", ")}): pushed by digest, no tag was moved\n`,
     );
+  }
+}
+
+/** Failures of moving tags say which have moved; what was found before that only says what was found. */
+function saysItself({ failure }: RunReport): boolean {
+  switch (failure?.kind) {
+    case undefined:
+    case "preflight-failed":
+    case "verification-failed":
+    case "vulnerabilities-found":
+    case "scan-failed":
+    case "scan-unavailable":
+      return false;
+    default:
+      return true;
   }
 }
 

@@ -43,7 +43,6 @@ export async function runCopy(
     return 0;
   } finally {
     meter.end();
-    memory.end();
     await stores.close();
   }
 }

@@ -83,7 +83,7 @@ function readWishes(options: ScanOptions): Result<Wishes, Failure> {
       detail: "it says which vulnerabilities stop, and nothing does",
       hint: "Say how bad they must be, too: --fail-on high",
     });
-  const platforms = readPlatforms(listed(options.platforms));
+  const platforms = readPlatforms(options.platforms);
   if (!platforms.ok) return platforms;
   return ok({
     ...(platforms.value.length > 0 && { platforms: platforms.value }),

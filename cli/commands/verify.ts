@@ -11,7 +11,7 @@ import { formatPlatformFull, samePlatform, type Platform } from "../../platforms
 import { findingJson } from "../describe/json.ts";
 import { describeFindings, inOrder } from "../describe/findings.ts";
 import { verifiedFolder } from "../gates.ts";
-import { listed, readPlatforms } from "../lists.ts";
+import { namesOf, readPlatforms } from "../lists.ts";
 import { readMeter } from "../read-meter.ts";
 import { registriesOf } from "../registries.ts";
 import { verifyView, type StartVerdict, type VerifyView } from "../render/verify-view.ts";
@@ -74,9 +74,11 @@ interface Wishes {
 function readWishes(options: VerifyOptions): Result<Wishes, Failure> {
   const collision = sarifCollision(options);
   if (collision !== undefined) return fail(collision);
-  const platforms = readPlatforms(listed(options.platforms));
+  const platforms = readPlatforms(options.platforms);
   if (!platforms.ok) return platforms;
-  const attestations = readKinds(listed(options.attest));
+  const kinds = namesOf("--attest", options.attest);
+  if (!kinds.ok) return kinds;
+  const attestations = readKinds(kinds.value);
   if (!attestations.ok) return attestations;
   const settings = {
     content: options.content === false ? "off" : "error",

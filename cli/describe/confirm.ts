@@ -26,7 +26,6 @@ function explainUnconfirmed(failure: ConfirmFailure): Explanation {
         facts: [pushed],
         advice: [
           "Look for a FROM pinned to one platform's digest, a default given to ARG TARGETARCH, or a last stage that is FROM --platform=$BUILDPLATFORM.",
-          "No tag was moved.",
         ],
       };
     case "document-invalid":
@@ -34,7 +33,7 @@ function explainUnconfirmed(failure: ConfirmFailure): Explanation {
         headline: "what was pushed is not an image that can be released",
         facts: [pushed, failure.detail],
         advice: [
-          "No tag was moved. Check the options under `image` in the plan, and the version of BuildKit (`buildx-plan doctor`).",
+          "Check the options under `image` in the plan, and the version of BuildKit (`buildx-plan doctor`).",
         ],
       };
     default:

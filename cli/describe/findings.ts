@@ -21,7 +21,17 @@ export function describeFindings(findings: readonly Finding[], options: TextOpti
   const shown = sorted.slice(0, MOST_SHOWN).map((each) => findingLines(each, options).join("\n"));
   const hidden = sorted.length - shown.length;
   const last = hidden > 0 ? `and ${hidden} more; ${tally(findings)}` : tally(findings);
-  return [...shown, last].join("\n\n");
+  const page = explainCommand(sorted);
+  const more = page === undefined ? [] : [hintLine(`${page} tells more.`, options.colour).trimStart()];
+  return [...shown, [last, ...more].join("\n")].join("\n\n");
+}
+
+/** The command that prints the page of the first error's rule; BuildKit's own have theirs on the web. */
+function explainCommand(findings: readonly Finding[]): string | undefined {
+  const rule = findings.find(
+    ({ severity, rule }) => severity === "error" && !rule.startsWith("buildkit/"),
+  )?.rule;
+  return rule === undefined ? undefined : `\`buildx-plan explain ${rule}\``;
 }
 
 /** Errors first, otherwise in the order in which they were found. */
@@ -89,7 +99,7 @@ export function explainFindings(headline: string, findings: readonly Finding[]):
   });
   const hidden = errors.length > 20 ? [`and ${errors.length - 20} more`] : [];
   const fixes = [...new Set(errors.flatMap(({ fix }) => fix ?? []))].slice(0, 5);
-  const rule = errors.find((each) => !each.rule.startsWith("buildkit/"))?.rule;
-  const more = rule === undefined ? [] : [`\`buildx-plan explain ${rule}\` tells more.`];
+  const page = explainCommand(errors);
+  const more = page === undefined ? [] : [`${page} tells more.`];
   return { headline, facts: [...facts, ...hidden], advice: [...fixes, ...more] };
 }

@@ -34,7 +34,7 @@ export function explainUnreadable(failure: Unreadable): Explanation {
       };
     case "override-invalid":
       return {
-        headline: `${failure.option} ${failure.value}: ${failure.detail}`,
+        headline: `${[failure.option, failure.value].filter((part) => part !== "").join(" ")}: ${failure.detail}`,
         facts: [],
         advice: failure.hint === undefined ? [] : [failure.hint],
       };

@@ -23,8 +23,15 @@ export function explainReference({ problem, text, suggestion }: ReferenceInvalid
   return {
     headline: `\`${text}\` is no image reference: ${WORDS[problem]}`,
     facts: [],
-    advice: suggestion === undefined ? [] : [`Did you mean ${suggestion}?`],
+    advice: suggestion === undefined ? layoutAdvice(text) : [`Did you mean ${suggestion}?`],
   };
+}
+
+/** A path is no reference of a registry, and hardly anything else than a layout. */
+function layoutAdvice(text: string): readonly string[] {
+  return /^(?:~|\.{1,2})?\//.test(text)
+    ? [`An image in a file or folder is named with a scheme: oci-layout://${text}`]
+    : [];
 }
 
 const LAYOUT_WORDS: Readonly<Record<LayoutReferenceInvalid["problem"], string>> = {

@@ -7,7 +7,7 @@ import type { Explanation, VariantContext } from "./explanation.ts";
 /** Why a variant did not pass its test, in words: what was run and where, what was expected, what it printed. */
 export function explainTest(failure: TestFailed, context?: VariantContext): Explanation {
   const { variant, command, node, execution, detail, log } = failure;
-  const happened = `its test ${whatHappened(failure)}; no tag was moved`;
+  const happened = `its test ${whatHappened(failure)}`;
   return {
     headline: context === undefined ? happened : `${variant}: ${happened}`,
     facts: [

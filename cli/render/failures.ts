@@ -9,9 +9,17 @@ import type { RendererOptions } from "./renderer.ts";
 
 type Failure = Extract<VariantOutcome, { readonly kind: "failed" }>["failure"];
 
+/** A variant that failed, and where. */
+interface FailedVariant {
+  readonly failure: Failure;
+  readonly context: VariantContext | undefined;
+  /** The release goes on without it. */
+  readonly isLeftOut: boolean;
+}
+
 /** Gathers the variants that fail, so that the end of a run can tell all of them at once. */
 export interface FailureLog {
-  readonly failed: readonly { readonly failure: Failure; readonly context: VariantContext | undefined }[];
+  readonly failed: readonly FailedVariant[];
   /** What checks have found and what stops nothing, but deserves a look. */
   readonly warnings: readonly Finding[];
   readonly apply: (event: RunEvent) => void;
@@ -20,7 +28,7 @@ export interface FailureLog {
 /** Starts with no failures. A build that was cancelled is none: it only echoes what ended the run. */
 export function gatherFailures(): FailureLog {
   const routes = new Map<string, Route>();
-  const failed: { failure: Failure; context: VariantContext | undefined }[] = [];
+  const failed: FailedVariant[] = [];
   const warnings: Finding[] = [];
   return {
     failed,
@@ -31,10 +39,14 @@ export function gatherFailures(): FailureLog {
       if (event.kind === "run-started") for (const route of event.routes) routes.set(route.variant.id, route);
       if (event.kind !== "variant-done" || event.outcome.kind !== "failed") return;
       if (event.outcome.failure.kind === "solve-cancelled") return;
-      failed.push({ failure: event.outcome.failure, context: contextOf(routes.get(event.variant)) });
+      const route = routes.get(event.variant);
+      const isLeftOut = route?.variant.required === false;
+      failed.push({ failure: event.outcome.failure, context: contextOf(route), isLeftOut });
     },
   };
 }
+
+const LEFT_OUT = "  left out: the plan says `required: false`\n";
 
 /** The text of all failures with their last log lines, ready to be written; empty where none failed. */
 export function failuresText(
@@ -44,14 +56,14 @@ export function failuresText(
   const { colour, redact } = options;
   const width = options.columns();
   return failed
-    .map(({ failure, context }) => {
+    .map(({ failure, context, isLeftOut }) => {
       const text = describe(failure, {
         colour,
         width,
         redact,
         ...(context === undefined ? {} : { context }),
       });
-      return `\n${text}\n`;
+      return `\n${text}\n${isLeftOut ? LEFT_OUT : ""}`;
     })
     .join("");
 }

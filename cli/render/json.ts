@@ -46,6 +46,7 @@ export type JsonEvent = { readonly schemaVersion: typeof SCHEMA_VERSION; readonl
   | { readonly kind: "variant-finding"; readonly variant: string; readonly finding: FindingJson }
   | { readonly kind: "release-finding"; readonly release: string; readonly finding: FindingJson }
   | { readonly kind: "test-line"; readonly variant: string; readonly line: string }
+  | { readonly kind: "sign-line"; readonly release: string; readonly line: string }
   | { readonly kind: "release-signed"; readonly release: string; readonly digest: string }
   | ({ readonly kind: "variant-done"; readonly variant: string } & JsonOutcome)
   | { readonly kind: "release-stitched"; readonly release: string; readonly digest: string }
@@ -154,6 +155,7 @@ export function jsonEvent(event: RunEvent): JsonEvent {
     }
     case "log":
     case "test-line":
+    case "sign-line":
       return { schemaVersion, ...event, line: plainLine(event.line) };
     case "variant-finding":
     case "release-finding":

@@ -108,6 +108,8 @@ function linesOf(event: Spoken, tools: Tools): readonly string[] {
       return [`pushed ${event.digest}`];
     case "test-line":
       return [`${colours.faint("test |")} ${safe(event.line)}`];
+    case "sign-line":
+      return [`${colours.faint("cosign |")} ${safe(event.line)}`];
     case "variant-finding":
     case "release-finding":
       return findingLines(event.finding, tools);

@@ -1,8 +1,11 @@
 import { failuresText, gatherFailures, warningsText } from "./failures.ts";
+import { palette } from "../text/colour.ts";
+import { plainLine } from "../text/safe.ts";
 import { frameOf } from "./frame.ts";
 import { createPainter } from "./painter.ts";
 import { trackProgress } from "./progress.ts";
 import { runTaskTree } from "./task-tree.ts";
+import type { RunEvent } from "../../core/event.ts";
 import type { RenderClock, Renderer, RendererOptions } from "./renderer.ts";
 import type { TaskTree, View } from "./task-tree.ts";
 
@@ -30,6 +33,7 @@ export function createLive(options: LiveOptions): Renderer {
       failures.apply(event);
       if (event.kind === "run-started") tree ??= runTaskTree(event.routes, view);
       if (event.kind === "variant-done") tree?.settle(event.variant, event.outcome.kind);
+      if (event.kind === "sign-line") view.tell([signLine(event, options)]);
     },
     end: async () => {
       view.stop();
@@ -40,7 +44,19 @@ export function createLive(options: LiveOptions): Renderer {
   };
 }
 
-function createView(options: LiveOptions, progress: ReturnType<typeof trackProgress>): View {
+/** Somebody may have to act on it, and copy an address. */
+function signLine(
+  { release, line }: Extract<RunEvent, { readonly kind: "sign-line" }>,
+  { colour, redact }: LiveOptions,
+): string {
+  return `${palette(colour).running(`[${plainLine(release)}]`)} cosign | ${redact(plainLine(line))}`;
+}
+
+interface LiveView extends View {
+  readonly tell: (lines: readonly string[]) => void;
+}
+
+function createView(options: LiveOptions, progress: ReturnType<typeof trackProgress>): LiveView {
   const painter = createPainter(options.stream);
   let stopTimer: (() => void) | undefined;
   const draw = (): void => {
@@ -54,6 +70,12 @@ function createView(options: LiveOptions, progress: ReturnType<typeof trackProgr
     painter.paint(frame, columns);
   };
   return {
+    tell: (lines) => {
+      // Drawn for the size that the terminal has now: only then is it known how many lines it takes.
+      if (stopTimer !== undefined) draw();
+      painter.tell(lines);
+      if (stopTimer !== undefined) draw();
+    },
     start: () => {
       draw();
       stopTimer = options.clock.every(FRAME_MS, draw);

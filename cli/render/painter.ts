@@ -6,6 +6,8 @@ import type { OutputStream } from "./renderer.ts";
 export interface Painter {
   /** Draws a frame over the last one; writes once, and nothing where nothing changed. */
   paint(lines: readonly string[], columns: number): void;
+  /** Writes lines that stay, where the frame stands; it is drawn again below them. Long ones wrap: they may be copied. */
+  tell(lines: readonly string[]): void;
   /** Leaves the last frame where it is and gives the cursor back. */
   finish(): void;
 }
@@ -35,6 +37,15 @@ export function createPainter(stream: OutputStream): Painter {
       const change = repaint(painted, next);
       painted = next;
       if (change !== "") stream.write(BEGIN + change + END);
+    },
+    tell: (lines) => {
+      const text = lines.map((line) => `${line}\r\n`).join("");
+      if (painted === undefined) stream.write(text);
+      else {
+        const { lines: frame, columns } = painted;
+        stream.write(up(frame.length) + ERASE_BELOW + text);
+        painted = { lines: [], columns };
+      }
     },
     finish: () => {
       if (painted !== undefined) stream.write(SHOW_CURSOR);

@@ -43,8 +43,11 @@ export interface SarifRun {
 
 export interface SarifRule {
   readonly id: string;
-  readonly name: string;
+  /** Absent where it would be the id again, as readers of a log may refuse it. */
+  readonly name?: string;
   readonly shortDescription: { readonly text: string };
+  /** Required by GitHub. */
+  readonly fullDescription: { readonly text: string };
   readonly help?: { readonly text: string; readonly markdown: string };
   readonly helpUri?: string;
   readonly defaultConfiguration: { readonly level: Severity };
@@ -109,12 +112,19 @@ async function sarifRule(id: RuleId, { readPage }: SarifOptions): Promise<SarifR
   const checkName = /^buildkit\/(.+)$/.exec(id)?.[1];
   return {
     id,
-    name: checkName ?? pascalCase(id),
+    ...(id.includes("-") || checkName !== undefined ? { name: checkName ?? pascalCase(id) } : {}),
     shortDescription: { text: title },
+    fullDescription: { text: firstParagraph(page) ?? title },
     ...(page === undefined ? {} : { help: { text: page, markdown: page } }),
     ...(checkName === undefined ? {} : { helpUri: `${BUILD_CHECKS}${kebabCase(checkName)}/` }),
     defaultConfiguration: { level: severity },
   };
+}
+
+/** Of a rule's page, on one line: what stands below its title. */
+function firstParagraph(page = ""): string | undefined {
+  const [, paragraph] = page.split(/\n{2,}/, 2);
+  return paragraph?.trim().replaceAll("\n", " ");
 }
 
 const BUILD_CHECKS = "https://docs.docker.com/reference/build-checks/";

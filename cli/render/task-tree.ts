@@ -9,7 +9,7 @@ export interface View {
   readonly stop: () => void;
 }
 
-/** The tasks of a run: a release each, with its variants below. */
+/** The tasks of a run: a release each, with its variants below, and what comes after all of them. */
 export interface TaskTree {
   /** Settles the task of a variant. */
   settle(variant: string, outcome: VariantOutcome["kind"]): void;
@@ -36,12 +36,16 @@ export function runTaskTree(routes: readonly Route[], view: View): TaskTree {
     const subtasks = members.map(({ variant }) => variantTask(variant.id, open.get(variant.id)));
     return { title, task: (_, task) => task.newListr(subtasks, INDEPENDENT) };
   });
+  // Scans, signatures and tags come when all variants are done: the view goes on until the run has ended.
+  const rest = Promise.withResolvers<void>();
+  tasks.push({ title: "release", task: () => rest.promise });
   const options = { ...INDEPENDENT, registerSignalListeners: false, renderer: rendererOf(view) };
   const running = new Listr(tasks, options).run();
   return {
     settle: (variant, outcome) => open.get(variant)?.resolve(outcome),
     end: async () => {
       for (const { resolve } of open.values()) resolve("cancelled");
+      rest.resolve();
       await running;
     },
   };

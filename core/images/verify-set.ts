@@ -1,6 +1,6 @@
 /** What is wrong with a set of platforms, told from the index alone. */
 import { formatPlatformFull, normalizePlatform, type Platform } from "../../platforms/platform.ts";
-import type { Finding } from "../findings/finding.ts";
+import { hasErrors, type Finding } from "../findings/finding.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { PlatformChanges } from "./verified-reference.ts";
 
@@ -8,6 +8,18 @@ import type { PlatformChanges } from "./verified-reference.ts";
 export interface PlatformDigest {
   readonly platform: Platform;
   readonly digest: Digest;
+}
+
+/** The set of images as a whole: exactly the platforms that are asked for, each once; without any asked for, at least one. */
+export function findAboutSet(
+  reference: string,
+  platforms: readonly Platform[] | undefined,
+  { images, findings }: { readonly images: readonly PlatformDigest[]; readonly findings: readonly Finding[] },
+): readonly Finding[] {
+  const duplicates = findDuplicates(reference, images);
+  if (platforms !== undefined) return [...findInSet(reference, platforms, images), ...duplicates];
+  // Nothing that was looked at must not pass for nothing that is wrong.
+  return images.length === 0 && !hasErrors(findings) ? [findNothing(reference)] : duplicates;
 }
 
 /** Platforms that are missing, and those that nobody expects. A version of Windows that is not asked for does not matter. */
@@ -44,6 +56,16 @@ export function findInSet(
       };
     }),
   ];
+}
+
+function findNothing(reference: string): Finding {
+  return {
+    rule: "platform-missing",
+    severity: "error",
+    message: "There is no image in the index",
+    image: { reference },
+    fix: "Build the images and publish them again; an index of indexes is to be made flat: `buildx-plan stitch`.",
+  };
 }
 
 /** Platforms that several entries of an index claim: which one a client takes is left to chance. */

@@ -1,4 +1,4 @@
-import { samePlatform, type Platform } from "../../platforms/platform.ts";
+import { samePlatform } from "../../platforms/platform.ts";
 import { Slots } from "../concurrent.ts";
 import type { Finding } from "../findings/finding.ts";
 import type { Severity } from "../findings/rules.ts";
@@ -32,7 +32,7 @@ import {
   type ReadImage,
   type Source,
 } from "./verify-children.ts";
-import { changesBetween, findDifference, findDuplicates, findInSet, findLost } from "./verify-set.ts";
+import { changesBetween, findAboutSet, findDifference, findLost } from "./verify-set.ts";
 
 /** Images that are looked into at the same time: each holds what it found in memory. */
 const IMAGES_AT_ONCE = 4;
@@ -117,24 +117,15 @@ async function readRoot(
     if (!single.ok) return single;
     if ("detail" in single.value) return notAnImage(single.value.detail);
     const children = { images: [single.value], statements: [], findings: [] };
-    return ok({ digest, mediaType, children, findings: setFindings(target.name, platforms, children) });
+    return ok({ digest, mediaType, children, findings: findAboutSet(target.name, platforms, children) });
   }
   const children = await readChildren(source, parsed.value);
   if (!children.ok) return children;
   const findings = [
-    ...setFindings(target.name, platforms, children.value),
+    ...findAboutSet(target.name, platforms, children.value),
     ...findStrayAttestations(target.name, parsed.value.manifests),
   ];
   return ok({ digest, mediaType, children: children.value, findings });
-}
-
-function setFindings(
-  reference: string,
-  platforms: readonly Platform[] | undefined,
-  { images }: ReadChildren,
-): readonly Finding[] {
-  const duplicates = findDuplicates(reference, images);
-  return platforms === undefined ? duplicates : [...findInSet(reference, platforms, images), ...duplicates];
 }
 
 async function compareCopies(

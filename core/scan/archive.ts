@@ -48,7 +48,7 @@ interface Wanted {
 async function readEntries(zip: ZipFile, wanted: Wanted): Promise<Result<readonly OsvRecord[], Unreadable>> {
   const { path, signal } = wanted;
   const records: OsvRecord[] = [];
-  const read = { entries: 0, bytes: 0, kept: 0 };
+  const read = { entries: 0, records: 0, bytes: 0, kept: 0 };
   for await (const entry of zip.eachEntry()) {
     if (signal.aborted) return fail({ problem: "cancelled", detail: "the scan was interrupted" });
     read.entries += 1;
@@ -56,6 +56,7 @@ async function readEntries(zip: ZipFile, wanted: Wanted): Promise<Result<readonl
     if (read.entries > MAX_ENTRIES || read.bytes > MAX_ALL_BYTES)
       return unreadable(path, `more than ${MAX_ENTRIES} records or ${MAX_ALL_BYTES} bytes`);
     if (!entry.fileName.endsWith(".json")) continue;
+    read.records += 1;
     if (entry.uncompressedSize > MAX_ENTRY_BYTES)
       return unreadable(path, `${entry.fileName.slice(0, 200)} has ${entry.uncompressedSize} bytes`);
     const text = await textOf(zip, entry);
@@ -67,6 +68,8 @@ async function readEntries(zip: ZipFile, wanted: Wanted): Promise<Result<readonl
     if (records.length > MAX_RECORDS || read.kept > MAX_RECORD_BYTES)
       return unreadable(path, "too many records about these packages");
   }
+  // Nothing found in nothing must not pass for no vulnerabilities.
+  if (read.records === 0) return fail({ problem: "database-incomplete", detail: `${path} holds no records` });
   return ok(records);
 }
 

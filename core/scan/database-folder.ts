@@ -1,4 +1,4 @@
-import { access, readdir } from "node:fs/promises";
+import { access, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { fail, ok, type Result } from "../result.ts";
 
@@ -30,6 +30,24 @@ export async function databaseFolder(path: string): Promise<Result<string, NoDat
 export async function archiveOf(folder: string, family: string): Promise<string | undefined> {
   const path = join(folder, family, "all.zip");
   return (await isThere(path)) ? path : undefined;
+}
+
+/** A zip archive of nothing is its end alone. */
+const EMPTY_ZIP_BYTES = 22;
+
+/** The archives, of all ecosystems or of these, that hold nothing: osv-scanner takes them for having no vulnerabilities. */
+export async function emptyArchives(
+  folder: string,
+  families?: readonly string[],
+): Promise<readonly string[]> {
+  const names = families ?? (await readdir(folder));
+  const sized = await Promise.all(
+    [...new Set(names)].toSorted().map(async (family) => {
+      const path = await archiveOf(folder, family);
+      return path !== undefined && (await stat(path)).size <= EMPTY_ZIP_BYTES ? [path] : [];
+    }),
+  );
+  return sized.flat();
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -54,10 +54,19 @@ export async function scanGate(release: ReleaseToScan): Promise<Result<readonly 
     signal,
   });
   if (!scanned.ok) return scanned;
-  const findings = judge(scanned.value, { reference, gate });
+  const findings = [
+    ...judge(scanned.value, { reference, gate }),
+    ...scanned.value.notes.map((note) => notTold(note, reference)),
+  ];
   return hasErrors(findings)
     ? fail({ kind: "vulnerabilities-found", of: release.of, findings })
     : ok(findings);
+}
+
+/** What the source could not tell must not pass for nothing. */
+function notTold(note: string, reference: string): Finding {
+  const message = "Not all vulnerabilities could be told";
+  return { rule: "vulnerability", severity: "note", message, image: { reference }, facts: [note] };
 }
 
 /** Is somebody there who can scan for this gate? Nobody should wait for a build to hear that nobody is. */

@@ -1,11 +1,9 @@
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import * as z from "zod/mini";
 import { toolVersion } from "../host/tools.ts";
 import type { SbomPackage } from "../oci/sbom.ts";
 import { fail, ok, type Result } from "../result.ts";
-import { severityOfScore } from "./cvss.ts";
-import { databaseFolder } from "./database-folder.ts";
+import { databaseFolder, emptyArchives } from "./database-folder.ts";
 import {
   canonicalName,
   familyOf,
@@ -14,10 +12,10 @@ import {
   type OsvPackage,
 } from "./ecosystem.ts";
 import type { ScanHost } from "./host.ts";
-import { judgeRecord, readRecord, type OsvRecord } from "./osv-record.ts";
-import { installedPackage, vulnerabilityOf } from "./osv-vulnerability.ts";
-import type { ScanFailure, SourceAnswer, Vulnerability, VulnerabilitySource } from "./source.ts";
-import { findScanner, inFolder, jsonOf, lastLines, runScanner, unexpected, type Scanner } from "./tool.ts";
+import { readOsvScanner } from "./osv-scanner-report.ts";
+import { installedPackage } from "./osv-vulnerability.ts";
+import type { LocalImage, ScanFailure, SourceAnswer, VulnerabilitySource } from "./source.ts";
+import { findScanner, inFolder, jsonOf, lastLines, runScanner, type Scanner } from "./tool.ts";
 
 const SCANNER: Scanner = {
   name: "osv-scanner",
@@ -25,19 +23,6 @@ const SCANNER: Scanner = {
   variables: ["OSV_SCANNER_", "OSV_SCALIBR_"],
 };
 const source = SCANNER.name;
-
-const text = z.catch(z.string(), "");
-
-const packageResult = z.looseObject({
-  package: z.looseObject({ name: text, os_package_name: text, version: text, ecosystem: text }),
-  vulnerabilities: z.nullish(z.array(z.unknown())),
-  groups: z.catch(z.array(z.looseObject({ ids: z.catch(z.array(z.string()), []), max_severity: text })), []),
-});
-type PackageResult = z.output<typeof packageResult>;
-
-const report = z.looseObject({
-  results: z.nullish(z.array(z.looseObject({ packages: z.nullish(z.array(packageResult)) }))),
-});
 
 /**
  * Google's osv-scanner, version 2: online, or offline on a folder of OSV's archives.
@@ -62,29 +47,50 @@ export function osvScanner(host: ScanHost, database?: string): VulnerabilitySour
       if (input.kind === "sbom")
         return fail({ source, problem: "no-sbom", detail: "it is given packages, not SBOMs" });
       return await inFolder(host, async (folder) => {
-        const offline = database === undefined ? [] : await offlineArguments(database, folder);
-        if (input.kind === "image") {
-          const archive = await input.image.archive();
-          if (!archive.ok) return archive;
-          const argv = ["scan", "image", "--archive", ...offline, ...JSON_OUTPUT, archive.value];
-          return await ask(argv, host, { folder, signal });
-        }
-        const unknown = systemPackagesUnknown(input.packages);
-        if (unknown !== undefined) return fail({ source, problem: "database-incomplete", detail: unknown });
-        const asked = askedFor(input.packages);
-        if (asked.size === 0) return ok({ vulnerabilities: [], notes: [] });
-        const sbom = join(folder, "packages.cdx.json");
-        await writeFile(sbom, JSON.stringify(documentOf([...asked.values()])));
-        const argv = ["scan", "source", ...offline, ...JSON_OUTPUT, "--lockfile", sbom];
-        const answered = await ask(argv, host, { folder, signal });
-        if (!answered.ok) return answered;
-        // Packages that it did not see must not pass for packages without vulnerabilities.
-        if (answered.value.packages === 0)
-          return fail({ source, problem: "source-failed", detail: "it sees none of the packages" });
-        return ok(named(answered.value, asked));
+        const call: Call = { host, folder, signal, ...(database !== undefined && { database }) };
+        return input.kind === "image"
+          ? await scanLayers(input.image, call)
+          : await scanPackages(input.packages, call);
       });
     },
   };
+}
+
+/** One scan, in a folder of its own. */
+interface Call {
+  readonly host: ScanHost;
+  readonly folder: string;
+  readonly signal: AbortSignal;
+  readonly database?: string;
+}
+
+async function scanLayers(image: LocalImage, call: Call): Promise<Result<SourceAnswer, ScanFailure>> {
+  const offline = await offlineArguments(call);
+  if (!offline.ok) return offline;
+  const archive = await image.archive();
+  if (!archive.ok) return archive;
+  return await ask(["scan", "image", "--archive", ...offline.value, ...JSON_OUTPUT, archive.value], call);
+}
+
+async function scanPackages(
+  packages: readonly SbomPackage[],
+  call: Call,
+): Promise<Result<SourceAnswer, ScanFailure>> {
+  const unknown = systemPackagesUnknown(packages);
+  if (unknown !== undefined) return fail({ source, problem: "database-incomplete", detail: unknown });
+  const asked = askedFor(packages);
+  if (asked.size === 0) return ok({ vulnerabilities: [], notes: [] });
+  const families = [...asked.values()].map(({ known }) => familyOf(known.ecosystem));
+  const offline = await offlineArguments(call, families);
+  if (!offline.ok) return offline;
+  const sbom = join(call.folder, "packages.cdx.json");
+  await writeFile(sbom, JSON.stringify(documentOf([...asked.values()])));
+  const answered = await ask(["scan", "source", ...offline.value, ...JSON_OUTPUT, "--lockfile", sbom], call);
+  if (!answered.ok) return answered;
+  // Packages that it did not see must not pass for packages without vulnerabilities.
+  if (answered.value.packages === 0)
+    return fail({ source, problem: "source-failed", detail: "it sees none of the packages" });
+  return ok(named(answered.value, asked));
 }
 
 const JSON_OUTPUT = ["--format", "json", "--all-packages"];
@@ -94,10 +100,9 @@ const EXIT_CODES = [0, 1, 127, 128];
 
 async function ask(
   argv: readonly string[],
-  host: ScanHost,
-  options: { readonly folder: string; readonly signal: AbortSignal },
+  { host, folder, signal }: Call,
 ): Promise<Result<SourceAnswer, ScanFailure>> {
-  const ran = await runScanner(SCANNER, argv, host, { ...options, exitCodes: EXIT_CODES });
+  const ran = await runScanner(SCANNER, argv, host, { folder, signal, exitCodes: EXIT_CODES });
   if (!ran.ok) return ran;
   const { stdout, stderr, exitCode } = ran.value;
   // It goes on without a database that is not there, and says so in its log only: images would seem to have nothing.
@@ -106,7 +111,11 @@ async function ask(
   );
   if (missing.length > 0) {
     const names = [...new Set(missing)].join(", ");
-    return fail({ source, problem: "database-incomplete", detail: `there is no database of ${names}` });
+    return fail({
+      source,
+      problem: "database-incomplete",
+      detail: `it has no database of ${names} that it can read`,
+    });
   }
   if (exitCode === 127)
     return fail({ source, problem: "source-failed", detail: lastLines(stderr, exitCode) });
@@ -114,48 +123,6 @@ async function ask(
   const json = jsonOf(stdout, source);
   if (!json.ok) return json;
   return readOsvScanner(json.value);
-}
-
-/** Reads what `osv-scanner --format json` prints; fails for an answer of which a part cannot be read. */
-export function readOsvScanner(json: unknown): Result<SourceAnswer, ScanFailure> {
-  const read = report.safeParse(json);
-  if (!read.success) return unexpected(source, z.prettifyError(read.error).slice(0, 300));
-  const packages = (read.data.results ?? []).flatMap((each) => each.packages ?? []);
-  const vulnerabilities: Vulnerability[] = [];
-  for (const each of packages) {
-    const found = vulnerabilitiesOf(each);
-    // A vulnerability that nobody can read must not pass for none.
-    if (found === undefined)
-      return unexpected(source, `a vulnerability of ${each.package.name.slice(0, 100)}`);
-    vulnerabilities.push(...found);
-  }
-  return ok({ vulnerabilities, packages: packages.length, notes: [] });
-}
-
-function vulnerabilitiesOf(found: PackageResult): readonly Vulnerability[] | undefined {
-  const { name, os_package_name: installed, version, ecosystem } = found.package;
-  const asOsv: OsvPackage = { ecosystem, name, version };
-  const records = (found.vulnerabilities ?? []).map(readRecord);
-  if (records.includes(undefined)) return undefined;
-  return records.flatMap((record) => {
-    if (record === undefined || record.withdrawn !== "") return [];
-    const verdict = judgeRecord(record, asOsv);
-    if (verdict.kind === "unimportant") return [];
-    const own = vulnerabilityOf(record, verdict, { name: installed || name, version, type: ecosystem });
-    return [withScore(own, scoreOf(record, found))];
-  });
-}
-
-/** Its own score knows versions of CVSS that we cannot compute. */
-function withScore(found: Vulnerability, score: number | undefined): Vulnerability {
-  if (score === undefined || found.score !== undefined || found.severity !== "unknown") return found;
-  return { ...found, score, severity: severityOfScore(score) };
-}
-
-function scoreOf({ id }: OsvRecord, { groups }: PackageResult): number | undefined {
-  const group = groups.find(({ ids }) => ids.includes(id));
-  const score = Number(group?.max_severity || Number.NaN);
-  return Number.isFinite(score) ? score : undefined;
 }
 
 /** What it is asked for: a package as OSV knows it, and those that are installed of it. */
@@ -221,12 +188,22 @@ function named({ vulnerabilities, notes }: SourceAnswer, asked: ReadonlyMap<stri
   };
 }
 
-/** Reads archives from a folder of this scan: versions 2.0 to 2.4 and later ones look into folders of different names. */
-async function offlineArguments(database: string, folder: string): Promise<readonly string[]> {
+/**
+ * Reads archives from a folder of this scan: versions 2.0 to 2.4 and later ones look into folders of different names. Archives of the
+ * ecosystems that are asked for must hold something; which ones an image has is not known before.
+ */
+async function offlineArguments(
+  { database, folder }: Call,
+  families?: readonly string[],
+): Promise<Result<readonly string[], ScanFailure>> {
+  if (database === undefined) return ok([]);
   const found = await databaseFolder(database);
+  if (!found.ok) return fail({ source, problem: "database-incomplete", detail: found.error.detail });
+  const [empty] = await emptyArchives(found.value, families);
+  if (empty !== undefined)
+    return fail({ source, problem: "database-incomplete", detail: `${empty} holds no records` });
   const local = join(folder, "database");
   await mkdir(local);
-  if (found.ok)
-    for (const name of ["osv-scalibr", "osv-scanner"]) await symlink(found.value, join(local, name), "dir");
-  return ["--offline", "--local-db-path", local];
+  for (const name of ["osv-scalibr", "osv-scanner"]) await symlink(found.value, join(local, name), "dir");
+  return ok(["--offline", "--local-db-path", local]);
 }

@@ -10,7 +10,7 @@ export interface CosignCall {
   readonly argv: readonly string[];
   readonly env: SigningEnvironment;
   readonly signal: AbortSignal;
-  /** Hears what it tells people: that a browser must be opened, for instance. */
+  /** Hears what it tells people, on whichever stream: the code to sign in with comes on stdout. */
   readonly onLine?: (line: string) => void;
 }
 
@@ -37,11 +37,9 @@ export async function runCosign({ path, argv, env, signal, onLine }: CosignCall)
     env,
     signal,
     onLine: (line, stream) => {
+      if (isNews(line)) onLine?.(line);
       if (stream === "stdout") stdout = `${stdout}${line}\n`.slice(0, STDOUT_CHARACTERS);
-      else if (isNews(line)) {
-        log = [...log, line.slice(0, LINE_CHARACTERS)].slice(-LOG_LINES);
-        onLine?.(line);
-      }
+      else if (isNews(line)) log = [...log, line.slice(0, LINE_CHARACTERS)].slice(-LOG_LINES);
     },
   });
   if (ended.kind === "cancelled") return { kind: "cancelled", stdout, log };

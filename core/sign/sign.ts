@@ -69,7 +69,7 @@ export interface Signing {
   readonly registries: readonly RegistrySettings[];
   readonly env: SigningEnvironment;
   readonly signal: AbortSignal;
-  /** Hears what cosign tells people while it signs: without a key, that a browser must be opened. */
+  /** Hears what cosign tells people while it signs: without a key, where a person signs in, and with which code. */
   readonly onLine?: (line: string) => void;
 }
 
@@ -172,7 +172,8 @@ async function call(
   argv: readonly string[],
   use: "private-key" | "public-key",
 ): Promise<CosignAnswer> {
-  const heard = use === "public-key" || onLine === undefined ? {} : { onLine };
+  // What the others print is an answer for us.
+  const heard = argv[0] !== "sign" || onLine === undefined ? {} : { onLine };
   return await runCosign({
     path: tool.path,
     argv,

@@ -116,6 +116,7 @@ test("signing comes when every repository holds the index, and before any tag na
         );
         expect(stored).toHaveLength(2);
         expect(signed.registry.writes.filter((name) => name.endsWith(":1"))).toEqual([]);
+        for (const { onLine } of releases) onLine("sign in here");
         return await gates.sign(releases, new AbortController().signal);
       },
     },
@@ -123,6 +124,9 @@ test("signing comes when every repository holds the index, and before any tag na
   );
   const report = await finishAll(signed);
   expect(report.released[0]?.tags.map(({ state }) => state)).toEqual(["moved", "moved"]);
+  expect(signed.events).toContainEqual(
+    expect.objectContaining({ kind: "sign-line", release: "app", line: "sign in here" }),
+  );
   const kinds = signed.events.map(({ kind }) => kind);
   expect(kinds.indexOf("release-signed")).toBeLessThan(kinds.indexOf("tag-moved"));
   expect(kinds.lastIndexOf("index-put")).toBeLessThan(kinds.indexOf("release-signed"));

@@ -147,12 +147,14 @@ ENTRYPOINT ["/server"]
       `FROM --platform=linux/amd64 ${base}\n${ARGS}COPY --from=busybox ${OWN} /server\nENTRYPOINT ["/server"]\n`,
       { more },
     );
-    const ran = await rig.build();
+    const ran = await rig.build("--json");
     expect(said(ran)).toContain(
       "linux/amd64 and linux/arm64 share a layer with 1 program for linux/amd64: linux/arm64 cannot run it [shared-programs]",
     );
     expect(said(ran)).toMatch(/1 program of linux\/arm64 can be called by name .* \[program-architecture\]/);
     expect(ran.exitCode).toBe(exitCode);
+    const rules = JSON.parse(ran.stdout).findings.map(({ rule }: { readonly rule: string }) => rule);
+    expect(rules).toEqual(expect.arrayContaining(["program-architecture", "shared-programs"]));
     expect(await tagsOf(tag)).toEqual(tags);
   });
 });

@@ -395,6 +395,7 @@ images:
     const stopped = await rig.run(argv);
     expect(stopped.stderr).toContain("app has vulnerabilities that must not be released");
     expect(stopped.stderr).toContain("libc6 2.36-9+deb12u4 has CVE-2024-2961 (high)");
+    expect(stopped.stderr).toContain("Not released: no tag was moved.");
     expect(stopped.exitCode).toBe(4);
     expect(await readRaw({ registry: registry.host, path: "released" }, "1")).toBeUndefined();
     await rig.write({ "buildx-plan.yaml": plan("CVE-2024-2961") });

@@ -107,6 +107,12 @@ export function eventsAt(clock: { now(): number }) {
       release,
       digest: digest(release),
     }),
+    signLine: (release: string, line: string): RunEvent => ({
+      kind: "sign-line",
+      atMs: atMs(),
+      release,
+      line,
+    }),
     indexPut: (release: string): RunEvent => ({
       kind: "index-put",
       atMs: atMs(),

@@ -6,13 +6,12 @@ import { architecture, cache, codename, find, isDebian, isExecutable, isRoot } f
 import { run, SetupError } from "./say.mjs";
 
 const BINFMT = "/proc/sys/fs/binfmt_misc";
-/** Emulators that the demo's platforms need, by the CPU that needs none. */
-const EMULATORS = ["x86_64", "i386", "aarch64", "arm", "ppc64le", "s390x"].filter(
-  (cpu) =>
-    !{ amd64: ["x86_64", "i386"], arm64: ["aarch64"], ppc64le: ["ppc64le"], s390x: ["s390x"] }[
-      architecture
-    ]?.includes(cpu),
-);
+/** Emulators that the demo's platforms need. */
+const DEMO = ["x86_64", "i386", "aarch64", "arm", "ppc64le", "s390x"];
+/** Tests need one more, and one of a CPU that BuildKit does not know. */
+const TEST = [...DEMO, "riscv64", "mips64"];
+/** CPUs whose programs run here without an emulator. */
+const OWN = { amd64: ["x86_64", "i386"], arm64: ["aarch64"], ppc64le: ["ppc64le"], s390x: ["s390x"] };
 
 /** Programs by the Debian package that has them. */
 const PACKAGES = {
@@ -62,22 +61,23 @@ function needsRoot(commands) {
 }
 
 /** Is an enabled entry there for each emulator? */
-function missingEmulators() {
-  return EMULATORS.filter((cpu) => !entryText(`qemu-${cpu}`).startsWith("enabled"));
+function missingEmulators(cpus) {
+  const foreign = cpus.filter((cpu) => !OWN[architecture]?.includes(cpu));
+  return foreign.filter((cpu) => !entryText(`qemu-${cpu}`).startsWith("enabled"));
 }
 
 function entryText(name) {
   return existsSync(join(BINFMT, name)) ? readFileSync(join(BINFMT, name), "utf8") : "";
 }
 
-async function enableEmulators() {
-  const names = missingEmulators().map((cpu) => `qemu-${cpu}`);
+async function enableEmulators(cpus) {
+  const names = missingEmulators(cpus).map((cpu) => `qemu-${cpu}`);
   const mount = ["-t", "binfmt_misc", "binfmt_misc", BINFMT];
   if (!isRoot)
     throw needsRoot([`mount ${mount.join(" ")}`, ...names.map((name) => `update-binfmts --enable ${name}`)]);
   if (!existsSync(join(BINFMT, "register"))) await run("mount", mount);
   for (const name of names) await register(name);
-  const missing = missingEmulators();
+  const missing = missingEmulators(cpus);
   if (missing.length > 0)
     throw new SetupError(`binfmt_misc has no entry for ${missing.join(", ")} though QEMU is installed`);
 }
@@ -97,11 +97,15 @@ async function register(name) {
   }
 }
 
-export const emulators = {
-  title: "registering emulators with the kernel",
-  isDone: () => missingEmulators().length === 0,
-  run: enableEmulators,
-};
+/** The step that registers emulators: those of the demo's platforms, or those that tests look at. */
+export function emulators(mode) {
+  const cpus = mode === "demo" ? DEMO : TEST;
+  return {
+    title: "registering emulators with the kernel",
+    isDone: () => missingEmulators(cpus).length === 0,
+    run: async () => await enableEmulators(cpus),
+  };
+}
 
 /** Where a package is unpacked that is not installed, because it would start a service on this machine. */
 export const registryFolder = join(cache, "debian", `${codename}-docker-registry`);

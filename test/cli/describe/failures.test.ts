@@ -169,6 +169,12 @@ group("advice for a registry", () => {
     expect(describe(failure, PLAIN)).toMatch(advice);
   });
 
+  test.each(["./out.tar", "../out", "/srv/out", "~/out"])("tells how a layout at %s is named", (text) => {
+    const failure: Failure = { kind: "reference-invalid", problem: "malformed", text };
+    expect(describe(failure, PLAIN)).toContain(`oci-layout://${text}`);
+    expect(describe({ ...failure, text: "a//b" }, PLAIN)).not.toContain("oci-layout");
+  });
+
   test("names registry, request, attempts and the registry's own words", () => {
     const text = describe({ ...denied, request: { ...denied.request, attempts: 3 } }, PLAIN);
     expect(text).toContain("PUT https://registry.example/v2/team/app/manifests/1.2 (3 attempts)");

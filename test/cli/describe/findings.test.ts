@@ -46,8 +46,11 @@ Dockerfile:2:5: warning: TARGETARCH has a default [platform-arg-default]
 
 note: 1 GB is free [disk-low]
 
-1 error, 1 warning, 1 note`,
+1 error, 1 warning, 1 note
+hint: \`buildx-plan explain entrypoint-architecture\` tells more.`,
   );
+  const theirs: Finding = { ...inFile, rule: "buildkit/StageNameCasing", severity: "error" };
+  expect(describeFindings([theirs], PLAIN)).toMatch(/\n\n1 error$/);
   expect(describeFindings([], PLAIN)).toBe("");
   expect(tally([])).toBe("no findings");
 });

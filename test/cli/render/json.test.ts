@@ -23,6 +23,7 @@ const EVENTS: readonly RunEvent[] = [
   at.cancelled("app linux/arm/v7", 900),
   at.stitched("app"),
   at.indexPut("app"),
+  at.signLine("app", "\u001b[31mred\u001b[0m and hunter2"),
   at.tagMoved("app", "1.2"),
   at.tagKept("app", "1.2.3"),
   at.tagUnchanged("app", "latest"),

@@ -98,6 +98,7 @@ describe("the view for pipes", () => {
       at.runStarted(routesOf(["linux/amd64"])),
       at.stitched("app"),
       at.indexPut("app"),
+      at.signLine("app", "\u001b[1mopen\u001b[0m https://oauth2.example/device"),
       at.tagMoved("app", "1.2"),
       at.tagKept("app", "1.2.3"),
       at.tagUnchanged("app", "latest"),
@@ -105,6 +106,7 @@ describe("the view for pipes", () => {
     expect(await written(createLines, events)).toMatchInlineSnapshot(`
       "[app] index sha256:a172cedcae47474b615c54d510a5d84a8dea3032e958587430b413538be3f333
       [app] index pushed to registry.example/team/app
+      [app] cosign | open https://oauth2.example/device
       [app] tag moved: registry.example/team/app:1.2
       [app] tag kept as it was: registry.example/team/app:1.2.3
       [app] tag named it already: registry.example/team/app:latest
@@ -152,6 +154,16 @@ describe("the quiet view", () => {
       at.ended(true),
     ];
     expect(await written(createQuiet, good)).toBe("");
+  });
+
+  test("says which failures stop no release", async () => {
+    const at = eventsAt(createFakeClock());
+    const [one, ...others] = routesOf(["linux/amd64", "linux/arm64"]);
+    if (one === undefined) throw new Error("two routes and no first");
+    const optional = { ...one, variant: { ...one.variant, required: false } };
+    const events = [at.failed(AMD64, 1, MAKE_FAILED), at.failed(ARM64, 1, MAKE_FAILED)];
+    const text = await written(createQuiet, [at.runStarted([optional, ...others]), ...events]);
+    expect(text.split("\n\n").map((each) => each.includes("left out: the plan says"))).toEqual([true, false]);
   });
 
   test("does not tell of builds that were only cancelled", async () => {

@@ -142,6 +142,44 @@ describe("the live view", () => {
     `);
   });
 
+  test("goes on while a release is signed and its tags move, when all variants are done", async () => {
+    const rig = liveOn(100, 20);
+    const { events, clock } = rig;
+    send(rig, events.runStarted(routesOf(["linux/amd64"])), events.started("app linux/amd64"));
+    send(rig, events.built("app linux/amd64", 900));
+    await clock.advance(500);
+    send(rig, events.stitched("app"), events.tagMoved("app", "1.2"));
+    await clock.advance(500);
+    expect(rig.screen.lines()).toEqual([
+      "app  index sha256:a172cedcae47  registry.example/team/app:1.2",
+      "✔ linux/amd64  native  built sha256:58df99c0b73f                                 1/4 cached    0.9s",
+      "1.0s  1 built, 1 tag moved",
+    ]);
+    await rig.live.end();
+    expect(rig.screen.cursorVisible).toBe(true);
+  });
+
+  test("leaves what signing tells people above the frame, whole, for it may have to be copied", async () => {
+    const rig = liveOn(40, 20, (text) => text.replaceAll("hunter2", "***"));
+    const { events, clock } = rig;
+    send(rig, events.runStarted(routesOf(["linux/amd64"])), events.built("app linux/amd64", 900));
+    await clock.advance(500);
+    rig.screen.resize(30, 20);
+    rig.size.columns = 30;
+    send(rig, events.signLine("app", "open\u001b[2J https://oauth2.example/device?code=hunter2"));
+    send(rig, events.signLine("app", "signed"), events.stitched("app"));
+    await clock.advance(500);
+    await rig.live.end();
+    expect(rig.screen.lines()).toEqual([
+      "[app] cosign | open https://oa",
+      "uth2.example/device?code=***",
+      "[app] cosign | signed",
+      "app  index sha256:a172cedcae…",
+      "✔ linux/amd64  native      0…",
+      "1.0s  1 built",
+    ]);
+  });
+
   test("shows running and failed variants first where 40 do not fit on 15 rows, and counts the others", async () => {
     const rig = liveOn(60, 15);
     const { events, clock } = rig;

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import { sarifOf, type SarifLog, type SarifOptions } from "../../../cli/render/sarif.ts";
 import type { Finding } from "../../../core/findings/finding.ts";
-import { RULES } from "../../../core/findings/rules.ts";
+import { readRulePage } from "../../../cli/rule-pages.ts";
+import { isRuleId, RULES } from "../../../core/findings/rules.ts";
 import { platform } from "../../support/make.ts";
+import { ROOT } from "../../support/rig.ts";
 
 const LAYER = `sha256:${"ab".repeat(32)}` as const;
 const TEXT = "FROM alpine\n\tARG TARGETARCH=amd64\nRUN a \\\n  b\n";
@@ -38,7 +40,8 @@ function inImage(reference: string, path = "/usr/bin/caddy\u001b[2J"): Finding {
 const OPTIONS: SarifOptions = {
   version: "1.2.3",
   directory: "/work",
-  readPage: async (rule) => (Object.hasOwn(RULES, rule) ? `# ${rule}\n` : undefined),
+  readPage: async (rule) =>
+    Object.hasOwn(RULES, rule) ? `# ${rule}\n\nWhat ${rule}\nmeans.\n\n## Wrong\n` : undefined,
 };
 
 test("findings in files and in images, with the rules that they name", async () => {
@@ -95,6 +98,21 @@ test("a fingerprint outlives moved lines and other tags, and tells defects apart
   expect(new Set([...before, ...others]).size).toBe(6);
 });
 
+test("every rule is described in a few words, and in the first paragraph of its page", async () => {
+  const rules = Object.keys(RULES).filter(isRuleId);
+  const log = await sarifOf(
+    rules.map((rule): Finding => ({ rule, severity: "note", message: rule })),
+    { ...OPTIONS, readPage: (rule) => readRulePage(rule, { packageDirectory: ROOT }) },
+  );
+  expect(problemsOf(log)).toEqual([]);
+  for (const { shortDescription, fullDescription, help } of log.runs[0].tool.driver.rules) {
+    expect(help?.markdown.replaceAll("\n", " ")).toContain(
+      `# ${shortDescription.text}  ${fullDescription.text}  `,
+    );
+    expect(fullDescription.text).toMatch(/[.:)]$/);
+  }
+});
+
 test("BuildKit's checks lead to their own page", async () => {
   const names = ["JSONArgsRecommended", "StageNameCasing", "FromPlatformFlagConstDisallowed"];
   const log = await sarifOf(
@@ -129,10 +147,14 @@ function problemsOf(log: SarifLog): readonly string[] {
   const ids = tool.driver.rules.map(({ id }) => id);
   must(new Set(ids).size === ids.length, "3.19.23: rules are unique");
   must(
-    tool.driver.rules.every(({ shortDescription }) => shortDescription.text !== ""),
-    "3.11.8: text",
+    tool.driver.rules.every(
+      ({ shortDescription, fullDescription }) =>
+        shortDescription.text !== "" && /^.{1,1024}$/.test(fullDescription.text),
+    ),
+    "3.11.8: text, and what GitHub takes of it",
   );
   for (const { ruleId, ruleIndex, level, message, locations, partialFingerprints } of results) {
+    must(tool.driver.rules[ruleIndex]?.name?.toLowerCase() !== ruleId, "SARIF1001: no name is its id");
     must(ids[ruleIndex] === ruleId, "3.27.6: the index leads to the rule");
     must(["error", "warning", "note"].includes(level), "3.27.10: level");
     must(message.text !== "" && !message.text.includes("\u001b"), "3.11.8: text");

@@ -246,6 +246,23 @@ describe("children", () => {
     ]);
   });
 
+  test.each([
+    ["no entries", false, ["error platform-missing"]],
+    ["another index alone", true, ["warning child-unreadable", "error platform-missing"]],
+  ])("an index with %s is not fine", async (_, isNested, rules) => {
+    const { registry, memory, at } = world();
+    const store = registry.store(REPOSITORY);
+    const inner = makeDocument({ schemaVersion: 2, mediaType: OCI.index, manifests: [] });
+    await store.putManifest(inner.descriptor.digest, inner);
+    const manifests = isNested ? [inner.descriptor] : [];
+    await store.putManifest("v1", makeDocument({ schemaVersion: 2, mediaType: OCI.index, manifests }));
+    const request = { copies: [], attestations: NONE, settings: { content: "error", ignore: [] } } as const;
+    const result = await verifyReference({ ...request, target: at() }, memory, looker);
+    expect(result.ok && result.value.findings.map(({ severity, rule }) => `${severity} ${rule}`)).toEqual(
+      rules,
+    );
+  });
+
   test("an index that does not say what an image is for", async () => {
     const { findings, images } = await verify(graphOf({ config: arm64, label: null }));
     expect(findings).toMatchObject([{ rule: "platform-label", severity: "warning" }]);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { readDockerScout } from "../../../core/scan/docker-scout.ts";
 import { readGrype } from "../../../core/scan/grype.ts";
-import { readOsvScanner } from "../../../core/scan/osv-scanner.ts";
+import { readOsvScanner } from "../../../core/scan/osv-scanner-report.ts";
 import { readTrivy } from "../../../core/scan/trivy.ts";
 
 const recorded: unknown = JSON.parse(

@@ -12,7 +12,11 @@ const APP = { registry: "one.example", path: "app" };
 const location = { file: { path: "plan", text: "" }, range: { start: 0, end: 0 } };
 
 /** Scans a release of one image that has left-pad 1.3.0, of which a critical vulnerability is known. */
-async function gate(changes: Partial<ScanGate> = {}, isAttested = true) {
+async function gate(
+  changes: Partial<ScanGate> = {},
+  isAttested = true,
+  referenceLocator = "pkg:npm/left-pad@1.3.0",
+) {
   const database = await temporaryFolder();
   await writeDatabase(database, [
     {
@@ -22,11 +26,11 @@ async function gate(changes: Partial<ScanGate> = {}, isAttested = true) {
       package: "left-pad",
       vector: VECTORS.critical,
     },
+    { id: "GHSA-2", ecosystem: "Maven", package: "org.example:lib", fixed: "2.0" },
   ]);
   const registry = memoryRegistry();
   const image = makeImage({ os: "linux", architecture: "arm64" });
   const { digest } = image.manifest.descriptor;
-  const referenceLocator = "pkg:npm/left-pad@1.3.0";
   const predicate = {
     spdxVersion: "SPDX-2.3",
     packages: [
@@ -87,6 +91,13 @@ test("lets a release go on with what does not count", async () => {
     value: [{ severity: "warning", message: MESSAGE }],
   });
   expect(await gate({ ignore: ["CVE-2024-1"] })).toEqual({ ok: true, value: [] });
+});
+
+test("tells what could not be told, and lets a release go on", async () => {
+  expect(await gate({}, true, "pkg:maven/org.example/lib@1.0")).toMatchObject({
+    ok: true,
+    value: [{ rule: "vulnerability", severity: "note", facts: [expect.stringContaining("Maven")] }],
+  });
 });
 
 test("stops a release that nobody could scan", async () => {

@@ -170,6 +170,16 @@ describe("is not there", () => {
     ]);
   });
 
+  test.each([
+    ["nothing", []],
+    ["no records", [{ name: "README.md", content: "moved" }]],
+  ])("for an ecosystem whose archive holds %s", async (_, files) => {
+    const folder = await databaseOf({ npm: files });
+    expect(await found(folder, "pkg:npm/left-pad@1.3.0")).toEqual([
+      `database-incomplete: ${folder}/npm/all.zip holds no records`,
+    ]);
+  });
+
   test("for packages of a distribution that nobody knows, nor for images", async () => {
     const folder = await databaseOf({ npm: [LEFT_PAD] });
     expect(await found(folder, "pkg:rpm/fedora/bash@5?distro=fedora-39")).toEqual([

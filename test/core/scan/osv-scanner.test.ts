@@ -1,6 +1,11 @@
 import { readFileSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { ok } from "../../../core/result.ts";
 import { osvScanner } from "../../../core/scan/osv-scanner.ts";
+import { temporaryFolder } from "../../support/registry-rig.ts";
+import { zipArchive } from "../../support/zip.ts";
 import { testScanner, type ScannerScript } from "../../support/scanner.ts";
 
 const signal = AbortSignal.timeout(60_000);
@@ -12,6 +17,7 @@ const PURLS = [
   "pkg:npm/left-pad@1.3.0",
   "pkg:generic/unknown@1",
 ];
+const image = { layout: "/nowhere", archive: async () => ok("/nowhere.tar") };
 const packages = PURLS.map((purl) => ({ name: purl.replace(/^.*\/(.*)@.*$/, "$1"), version: "v", purl }));
 
 async function scan(script: ScannerScript, given = packages) {
@@ -113,6 +119,29 @@ describe("is no answer", () => {
     const { answered } = await scan(script);
     expect(answered).toMatchObject({ ok: false, error: { source: "osv-scanner", problem } });
     expect(answered.ok ? "" : answered.error.detail).toContain(detail);
+  });
+
+  test("archives that hold nothing, of which it would say that nothing is found", async () => {
+    const folder = await temporaryFolder();
+    for (const family of ["npm", "Debian", "Go"]) {
+      await mkdir(join(folder, family));
+      await writeFile(join(folder, family, "all.zip"), zipArchive([]));
+    }
+    await writeFile(join(folder, "Debian", "all.zip"), zipArchive([{ name: "a.json", content: "{}" }]));
+    const { host } = await testScanner("osv-scanner", { stdout: recorded, exitCode: 1 });
+    const answers = [
+      await osvScanner(host, folder).scan({ kind: "packages", packages }, signal),
+      await osvScanner(host, folder).scan({ kind: "image", image }, signal),
+    ];
+    expect(answers).toMatchObject(
+      ["npm", "Go"].map((family) => ({
+        ok: false,
+        error: {
+          problem: "database-incomplete",
+          detail: `${join(folder, family, "all.zip")} holds no records`,
+        },
+      })),
+    );
   });
 
   test("what it cannot know", async () => {

@@ -117,6 +117,25 @@ describe("signing without a key", () => {
     expect(program.calls()).toHaveLength(1);
   });
 
+  test("passes on what a person must do while it signs, and nothing of the verification", async () => {
+    const heard: string[] = [];
+    const code = "Enter the verification code ABCD-EFGH in your browser at: https://oauth2.example/device";
+    const { signing } = begin({ stdout: `${code}\n`, stderr: "Non-interactive mode detected\n" });
+    const subjects = [{ repository, digest: digest("index") }];
+    const result = await signRelease({ ...signing, subjects, onLine: (line) => heard.push(line) });
+    expect(result.ok).toBe(true);
+    expect(heard.toSorted()).toEqual([code, "Non-interactive mode detected"]);
+  });
+
+  test("the public key that is asked for is told to nobody", async () => {
+    const heard: string[] = [];
+    const { program, signing } = begin({ stdout: "-----BEGIN PUBLIC KEY-----\n" });
+    const keyed = { ...signing, settings: KEYED, env: { KEY: "a key", PASS: "" } };
+    await signRelease({ ...keyed, subjects: [], onLine: (line) => heard.push(line) });
+    expect(program.calls()).toEqual([["public-key", "--key=env://KEY"]]);
+    expect(heard).toEqual([]);
+  });
+
   test("an interruption ends cosign, too", async () => {
     const stop = new AbortController();
     const { program, signing } = begin({ hang: "willing" }, stop.signal);
