@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { BlobUnreadable } from "../../../core/registry/store.ts";
 import { traceStart } from "../../../core/verify/start.ts";
-import { viewImage } from "../../../core/verify/view.ts";
+import { viewImage, type Found } from "../../../core/verify/view.ts";
 import {
   elf,
   library,
@@ -194,6 +194,25 @@ test("scripts that run each other come to an end", () => {
   expect(chain({ layers: [{ files }], cmd: ["/a"] }).length).toBeLessThan(10);
   const self = { sh: "#!/sh" };
   expect(chain({ layers: [{ files: self }], cmd: ["/sh", "/sh"] }).length).toBeLessThan(20);
+});
+
+test.each<readonly [string, readonly string[]]>([
+  ["words", ["/usr/bin/env", ...Array.from({ length: 100_000 }, () => "no")]],
+  ["commands of a shell", ["/bin/sh", "-c", "no;".repeat(5_000)]],
+  ["words of a line", ["/usr/bin/env", "-S", "no ".repeat(100_000)]],
+  ["programs that start others", Array.from({ length: 100_000 }, () => "/usr/bin/env")],
+])("a config with a hundred thousand %s and folders of PATH takes bounded work", (_, entrypoint) => {
+  const env = [`PATH=${Array.from({ length: 1_000 }, (_unused, at) => `/srv/${at}`).join(":")}`];
+  const { image, summaries } = makeImage({ platform: "linux/amd64", layers: [BASE], entrypoint, env });
+  const view = viewImage(image.platform, summaries);
+  let asked = 0;
+  const find = (path: string): Found => {
+    asked += 1;
+    return view.find(path);
+  };
+  const links = traceStart(image.config, image.platform, { ...view, find });
+  expect(links[0]?.found.kind).toBe("file");
+  expect(asked).toBeLessThanOrEqual(20_000);
 });
 
 test.each<readonly [readonly string[], readonly string[]]>([
