@@ -23,7 +23,7 @@ import {
   type JudgedImage,
   type JudgedProgram,
 } from "./judged.ts";
-import { isBaseLayer, placeOf, placeOfCause } from "./made-by.ts";
+import { isBaseLayer, placeOf } from "./made-by.ts";
 import { isAtHome, isSystemLibrary } from "./places.ts";
 import { searchPath } from "./start.ts";
 
@@ -81,7 +81,7 @@ function judgeSystem(judged: JudgedImage): Finding | undefined {
     message: isBase
       ? `The base image of ${name} is for ${made}: nothing that comes with it can run`
       : `${name} has the C library of ${made} and none of its own: no program that is linked with it can run`,
-    ...placeOfCause(image, first.seen.layer, first.seen.path),
+    ...placeOf(image, first.seen.layer, first.seen.path),
     facts: [...listPrograms(libraries), foreignShare(judged), EMULATION_FACT],
     fix: fixFor(image.platform, isBase),
   };
@@ -117,7 +117,7 @@ function judgeWhole(judged: JudgedImage): Finding | undefined {
     message: isBase
       ? `The base image of ${name} is for ${targetsOf(foreign)}: nothing that comes with it can run`
       : `${name} has no program of its own: ${foreign.length === 1 ? "the only one is" : `all ${foreign.length} are`} for ${targetsOf(foreign)}`,
-    ...placeOfCause(image, first.seen.layer, first.seen.path),
+    ...placeOf(image, first.seen.layer, first.seen.path),
     facts: [...listPrograms(foreign), EMULATION_FACT],
     fix: fixFor(image.platform, isBase),
   };

@@ -13,7 +13,7 @@ import {
   type JudgedImage,
   type JudgedProgram,
 } from "./judged.ts";
-import { imagePlace, isBaseLayer, placeOf, placeOfCause } from "./made-by.ts";
+import { imagePlace, isBaseLayer, placeOf } from "./made-by.ts";
 import { traceStart, type StartLink } from "./start.ts";
 import type { SeenFile } from "./view.ts";
 
@@ -100,7 +100,7 @@ function foreignFinding(group: readonly Step[], judged: JudgedImage): Finding {
     rule: "entrypoint-architecture",
     severity: link.role === "argument" ? "warning" : "error",
     message: `${platformName(image)} ${sentence(first)}, ${aProgramFor(program)}: it will fail ${howItFails(program, image.platform)}`,
-    ...placeOfCause(image, seen.layer, seen.path),
+    ...placeOf(image, seen.layer, seen.path),
     facts: [
       ...startFacts(first, judged),
       ...others.flatMap(({ seen, program }) =>
