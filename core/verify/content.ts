@@ -4,7 +4,8 @@
  * 1. C library and loader ({@link isSystemLibrary}): where there are some and none is for the platform, all of the system is another
  *    platform's: `libc-architecture`, or `base-architecture` where the base image brought them. One for the platform beside others is
  *    an image for several architectures, which is fine.
- * 2. Without a C library: where all programs are for another CPU, the same is said of them.
+ * 2. Without a C library: where all programs are for another CPU, the same is said of them; and so of all programs of the base image,
+ *    where one of them stands on PATH.
  * 3. Executables in folders of PATH that are for another CPU or system: `program-architecture`.
  * 4. All others that are for another CPU and not where such belong ({@link isAtHome}): `program-architecture`, where they are three or
  *    more and a tenth of all programs. Fewer are a matter of taste.
@@ -36,7 +37,7 @@ export function judgeContent(judged: JudgedImage, started: ReadonlySet<string>):
     judgeSystem(judged) ??
     (judged.programs.some((each) => started.has(each.seen.path) && isForeign(each))
       ? undefined
-      : judgeWhole(judged));
+      : (judgeWhole(judged) ?? judgeBase(judged)));
   if (system !== undefined) return [system];
   const rest = judged.programs.filter(({ seen }) => !started.has(seen.path));
   const onPath = foldersOnPath(judged);
@@ -101,14 +102,10 @@ function olderSystem(library: JudgedProgram, { image }: JudgedImage): Finding {
 }
 
 /** Nothing in the image can run on its platform. */
-function judgeWhole(judged: JudgedImage): Finding | undefined {
-  const { image, programs } = judged;
-  const here = programs.filter(({ fit }) => fit !== "portable" && fit !== "foreign-system");
-  const foreign = here.filter(
-    (each) => each.fit === "foreign-cpu" && !isAtHome(each.seen.path, each.program),
-  );
+function judgeWhole({ image, programs }: JudgedImage): Finding | undefined {
+  const foreign = allForeign(programs);
   const [first] = foreign;
-  if (first === undefined || here.some(({ fit }) => fit !== "foreign-cpu")) return undefined;
+  if (first === undefined) return undefined;
   const isBase = isBaseLayer(image, first.seen.layer);
   const name = platformName(image);
   return {
@@ -121,6 +118,30 @@ function judgeWhole(judged: JudgedImage): Finding | undefined {
     facts: [...listPrograms(foreign), EMULATION_FACT],
     fix: fixFor(image.platform, isBase),
   };
+}
+
+/** What the image is built upon is for another CPU, whatever was put on top of it. A base that nobody calls by name may be data. */
+function judgeBase(judged: JudgedImage): Finding | undefined {
+  const { image, programs } = judged;
+  const foreign = allForeign(programs.filter(({ seen }) => isBaseLayer(image, seen.layer)));
+  const onPath = foldersOnPath(judged);
+  const first = foreign.find(({ seen }) => seen.executable && onPath(seen.path));
+  if (first === undefined) return undefined;
+  return {
+    rule: "base-architecture",
+    severity: "error",
+    message: `The base image of ${platformName(image)} is for ${targetsOf(foreign)}: nothing that comes with it can run`,
+    ...placeOf(image, first.seen.layer, first.seen.path),
+    facts: [...listPrograms(foreign), EMULATION_FACT],
+    fix: fixFor(image.platform, true),
+  };
+}
+
+/** Those for another CPU, where all are that are for one CPU of this system. */
+function allForeign(programs: readonly JudgedProgram[]): readonly JudgedProgram[] {
+  const here = programs.filter(({ fit }) => fit !== "portable" && fit !== "foreign-system");
+  if (here.some(({ fit }) => fit !== "foreign-cpu")) return [];
+  return here.filter(({ seen, program }) => !isAtHome(seen.path, program));
 }
 
 function foreignShare({ programs }: JudgedImage): string {

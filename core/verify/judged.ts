@@ -3,6 +3,7 @@ import { fitOf, madeFor, type Fit, type Program } from "../../platforms/program.
 import type { Finding } from "../findings/finding.ts";
 import type { VerifySettings } from "../plan/plan.ts";
 import { matchGlobs } from "./glob.ts";
+import { isOwnEmulator } from "./places.ts";
 import type { ImageToVerify } from "./verified.ts";
 import type { ImageView, SeenFile } from "./view.ts";
 
@@ -17,7 +18,7 @@ export interface JudgedProgram {
 export interface JudgedImage {
   readonly image: ImageToVerify;
   readonly view: ImageView;
-  /** Those that `ignore` names left out. */
+  /** Those that `ignore` names left out, and emulators of the image's own CPU. */
   readonly programs: readonly JudgedProgram[];
   readonly isIgnored: (path: string) => boolean;
 }
@@ -34,7 +35,8 @@ export function judgeImage(
   const isIgnored = matchGlobs(ignore);
   const programs = view.files.flatMap((seen): readonly JudgedProgram[] => {
     const judged = judge(seen, image.platform);
-    return judged === undefined || isIgnored(seen.path) ? [] : [judged];
+    if (judged === undefined || isIgnored(seen.path)) return [];
+    return isForeign(judged) && isOwnEmulator(seen.path, image.platform) ? [] : [judged];
   });
   return { image, view, programs, isIgnored };
 }

@@ -289,6 +289,31 @@ describe("an image that starts nothing", () => {
     expect(await verdict({ platform: "linux/arm64", layers })).toEqual(["error base-architecture"]);
   });
 
+  test.each<readonly [string, LayerSpec["files"], string]>([
+    ["that its PATH leads to", { "bin/box": elf("linux/amd64"), x: elf("linux/amd64") }, "error base"],
+    ["with one that is right", { "bin/box": elf("linux/amd64"), x: elf("linux/arm64") }, "warning program"],
+  ])("a static base of another platform under a program of the own, %s", async (_, files, expected) => {
+    const layers = [
+      { files, madeBy: "ADD rootfs.tar.gz / # buildkit" },
+      { files: { server: elf("linux/arm64") }, madeBy: COPY_SERVER },
+    ];
+    const dockerfile = "FROM busybox@sha256:0\nCOPY --from=build /out/server /server\n";
+    const { findings } = await verify({ platform: "linux/arm64", layers, ...SERVER, dockerfile });
+    expect(short(findings)).toEqual([`${expected}-architecture`]);
+    expect(findings[0]).toMatchObject({
+      image: { path: "/bin/box" },
+      location: { range: { start: 0, end: dockerfile.indexOf("\n") } },
+    });
+  });
+
+  test("a static base that nothing calls by name is data", async () => {
+    const layers = [
+      { files: { "srv/box": elf("linux/amd64") }, madeBy: "ADD rootfs.tar.gz / # buildkit" },
+      { files: { server: elf("linux/arm64") }, madeBy: COPY_SERVER },
+    ];
+    expect(await verdict({ platform: "linux/arm64", layers, ...SERVER })).toEqual([]);
+  });
+
   test.each(["agent-linux-amd64", "linux/amd64/agent", "x86_64/agent", "fixtures/agent"])(
     "and has them where they belong: %s",
     async (path) => {
@@ -335,6 +360,19 @@ describe("programs for another CPU that nothing calls", () => {
     expect(finding?.facts).toHaveLength(6);
     expect(finding?.facts?.at(-1)).toBe("and 3 more");
     expect(finding?.image?.madeBy).toBe("COPY . /app # buildkit");
+  });
+
+  test.each([
+    ["linux/arm64", "usr/bin/qemu-aarch64-static", []],
+    ["linux/arm/v7", "usr/bin/qemu-arm", []],
+    ["linux/ppc64le", "usr/bin/qemu-ppc64le-static", []],
+    ["linux/arm64", "usr/bin/qemu-s390x-static", ["warning program-architecture"]],
+    ["linux/arm64", "usr/bin/qemu-img", ["warning program-architecture"]],
+  ])("%s with /%s for the machine that builds", async (target, path, expected) => {
+    const emulator = { files: { [path]: elf("linux/amd64") } };
+    const spec = { platform: target, layers: [debian(target), emulator] };
+    expect(await verdict({ ...spec, cmd: ["bash"] })).toEqual(expected);
+    expect(await verdict({ ...spec, entrypoint: [`/${path}`] })).toContain("error entrypoint-architecture");
   });
 
   test.each([
