@@ -17,6 +17,7 @@ import {
   counted,
   EMULATION_FACT,
   fixFor,
+  imageName,
   isForeign,
   listPrograms,
   platformName,
@@ -81,7 +82,7 @@ function judgeSystem(judged: JudgedImage): Finding | undefined {
     severity: "error",
     message: isBase
       ? `The base image of ${name} is for ${made}: nothing that comes with it can run`
-      : `${name} has the C library of ${made} and none of its own: no program that is linked with it can run`,
+      : `${imageName(image)} has the C library of ${made} and none of its own: no program that needs it can start`,
     ...placeOf(image, first.seen.layer, first.seen.path),
     facts: [...listPrograms(libraries), foreignShare(judged), EMULATION_FACT],
     fix: fixFor(image.platform, isBase),
@@ -95,7 +96,7 @@ function olderSystem(library: JudgedProgram, { image }: JudgedImage): Finding {
   return {
     rule: "libc-architecture",
     severity: "warning",
-    message: `${name} has the C library of ${made} and none of its own: it runs only on machines that run such programs, too`,
+    message: `${imageName(image)} has the C library of ${made} and none of its own: it runs only on machines that run such programs, too`,
     ...placeOf(image, seen.layer, seen.path),
     fix: `Build it upon an image for ${name}, or publish it as ${made}.`,
   };
@@ -113,7 +114,7 @@ function judgeWhole({ image, programs }: JudgedImage): Finding | undefined {
     severity: "error",
     message: isBase
       ? `The base image of ${name} is for ${targetsOf(foreign)}: nothing that comes with it can run`
-      : `${name} has no program of its own: ${foreign.length === 1 ? "the only one is" : `all ${foreign.length} are`} for ${targetsOf(foreign)}`,
+      : `${imageName(image)} has no program of its own: ${foreign.length === 1 ? "the only one is" : `all ${foreign.length} are`} for ${targetsOf(foreign)}`,
     ...placeOf(image, first.seen.layer, first.seen.path),
     facts: [...listPrograms(foreign), EMULATION_FACT],
     fix: fixFor(image.platform, isBase),
@@ -150,26 +151,22 @@ function foreignShare({ programs }: JudgedImage): string {
 }
 
 function reached(foreign: readonly JudgedProgram[], judged: JudgedImage): readonly Finding[] {
-  return byLayer(foreign).map((group) =>
-    programFinding(group, judged, `can be called by name and ${group.length === 1 ? "is" : "are"} for`),
-  );
+  return byLayer(foreign).map((group) => programFinding(group, judged, "on the PATH of the image"));
 }
 
 function strayed(foreign: readonly JudgedProgram[], judged: JudgedImage): readonly Finding[] {
   if (foreign.length < LEAST_OTHERS || foreign.length < judged.programs.length * LEAST_SHARE) return [];
-  return byLayer(foreign).map((group) =>
-    programFinding(group, judged, group.length === 1 ? "is for" : "are for"),
-  );
+  return byLayer(foreign).map((group) => programFinding(group, judged, "in the image"));
 }
 
-function programFinding(group: readonly JudgedProgram[], { image }: JudgedImage, what: string): Finding {
+function programFinding(group: readonly JudgedProgram[], { image }: JudgedImage, where: string): Finding {
   const [first] = group;
   if (first === undefined) throw new Error("Internal error: a group of programs without any");
   const made = targetsOf(group);
   return {
     rule: "program-architecture",
     severity: "warning",
-    message: `${counted(group.length, "program")} of ${platformName(image)} ${what} ${made}: started, ${group.length === 1 ? "it fails" : "they fail"}`,
+    message: `${counted(group.length, "program")} ${where} for ${platformName(image)} ${group.length === 1 ? "is" : "are"} for ${made}: started, ${group.length === 1 ? "it fails" : "they fail"}`,
     ...placeOf(image, first.seen.layer, first.seen.path),
     facts: listPrograms(group),
     fix: `${fixFor(image.platform, isBaseLayer(image, first.seen.layer))} Where they are meant to be there, name their folder in \`verify: { ignore: [...] }\`.`,

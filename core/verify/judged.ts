@@ -58,6 +58,11 @@ export function platformName({ platform }: Pick<ImageToVerify, "platform">): str
   return formatPlatform(platform);
 }
 
+/** `The image for linux/arm64`, to begin a sentence with. */
+export function imageName(image: Pick<ImageToVerify, "platform">): string {
+  return `The image for ${platformName(image)}`;
+}
+
 /** What these programs are for: `linux/amd64`, or several of them. */
 export function targetsOf(programs: readonly Pick<JudgedProgram, "program">[]): string {
   const names = [...new Set(programs.map(({ program }) => madeFor(program)))];
@@ -84,12 +89,12 @@ export function fixFor(platform: Platform, isBase: boolean): string {
   const name = formatPlatform(platform);
   return isBase
     ? "Let FROM name the image for all platforms (a tag, or the digest of its index) instead of one platform's manifest, and give the final stage no --platform."
-    : `Make it for ${name}: look for a default on \`ARG TARGETARCH\`, an architecture that is written out, and a COPY from a stage that runs on $BUILDPLATFORM and does not cross-compile.`;
+    : `Make it for ${name}. Usual causes: a default on \`ARG TARGETARCH\`; an architecture that is written out (\`GOARCH=amd64\`, \`x86_64\` in an address); a COPY of one file for all platforms, or from a \`--platform=$BUILDPLATFORM\` stage that does not cross-compile. \`buildx-plan check\` finds most of them.`;
 }
 
 /** Why a successful `docker run` does not speak against a finding. */
 export const EMULATION_FACT =
-  "a test run under emulation (binfmt, QEMU) proves nothing here: it starts programs for any CPU";
+  "that it starts where emulators are registered (QEMU, binfmt) proves nothing: there, programs for any CPU start";
 
 /** Errors about content as the plan wants them. */
 export function withSeverity(

@@ -92,7 +92,7 @@ describe.each(LINUX)("%s", (target) => {
     const { findings } = await verify({ platform: target, layers, ...SERVER });
     expect(short(findings)).toEqual(["error entrypoint-architecture"]);
     expect(findings[0]).toMatchObject({
-      message: `${formatPlatform(platform(target))} starts /server, which is a program for ${wrong}: it will fail with \`exec format error\``,
+      message: `The image for ${formatPlatform(platform(target))} starts /server, which is a program for ${wrong}: it will fail with \`exec format error\``,
       image: { path: "/server", madeBy: COPY_SERVER },
     });
     expect(findings[0]?.fix).toContain("ARG TARGETARCH");
@@ -196,7 +196,7 @@ describe("what an older CPU's program means", () => {
     const layers = [{ files: { server: { ...own, header: { ...own.header, class: 32 as const } } } }];
     const { findings } = await verify({ platform: "linux/amd64", layers, ...SERVER });
     expect(findings[0]?.message).toBe(
-      "linux/amd64 starts /server, which is a program for x86-64 with 32-bit pointers (x32): it will fail with `exec format error`",
+      "The image for linux/amd64 starts /server, which is a program for x86-64 with 32-bit pointers (x32): it will fail with `exec format error`",
     );
   });
 
@@ -356,7 +356,9 @@ describe("programs for another CPU that nothing calls", () => {
 
   test("five are listed, and how many more there are", async () => {
     const [finding] = (await verify(arm(strays("app/lib", 8)))).findings;
-    expect(finding?.message).toBe("8 programs of linux/arm64 are for linux/amd64: started, they fail");
+    expect(finding?.message).toBe(
+      "8 programs in the image for linux/arm64 are for linux/amd64: started, they fail",
+    );
     expect(finding?.facts).toHaveLength(6);
     expect(finding?.facts?.at(-1)).toBe("and 3 more");
     expect(finding?.image?.madeBy).toBe("COPY . /app # buildkit");

@@ -242,12 +242,16 @@ describe("what is said of it", () => {
   const arm = elf("linux/arm64");
 
   test.each<readonly [string, Partial<ImageSpec>, string]>([
-    ["nothing on PATH", { cmd: ["nothing"] }, "linux/amd64 starts nothing, and that is in no folder of PATH"],
-    ["no such file", { cmd: ["/x"] }, "linux/amd64 starts /x, and that is not in the image"],
+    [
+      "nothing on PATH",
+      { cmd: ["nothing"] },
+      "The image for linux/amd64 starts nothing, and that is in no folder of PATH",
+    ],
+    ["no such file", { cmd: ["/x"] }, "The image for linux/amd64 starts /x, and that is not in the image"],
     [
       "no such interpreter",
       { layers: [{ files: { run: "#!/bin/bash" } }], cmd: ["/run"] },
-      "linux/amd64 starts /run, which is run by /bin/bash, and that is not in the image",
+      "The image for linux/amd64 starts /run, which is run by /bin/bash, and that is not in the image",
     ],
     [
       "another CPU's interpreter",
@@ -255,12 +259,12 @@ describe("what is said of it", () => {
         layers: [{ files: { run: "#!/usr/bin/env node", "usr/bin/env": OWN, "usr/bin/node": arm } }],
         cmd: ["/run"],
       },
-      "linux/amd64 starts /run with /usr/bin/node, which is a program for linux/arm64: it will fail with `exec format error`",
+      "The image for linux/amd64 starts /run with /usr/bin/node, which is a program for linux/arm64: it will fail with `exec format error`",
     ],
     [
       "another CPU's program behind an init",
       { layers: [BASE, { files: { server: arm } }], entrypoint: ["tini", "--"], cmd: ["/server"] },
-      "linux/amd64 starts /server, which is a program for linux/arm64: it will fail with `exec format error`",
+      "The image for linux/amd64 starts /server, which is a program for linux/arm64: it will fail with `exec format error`",
     ],
   ])("%s", async (_, spec, message) => {
     const { findings } = await verify({ platform: "linux/amd64", layers: [BASE], ...spec });
