@@ -46,7 +46,7 @@ function literally(character: string): string {
 }
 
 function reversed(text: string): string {
-  return [...text].toReversed().join("");
+  return Array.from(text).toReversed().join("");
 }
 
 /** An escape stays before what it escapes. */
