@@ -14,14 +14,22 @@ const MOST_FACTS = 12;
 
 const ORDER: readonly Severity[] = ["error", "warning", "note"];
 
-/** Findings as people read them, errors first: place, message, the source line, facts and what to do; then how many there are. */
+/** Findings as people read them, errors first: place, message, the source line, facts and what to do; then how many, and where to read on. */
 export function describeFindings(findings: readonly Finding[], options: TextOptions): string {
   if (findings.length === 0) return "";
   const sorted = inOrder(findings);
   const shown = sorted.slice(0, MOST_SHOWN).map((each) => findingLines(each, options).join("\n"));
   const hidden = sorted.length - shown.length;
   const last = hidden > 0 ? `and ${hidden} more; ${tally(findings)}` : tally(findings);
-  return [...shown, last].join("\n\n");
+  const rule = ownRule(sorted);
+  const more =
+    rule === undefined ? [] : [hintLine(`\`buildx-plan explain ${rule}\` tells more.`, options.colour)];
+  return [...shown, [last, ...more].join("\n")].join("\n\n");
+}
+
+/** The first rule that has a page: BuildKit's own bring the address of theirs. */
+function ownRule(findings: readonly Finding[]): string | undefined {
+  return findings.find(({ rule }) => !rule.startsWith("buildkit/"))?.rule;
 }
 
 /** Errors first, otherwise in the order in which they were found. */
@@ -89,7 +97,7 @@ export function explainFindings(headline: string, findings: readonly Finding[]):
   });
   const hidden = errors.length > 20 ? [`and ${errors.length - 20} more`] : [];
   const fixes = [...new Set(errors.flatMap(({ fix }) => fix ?? []))].slice(0, 5);
-  const rule = errors.find((each) => !each.rule.startsWith("buildkit/"))?.rule;
+  const rule = ownRule(errors);
   const more = rule === undefined ? [] : [`\`buildx-plan explain ${rule}\` tells more.`];
   return { headline, facts: [...facts, ...hidden], advice: [...fixes, ...more] };
 }
