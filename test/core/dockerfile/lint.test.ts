@@ -316,6 +316,8 @@ describe("compilers under emulation", () => {
     ["make where the image is made of the stage", "FROM gcc\nRUN make", {}, 0],
     ["make where the stage only builds", "FROM gcc AS b\nRUN cd x && make\nFROM y\nCOPY --from=b / /", {}, 1],
     ["makeself, which is another program", "FROM gcc AS b\nRUN makeself\nFROM y\nCOPY --from=b / /", {}, 0],
+    ["of JavaScript by yarn", "FROM node AS b\nRUN yarn build\nFROM y\nCOPY --from=b / /", {}, 1],
+    ["of Rust's dependencies", "FROM rust AS b\nRUN cargo chef cook\nFROM y\nCOPY --from=b / /", {}, 1],
     ["in a stage that nothing needs", "FROM golang AS b\nRUN go build .\nFROM x", {}, 0],
   ])("%s", (_, text, options: Options, count) => {
     const findings = lint(text, options).filter(({ rule }) => rule === "emulated-compile");
