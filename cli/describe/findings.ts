@@ -14,24 +14,22 @@ const MOST_FACTS = 12;
 
 const ORDER: readonly Severity[] = ["error", "warning", "note"];
 
-/** Findings as people read them, errors first: place, message, the source line, facts and what to do; then how many there are. */
+/** Findings as people read them, errors first: place, message, the source line, facts and what to do; then how many, and where to read on. */
 export function describeFindings(findings: readonly Finding[], options: TextOptions): string {
   if (findings.length === 0) return "";
   const sorted = inOrder(findings);
   const shown = sorted.slice(0, MOST_SHOWN).map((each) => findingLines(each, options).join("\n"));
   const hidden = sorted.length - shown.length;
   const last = hidden > 0 ? `and ${hidden} more; ${tally(findings)}` : tally(findings);
-  const page = explainCommand(sorted);
-  const more = page === undefined ? [] : [hintLine(`${page} tells more.`, options.colour).trimStart()];
+  const rule = ownRule(sorted);
+  const more =
+    rule === undefined ? [] : [hintLine(`\`buildx-plan explain ${rule}\` tells more.`, options.colour)];
   return [...shown, [last, ...more].join("\n")].join("\n\n");
 }
 
-/** The command that prints the page of the first error's rule; BuildKit's own have theirs on the web. */
-function explainCommand(findings: readonly Finding[]): string | undefined {
-  const rule = findings.find(
-    ({ severity, rule }) => severity === "error" && !rule.startsWith("buildkit/"),
-  )?.rule;
-  return rule === undefined ? undefined : `\`buildx-plan explain ${rule}\``;
+/** The first rule that has a page: BuildKit's own bring the address of theirs. */
+function ownRule(findings: readonly Finding[]): string | undefined {
+  return findings.find(({ rule }) => !rule.startsWith("buildkit/"))?.rule;
 }
 
 /** Errors first, otherwise in the order in which they were found. */
@@ -99,7 +97,7 @@ export function explainFindings(headline: string, findings: readonly Finding[]):
   });
   const hidden = errors.length > 20 ? [`and ${errors.length - 20} more`] : [];
   const fixes = [...new Set(errors.flatMap(({ fix }) => fix ?? []))].slice(0, 5);
-  const page = explainCommand(errors);
-  const more = page === undefined ? [] : [`${page} tells more.`];
+  const rule = ownRule(errors);
+  const more = rule === undefined ? [] : [`\`buildx-plan explain ${rule}\` tells more.`];
   return { headline, facts: [...facts, ...hidden], advice: [...fixes, ...more] };
 }

@@ -1,8 +1,10 @@
 /**
  * Words and variables as BuildKit's frontend reads them, which is nearly but not quite as a shell does. Variables whose value cannot be
- * told, and patterns (`${x#p}`, `${x%p}`, `${x/p/r}`), make a result that cannot be told.
+ * told make a result that cannot be told.
  * @see https://github.com/moby/buildkit/blob/v0.33.1/frontend/dockerfile/shell/lex.go
  */
+import { replaced, trimmed } from "./patterns.ts";
+import { WordList } from "./word-list.ts";
 
 /** Variables: without an entry a variable is unset; `undefined` is a value that cannot be told. */
 export type Scope = ReadonlyMap<string, string | undefined>;
@@ -26,7 +28,6 @@ export interface Lexed {
 /** Deeper nesting than anybody writes. */
 const MAX_DEPTH = 50;
 
-const SPACE = /\s/;
 const SPECIAL = "@*#?-$!";
 
 /** Reads a text; undefined where BuildKit refuses it (an open quote, a substitution that it does not know). */
@@ -49,28 +50,6 @@ export function expand(word: string, scope: Scope, escape: string): string | und
 /** Leaves the recursion; never leaves this file. */
 class Refused extends Error {}
 
-class Words {
-  readonly all: string[] = [];
-  #word = "";
-  #inWord = false;
-
-  char(char: string): void {
-    if (!SPACE.test(char)) this.raw(char);
-    else if (this.#inWord && this.#word !== "") this.end();
-  }
-
-  raw(text: string): void {
-    this.#word += text;
-    this.#inWord = true;
-  }
-
-  end(): void {
-    if (this.#word !== "") this.all.push(this.#word);
-    this.#word = "";
-    this.#inWord = false;
-  }
-}
-
 class Lexer {
   untold = false;
   readonly #source: string;
@@ -85,7 +64,7 @@ class Lexer {
   /** Reads up to `stop`, which is taken too, or to the end. */
   until(stop: string | undefined, rawEscapes: boolean, depth: number): { text: string; words: string[] } {
     if (depth > MAX_DEPTH) throw new Refused();
-    const words = new Words();
+    const words = new WordList();
     let text = "";
     for (let char = this.#peek(); char !== undefined; char = this.#peek()) {
       if (char === stop) {
@@ -188,12 +167,13 @@ class Lexer {
     if (kind === undefined || kind === ":}" || kind === ":#" || kind === ":%" || kind === ":/")
       throw new Refused();
     if (kind === "}") return this.#value(name, start);
-    if (kind === "/") return this.#replacement(start, depth);
+    if (kind === "/") return this.#replacement(name, start, depth);
     const isPattern = kind === "#" || kind === "%";
     const before = this.untold;
     const { text } = this.until("}", isPattern, depth + 1);
     if (this.#options.keepVariables === true) return this.#source.slice(start, this.#at);
-    return isPattern ? this.#cannotTell() : this.#choice(name, kind, text, before);
+    if (!isPattern) return this.#choice(name, kind, text, before);
+    return this.#changed(name, (value) => trimmed(value, kind, text));
   }
 
   /** `-`, `+` and `?`, with or without the colon that takes an empty value for none. `before`: was all told before the alternative? */
@@ -211,11 +191,19 @@ class Lexer {
     return operator === "+" ? "" : (value ?? "");
   }
 
-  #replacement(start: number, depth: number): string {
-    if (this.#peek() === "/") this.#at += 1;
-    this.until("/", true, depth + 1);
-    this.until("}", true, depth + 1);
-    return this.#options.keepVariables === true ? this.#source.slice(start, this.#at) : this.#cannotTell();
+  #replacement(name: string, start: number, depth: number): string {
+    const isAll = this.#peek() === "/";
+    if (isAll) this.#at += 1;
+    const { text: pattern } = this.until("/", true, depth + 1);
+    const { text: replacement } = this.until("}", true, depth + 1);
+    if (this.#options.keepVariables === true) return this.#source.slice(start, this.#at);
+    return this.#changed(name, (value) => replaced(value, { pattern, replacement, isAll }));
+  }
+
+  #changed(name: string, change: (value: string) => string | undefined): string {
+    const { scope } = this.#options;
+    const value = scope.has(name) ? scope.get(name) : "";
+    return (value === undefined ? undefined : change(value)) ?? this.#cannotTell();
   }
 
   #value(name: string, start: number): string {

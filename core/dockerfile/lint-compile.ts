@@ -25,14 +25,17 @@ const COMPILERS: readonly Compiler[] = [
     fix: `${START}, and compile with \`GOOS=$TARGETOS GOARCH=$TARGETARCH\` (after \`ARG TARGETOS TARGETARCH\`).`,
   },
   {
-    pattern: new RegExp(`${before}(cargo (?:build|install))\\b`, "g"),
+    pattern: new RegExp(`${before}(cargo (?:build|install|chef cook))\\b`, "g"),
     fix: `${START}, and compile with \`--target\` for the target's platform.`,
   },
   {
     pattern: new RegExp(`${before}(dotnet (?:publish|build))\\b`, "g"),
     fix: `${START}, and publish with \`-a $TARGETARCH\` (after \`ARG TARGETARCH\`).`,
   },
-  { pattern: new RegExp(`${before}((?:npm|pnpm|yarn|bun) run build)\\b`, "g"), fix: SAME_EVERYWHERE },
+  {
+    pattern: new RegExp(`${before}((?:npm|pnpm|yarn|bun) run build|(?:pnpm|yarn) build)\\b`, "g"),
+    fix: SAME_EVERYWHERE,
+  },
   { pattern: new RegExp(`${before}((?:\\./)?(?:mvnw?|gradlew?))(?=\\s)`, "g"), fix: SAME_EVERYWHERE },
   {
     pattern: new RegExp(

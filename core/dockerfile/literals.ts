@@ -20,10 +20,14 @@ export interface Literal {
   readonly argument?: string;
 }
 
-const ADDRESS = /\b(?:https?|ftp):\/\/[^\s"'`<>|;)]+/g;
+/** A part of an address may be asked for: `https://dl.example/$(curl -s https://dl.example/stable.txt)/linux/amd64/tool`. */
+const ADDRESS = /\b(?:https?|ftp):\/\/(?:\$\([^()]*\)|[^\s"'`<>|;)])+/g;
 
-/** `GOARCH=amd64 go build`, `export CARGO_BUILD_TARGET=x86_64-unknown-linux-gnu`. */
-const SETTING = /(?<![\w$-])(?:GOARCH|CARGO_BUILD_TARGET)=["']?([\w.-]+)/g;
+/** `GOARCH=amd64 go build`, `export CARGO_BUILD_TARGET=x86_64-unknown-linux-gnu`, `npm_config_arch=x64 npm ci`. */
+const SETTING = /(?<![\w$-])(?:GOARCH|CARGO_BUILD_TARGET|npm_config_arch)=["']?([\w.-]+)/g;
+
+/** `ARCH=x86_64; curl https://dl.example/tool-$ARCH`. */
+const VARIABLE = /(?<![\w$-])(?:ARCH|ARCHITECTURE)=["']?([\w.-]+)/g;
 
 /** `--target x86_64-unknown-linux-musl`, `--arch=x64`, `-r linux-x64`. */
 const OPTION =
@@ -32,8 +36,9 @@ const OPTION =
 /** `deb [arch=amd64 signed-by=...] https://...` */
 const PACKAGES = /(?<=\[[^[\]\n]{0,200})\barch=([\w,-]{1,60})/g;
 
-/** A variable that stands for the architecture: what is beside it is no literal. */
-const CHOSEN = /\$\{?\w*(?:arch|platform|machine|cpu|triple)|\$\(/i;
+/** A variable or a command that stands for the architecture: what is beside it is no literal. */
+const CHOSEN =
+  /\$\{?\w*(?:arch|platform|machine|cpu|triple)|\$\([^()]*(?:arch|platform|machine|cpu|triple|target|dpkg|rpm|case|uname[^()]* -\w*[ampi])/i;
 
 /** Names of ARG and ENV that hold an architecture or a compiler's target. */
 const ARCHITECTURE_NAME =
@@ -84,6 +89,7 @@ function inScript({ text, place }: Script): readonly Literal[] {
     ...of("compiler", SETTING),
     ...of("compiler", OPTION),
     ...of("packages", PACKAGES),
+    ...of("value", VARIABLE),
   ];
 }
 

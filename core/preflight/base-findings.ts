@@ -69,7 +69,7 @@ export function pinnedPlatform(
   const shown = familiarReference(named);
   const fix =
     index === undefined
-      ? `Pin the digest of the index, which names all platforms: \`buildx-plan inspect ${shown}\` shows it`
+      ? `Pin the digest of the index, which names all platforms: \`buildx-plan inspect ${shown}${named.tag === undefined ? ":TAG" : ""}\` shows it`
       : `Pin the index, which names all platforms: ${shown}@${index}`;
   return {
     rule: "single-platform-digest",

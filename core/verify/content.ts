@@ -4,7 +4,8 @@
  * 1. C library and loader ({@link isSystemLibrary}): where there are some and none is for the platform, all of the system is another
  *    platform's: `libc-architecture`, or `base-architecture` where the base image brought them. One for the platform beside others is
  *    an image for several architectures, which is fine.
- * 2. Without a C library: where all programs are for another CPU, the same is said of them.
+ * 2. Without a C library: where all programs are for another CPU, the same is said of them; and so of all programs of the base image,
+ *    where one of them stands on PATH.
  * 3. Executables in folders of PATH that are for another CPU or system: `program-architecture`.
  * 4. All others that are for another CPU and not where such belong ({@link isAtHome}): `program-architecture`, where they are three or
  *    more and a tenth of all programs. Fewer are a matter of taste.
@@ -16,6 +17,7 @@ import {
   counted,
   EMULATION_FACT,
   fixFor,
+  imageName,
   isForeign,
   listPrograms,
   platformName,
@@ -23,7 +25,7 @@ import {
   type JudgedImage,
   type JudgedProgram,
 } from "./judged.ts";
-import { isBaseLayer, placeOf, placeOfCause } from "./made-by.ts";
+import { isBaseLayer, placeOf } from "./made-by.ts";
 import { isAtHome, isSystemLibrary } from "./places.ts";
 import { searchPath } from "./start.ts";
 
@@ -36,7 +38,7 @@ export function judgeContent(judged: JudgedImage, started: ReadonlySet<string>):
     judgeSystem(judged) ??
     (judged.programs.some((each) => started.has(each.seen.path) && isForeign(each))
       ? undefined
-      : judgeWhole(judged));
+      : (judgeWhole(judged) ?? judgeBase(judged)));
   if (system !== undefined) return [system];
   const rest = judged.programs.filter(({ seen }) => !started.has(seen.path));
   const onPath = foldersOnPath(judged);
@@ -80,8 +82,8 @@ function judgeSystem(judged: JudgedImage): Finding | undefined {
     severity: "error",
     message: isBase
       ? `The base image of ${name} is for ${made}: nothing that comes with it can run`
-      : `${name} has the C library of ${made} and none of its own: no program that is linked with it can run`,
-    ...placeOfCause(image, first.seen.layer, first.seen.path),
+      : `${imageName(image)} has the C library of ${made} and none of its own: no program that needs it can start`,
+    ...placeOf(image, first.seen.layer, first.seen.path),
     facts: [...listPrograms(libraries), foreignShare(judged), EMULATION_FACT],
     fix: fixFor(image.platform, isBase),
   };
@@ -94,21 +96,17 @@ function olderSystem(library: JudgedProgram, { image }: JudgedImage): Finding {
   return {
     rule: "libc-architecture",
     severity: "warning",
-    message: `${name} has the C library of ${made} and none of its own: it runs only on machines that run such programs, too`,
+    message: `${imageName(image)} has the C library of ${made} and none of its own: it runs only on machines that run such programs, too`,
     ...placeOf(image, seen.layer, seen.path),
     fix: `Build it upon an image for ${name}, or publish it as ${made}.`,
   };
 }
 
 /** Nothing in the image can run on its platform. */
-function judgeWhole(judged: JudgedImage): Finding | undefined {
-  const { image, programs } = judged;
-  const here = programs.filter(({ fit }) => fit !== "portable" && fit !== "foreign-system");
-  const foreign = here.filter(
-    (each) => each.fit === "foreign-cpu" && !isAtHome(each.seen.path, each.program),
-  );
+function judgeWhole({ image, programs }: JudgedImage): Finding | undefined {
+  const foreign = allForeign(programs);
   const [first] = foreign;
-  if (first === undefined || here.some(({ fit }) => fit !== "foreign-cpu")) return undefined;
+  if (first === undefined) return undefined;
   const isBase = isBaseLayer(image, first.seen.layer);
   const name = platformName(image);
   return {
@@ -116,11 +114,35 @@ function judgeWhole(judged: JudgedImage): Finding | undefined {
     severity: "error",
     message: isBase
       ? `The base image of ${name} is for ${targetsOf(foreign)}: nothing that comes with it can run`
-      : `${name} has no program of its own: ${foreign.length === 1 ? "the only one is" : `all ${foreign.length} are`} for ${targetsOf(foreign)}`,
-    ...placeOfCause(image, first.seen.layer, first.seen.path),
+      : `${imageName(image)} has no program of its own: ${foreign.length === 1 ? "the only one is" : `all ${foreign.length} are`} for ${targetsOf(foreign)}`,
+    ...placeOf(image, first.seen.layer, first.seen.path),
     facts: [...listPrograms(foreign), EMULATION_FACT],
     fix: fixFor(image.platform, isBase),
   };
+}
+
+/** What the image is built upon is for another CPU, whatever was put on top of it. A base that nobody calls by name may be data. */
+function judgeBase(judged: JudgedImage): Finding | undefined {
+  const { image, programs } = judged;
+  const foreign = allForeign(programs.filter(({ seen }) => isBaseLayer(image, seen.layer)));
+  const onPath = foldersOnPath(judged);
+  const first = foreign.find(({ seen }) => seen.executable && onPath(seen.path));
+  if (first === undefined) return undefined;
+  return {
+    rule: "base-architecture",
+    severity: "error",
+    message: `The base image of ${platformName(image)} is for ${targetsOf(foreign)}: nothing that comes with it can run`,
+    ...placeOf(image, first.seen.layer, first.seen.path),
+    facts: [...listPrograms(foreign), EMULATION_FACT],
+    fix: fixFor(image.platform, true),
+  };
+}
+
+/** Those for another CPU, where all are that are for one CPU of this system. */
+function allForeign(programs: readonly JudgedProgram[]): readonly JudgedProgram[] {
+  const here = programs.filter(({ fit }) => fit !== "portable" && fit !== "foreign-system");
+  if (here.some(({ fit }) => fit !== "foreign-cpu")) return [];
+  return here.filter(({ seen, program }) => !isAtHome(seen.path, program));
 }
 
 function foreignShare({ programs }: JudgedImage): string {
@@ -129,26 +151,22 @@ function foreignShare({ programs }: JudgedImage): string {
 }
 
 function reached(foreign: readonly JudgedProgram[], judged: JudgedImage): readonly Finding[] {
-  return byLayer(foreign).map((group) =>
-    programFinding(group, judged, `can be called by name and ${group.length === 1 ? "is" : "are"} for`),
-  );
+  return byLayer(foreign).map((group) => programFinding(group, judged, "on the PATH of the image"));
 }
 
 function strayed(foreign: readonly JudgedProgram[], judged: JudgedImage): readonly Finding[] {
   if (foreign.length < LEAST_OTHERS || foreign.length < judged.programs.length * LEAST_SHARE) return [];
-  return byLayer(foreign).map((group) =>
-    programFinding(group, judged, group.length === 1 ? "is for" : "are for"),
-  );
+  return byLayer(foreign).map((group) => programFinding(group, judged, "in the image"));
 }
 
-function programFinding(group: readonly JudgedProgram[], { image }: JudgedImage, what: string): Finding {
+function programFinding(group: readonly JudgedProgram[], { image }: JudgedImage, where: string): Finding {
   const [first] = group;
   if (first === undefined) throw new Error("Internal error: a group of programs without any");
   const made = targetsOf(group);
   return {
     rule: "program-architecture",
     severity: "warning",
-    message: `${counted(group.length, "program")} of ${platformName(image)} ${what} ${made}: started, ${group.length === 1 ? "it fails" : "they fail"}`,
+    message: `${counted(group.length, "program")} ${where} for ${platformName(image)} ${group.length === 1 ? "is" : "are"} for ${made}: started, ${group.length === 1 ? "it fails" : "they fail"}`,
     ...placeOf(image, first.seen.layer, first.seen.path),
     facts: listPrograms(group),
     fix: `${fixFor(image.platform, isBaseLayer(image, first.seen.layer))} Where they are meant to be there, name their folder in \`verify: { ignore: [...] }\`.`,

@@ -6,6 +6,7 @@ import {
   counted,
   EMULATION_FACT,
   fixFor,
+  imageName,
   isForeign,
   judge,
   platformName,
@@ -13,7 +14,7 @@ import {
   type JudgedImage,
   type JudgedProgram,
 } from "./judged.ts";
-import { imagePlace, isBaseLayer, placeOf, placeOfCause } from "./made-by.ts";
+import { imagePlace, isBaseLayer, placeOf } from "./made-by.ts";
 import { traceStart, type StartLink } from "./start.ts";
 import type { SeenFile } from "./view.ts";
 
@@ -99,8 +100,8 @@ function foreignFinding(group: readonly Step[], judged: JudgedImage): Finding {
   return {
     rule: "entrypoint-architecture",
     severity: link.role === "argument" ? "warning" : "error",
-    message: `${platformName(image)} ${sentence(first)}, ${aProgramFor(program)}: it will fail ${howItFails(program, image.platform)}`,
-    ...placeOfCause(image, seen.layer, seen.path),
+    message: `${imageName(image)} ${sentence(first)}, ${aProgramFor(program)}: it will fail ${howItFails(program, image.platform)}`,
+    ...placeOf(image, seen.layer, seen.path),
     facts: [
       ...startFacts(first, judged),
       ...others.flatMap(({ seen, program }) =>
@@ -166,7 +167,7 @@ function loaderFinding({ link, by, seen, program }: Step, judged: JudgedImage): 
   const needing = judge(by.found.seen, image.platform);
   // The loader of a foreign program is no second mistake.
   if (needing === undefined || isForeign(needing)) return undefined;
-  const needs = `${platformName(image)} starts ${by.found.seen.path}, which is linked dynamically and needs ${link.word}`;
+  const needs = `${imageName(image)} starts ${by.found.seen.path}, which is linked dynamically and needs ${link.word}`;
   if (link.found.kind === "missing")
     return {
       rule: "entrypoint-missing",
@@ -202,7 +203,7 @@ function missingFinding({ link, by }: Step, { image }: JudgedImage): Finding | u
   return {
     rule: "entrypoint-missing",
     severity: "warning",
-    message: `${platformName(image)} ${start} ${where}`,
+    message: `${imageName(image)} ${start} ${where}`,
     ...place,
     ...(link.searched === undefined ? {} : { facts: [`PATH is ${link.searched.join(":").slice(0, 500)}`] }),
     fix: "Check the COPY that should put it there, and the path; where a volume brings it, ignore this.",
@@ -216,8 +217,8 @@ function compatibleFinding({ link, seen, program }: Step, { image }: JudgedImage
   if (program.fit !== "compatible" && !tooNew) return undefined;
   const made = madeFor(program.program);
   const message = tooNew
-    ? `${name} starts ${seen.path}, which needs a newer CPU (${made}) than every ${name} machine has`
-    : `${name} starts ${seen.path}, which is a program for ${made}: ${whoRunsIt(image.platform.architecture)}`;
+    ? `${imageName(image)} starts ${seen.path}, which needs a newer CPU (${made}) than every ${name} machine has`
+    : `${imageName(image)} starts ${seen.path}, which is a program for ${made}: ${whoRunsIt(image.platform.architecture)}`;
   return {
     rule: "entrypoint-architecture",
     severity: "warning",

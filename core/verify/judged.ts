@@ -4,6 +4,7 @@ import type { Finding } from "../findings/finding.ts";
 import type { VerifySettings } from "../plan/plan.ts";
 import { matchGlobs } from "./glob.ts";
 import type { ImageToVerify, ToldProgram } from "./verified.ts";
+import { isOwnEmulator } from "./places.ts";
 import type { ImageView, SeenFile } from "./view.ts";
 
 /** A program that a container sees, held against the platform of the image. */
@@ -17,7 +18,7 @@ export interface JudgedProgram {
 export interface JudgedImage {
   readonly image: ImageToVerify;
   readonly view: ImageView;
-  /** Those that `ignore` names left out. */
+  /** Those that `ignore` names left out, and emulators of the image's own CPU. */
   readonly programs: readonly JudgedProgram[];
   readonly isIgnored: (path: string) => boolean;
 }
@@ -34,7 +35,8 @@ export function judgeImage(
   const isIgnored = matchGlobs(ignore);
   const programs = view.files.flatMap((seen): readonly JudgedProgram[] => {
     const judged = judge(seen, image.platform);
-    return judged === undefined || isIgnored(seen.path) ? [] : [judged];
+    if (judged === undefined || isIgnored(seen.path)) return [];
+    return isForeign(judged) && isOwnEmulator(seen.path, image.platform) ? [] : [judged];
   });
   return { image, view, programs, isIgnored };
 }
@@ -54,6 +56,11 @@ export function isForeign({ fit }: Pick<JudgedProgram, "fit">): boolean {
 /** `linux/arm64`, as findings name the image's platform. */
 export function platformName({ platform }: Pick<ImageToVerify, "platform">): string {
   return formatPlatform(platform);
+}
+
+/** `The image for linux/arm64`, to begin a sentence with. */
+export function imageName(image: Pick<ImageToVerify, "platform">): string {
+  return `The image for ${platformName(image)}`;
 }
 
 /** What these programs are for: `linux/amd64`, or several of them. */
@@ -95,12 +102,12 @@ export function fixFor(platform: Platform, isBase: boolean): string {
   const name = formatPlatform(platform);
   return isBase
     ? "Let FROM name the image for all platforms (a tag, or the digest of its index) instead of one platform's manifest, and give the final stage no --platform."
-    : `Make it for ${name}: look for a default on \`ARG TARGETARCH\`, an architecture that is written out, and a COPY from a stage that runs on $BUILDPLATFORM and does not cross-compile.`;
+    : `Make it for ${name}. Usual causes: a default on \`ARG TARGETARCH\`; an architecture that is written out (\`GOARCH=amd64\`, \`x86_64\` in an address); a COPY of one file for all platforms, or from a \`--platform=$BUILDPLATFORM\` stage that does not cross-compile. \`buildx-plan check\` finds most of them.`;
 }
 
 /** Why a successful `docker run` does not speak against a finding. */
 export const EMULATION_FACT =
-  "a test run under emulation (binfmt, QEMU) proves nothing here: it starts programs for any CPU";
+  "that it starts where emulators are registered (QEMU, binfmt) proves nothing: there, programs for any CPU start";
 
 /** Errors about content as the plan wants them. */
 export function withSeverity(

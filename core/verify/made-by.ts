@@ -38,10 +38,10 @@ function makerOf(
   return makers.length === layers ? makers[layer]?.createdBy : undefined;
 }
 
-/** The place of a layer of the image, and of a file in it. */
+/** The place of a layer of the image, and of a file in it. A base image's layer is there because of `FROM`, wherever it was made. */
 export function placeOf(image: ImageToVerify, layer: number, path?: string): LayerPlace {
   const line = madeBy(image.config, image.layers.length, layer);
-  const location = instructionOf(image, layer);
+  const location = isBaseLayer(image, layer) ? baseFrom(image) : instructionOf(image, layer);
   const digest = image.layers[layer]?.digest;
   return {
     image: {
@@ -52,12 +52,6 @@ export function placeOf(image: ImageToVerify, layer: number, path?: string): Lay
     },
     ...(location === undefined ? {} : { location }),
   };
-}
-
-/** The same of a layer that may be the base image's: that is chosen by `FROM`, wherever its layers come from. */
-export function placeOfCause(image: ImageToVerify, layer: number, path: string): LayerPlace {
-  const from = isBaseLayer(image, layer) ? baseFrom(image) : undefined;
-  return { ...placeOf(image, layer, path), ...(from === undefined ? {} : { location: from }) };
 }
 
 /** The place of the image itself. */

@@ -1,5 +1,7 @@
 import type { Program } from "../../platforms/program.ts";
+import { normalizePlatform, type Platform } from "../../platforms/platform.ts";
 import { namesCpuOf } from "./architecture-names.ts";
+import { packageArchitecture } from "./package-architecture.ts";
 import type { SeenFile } from "./view.ts";
 
 /**
@@ -11,7 +13,7 @@ import type { SeenFile } from "./view.ts";
  * - firmware, boot loaders and guests of emulators;
  * - test data and debug files.
  *
- * None of it counts for what an image starts, for the C library, or for folders of PATH.
+ * None of it counts for what an image starts, for the C library, or for folders of PATH; {@link isOwnEmulator} counts there, too.
  */
 
 const FOLDERS = [
@@ -52,6 +54,15 @@ export function isAtHome(path: string, program: Program): boolean {
   const name = parts.pop() ?? "";
   if (parts.some((part) => FOLDER_NAMES.has(part) || namesCpuOf(part, program))) return true;
   return isStartable(program) && namesCpuOf(name, program);
+}
+
+/**
+ * Is it the emulator of the image's own CPU (`/usr/bin/qemu-aarch64-static` in an image for arm64)? It is for the machine that builds or
+ * tries the image, wherever it stands: before the kernel could keep an emulator for all containers, each image had to bring its own.
+ */
+export function isOwnEmulator(path: string, platform: Platform): boolean {
+  const cpu = /\/qemu-([a-z0-9_]+)(?:-static)?$/.exec(path)?.[1];
+  return cpu !== undefined && packageArchitecture(cpu) === normalizePlatform(platform).architecture;
 }
 
 /** A program that can be started, and is not only linked with. */

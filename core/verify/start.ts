@@ -20,6 +20,9 @@ export interface StartLink {
 
 /** So many files a chain has at most. */
 const MOST_LINKS = 24;
+/** So many words of a command are looked at, and so many paths are looked up: a hostile config has a million of each. */
+const MOST_WORDS = 10_000;
+const MOST_LOOKUPS = 20_000;
 /** Linux follows four scripts that run scripts. */
 const MOST_SCRIPTS = 5;
 
@@ -51,8 +54,9 @@ export function traceStart(config: ImageConfig, platform: Platform, view: ImageV
     workingDir: config.workingDir === "" ? "/" : config.workingDir,
     path: searchPath(config, platform),
     links: [],
+    lookups: { left: MOST_LOOKUPS },
   };
-  traceCommand(trace, [...config.entrypoint, ...config.cmd]);
+  traceCommand(trace, [...config.entrypoint, ...config.cmd].slice(0, MOST_WORDS));
   return trace.links.slice(0, MOST_LINKS);
 }
 
@@ -62,6 +66,7 @@ interface Trace {
   readonly workingDir: string;
   readonly path: readonly string[];
   readonly links: StartLink[];
+  readonly lookups: { left: number };
 }
 
 function traceCommand(trace: Trace, argv: readonly string[]): void {
@@ -130,7 +135,7 @@ function traceProgram(
     if (scripts < MOST_SCRIPTS && !trace.isWindows) traceInterpreter(trace, content.line, scripts + 1);
   } else if (content.program.format === "elf" && content.program.interpreter !== undefined) {
     const loader = content.program.interpreter;
-    trace.links.push({ word: loader, role: "loader", found: trace.view.find(absolute(trace, loader)) });
+    trace.links.push({ word: loader, role: "loader", found: find(trace, absolute(trace, loader)) });
   }
   return found.seen;
 }
@@ -173,13 +178,20 @@ function locate(trace: Trace, word: string): Located {
 }
 
 /** The first that is a program or script that may be executed, else the first that is anything. */
-function firstOf({ view, isWindows }: Trace, paths: readonly string[]): Found {
+function firstOf(trace: Trace, paths: readonly string[]): Found {
+  const { isWindows } = trace;
   const spelled = paths.flatMap((path) =>
     isWindows && !hasWindowsEnding(path) ? WINDOWS_ENDINGS.map((ending) => path + ending) : [path],
   );
-  const all = spelled.map((path) => view.find(path));
+  const all = spelled.map((path) => find(trace, path));
   const startable = all.find((found) => found.kind === "file" && (isWindows || found.seen.executable));
   return startable ?? all.find(isThere) ?? all.find(({ kind }) => kind === "unknown") ?? { kind: "missing" };
+}
+
+/** After too many look-ups nothing is known any more. */
+function find({ view, lookups }: Trace, path: string): Found {
+  lookups.left -= 1;
+  return lookups.left < 0 ? { kind: "unknown" } : view.find(path);
 }
 
 function hasWindowsEnding(path: string): boolean {

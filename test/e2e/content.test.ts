@@ -117,7 +117,7 @@ ENTRYPOINT ["/server"]
     expect(ran.exitCode).toBe(4);
     expect(said(ran)).toContain("linux/arm64 starts /bin/busybox, which is a program for linux/amd64");
     expect(said(ran)).toContain("Let FROM name the image for all platforms");
-    expect(ran.stderr).toMatch(/Dockerfile:1:1: linux\/arm64 starts/);
+    expect(ran.stderr).toMatch(/Dockerfile:1:1: The image for linux\/arm64 starts/);
     expect(await tagsOf(tag)).toEqual([]);
   });
 
@@ -137,10 +137,20 @@ ENTRYPOINT ["/server"]
     expect(await tagsOf(tag)).toEqual([]);
   });
 
+  const SHARED =
+    "linux/amd64 and linux/arm64 share a layer with 1 program for linux/amd64: linux/arm64 cannot run it [shared-programs]";
+
   test.each([
-    ["", "", 4, []],
-    [", which the plan only wants to hear of", "    verify: warn\n", 0, ["1"]],
-  ])("a final stage of the wrong platform%s", async (_, more, exitCode, tags) => {
+    ["", "", 4, [], [], ["base-architecture"]],
+    [
+      ", which the plan only wants to hear of",
+      "    verify: warn\n",
+      0,
+      ["1"],
+      [SHARED],
+      ["base-architecture", "shared-programs"],
+    ],
+  ])("a final stage of the wrong platform%s", async (_, more, exitCode, tags, besides, rules) => {
     const base = await pushBase(`stage${exitCode}-base`);
     const { rig, tag } = await project(
       `stage${exitCode}`,
@@ -148,14 +158,35 @@ ENTRYPOINT ["/server"]
       { more },
     );
     const ran = await rig.build("--json");
-    expect(said(ran)).toContain(
-      "linux/amd64 and linux/arm64 share a layer with 1 program for linux/amd64: linux/arm64 cannot run it [shared-programs]",
-    );
-    expect(said(ran)).toMatch(/1 program of linux\/arm64 can be called by name .* \[program-architecture\]/);
+    const message =
+      "The base image of linux/arm64 is for linux/amd64: nothing that comes with it can run [base-architecture]";
+    for (const text of [message, ...besides]) expect(said(ran)).toContain(text);
     expect(ran.exitCode).toBe(exitCode);
-    const rules = JSON.parse(ran.stdout).findings.map(({ rule }: { readonly rule: string }) => rule);
-    expect(rules).toEqual(expect.arrayContaining(["program-architecture", "shared-programs"]));
+    const found = JSON.parse(ran.stdout).findings.map(({ rule }: { readonly rule: string }) => rule);
+    expect(found).toEqual(expect.arrayContaining(rules));
     expect(await tagsOf(tag)).toEqual(tags);
+  });
+
+  test("programs that nothing calls, in a layer that two platforms share", async () => {
+    const { rig, tag } = await project(
+      "shared",
+      `${BASE}FROM scratch AS tools
+COPY busybox/amd64/busybox /opt/a
+COPY busybox/amd64/busybox /opt/b
+COPY busybox/amd64/busybox /opt/c
+FROM base
+COPY --from=tools /opt /opt
+CMD ["/bin/busybox", "sh"]
+`,
+    );
+    const ran = await rig.build();
+    expect(ran.exitCode).toBe(4);
+    expect(said(ran)).toContain(
+      "linux/amd64 and linux/arm64 share a layer with 3 programs for linux/amd64: linux/arm64 cannot run them [shared-programs]",
+    );
+    expect(said(ran)).toContain("made by COPY /opt /opt # buildkit");
+    expect(ran.stderr).toMatch(/Dockerfile:10:1: linux\/amd64 and linux\/arm64 share/);
+    expect(await tagsOf(tag)).toEqual([]);
   });
 });
 

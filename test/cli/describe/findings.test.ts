@@ -47,11 +47,13 @@ Dockerfile:2:5: warning: TARGETARCH has a default [platform-arg-default]
 note: 1 GB is free [disk-low]
 
 1 error, 1 warning, 1 note
-hint: \`buildx-plan explain entrypoint-architecture\` tells more.`,
+  hint: \`buildx-plan explain entrypoint-architecture\` tells more.`,
   );
   const theirs: Finding = { ...inFile, rule: "buildkit/StageNameCasing", severity: "error" };
   expect(describeFindings([theirs], PLAIN)).toMatch(/\n\n1 error$/);
   expect(describeFindings([], PLAIN)).toBe("");
+  const foreign = { ...nowhere, rule: "buildkit/StageNameCasing" } as const;
+  expect(describeFindings([foreign], PLAIN)).toMatch(/\n\n1 note$/);
   expect(tally([])).toBe("no findings");
 });
 
@@ -68,7 +70,7 @@ test("more findings and facts than anybody reads are counted", () => {
   const shown = describeFindings(many, PLAIN);
   expect(shown.match(/\[disk-low\]/g)).toHaveLength(50);
   expect(shown.match(/^ {2}and 19 more$/gm)).toHaveLength(50);
-  expect(shown).toMatch(/\n\nand 10 more; 60 notes$/);
+  expect(shown).toMatch(/\n\nand 10 more; 60 notes\n {2}hint: [^\n]+$/);
 });
 
 test("what stopped a release: its errors, what to do, and where to read on", () => {

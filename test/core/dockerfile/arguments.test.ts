@@ -91,9 +91,11 @@ describe("replacing variables", () => {
     ["${A:-$U}", "a"],
     ["${X:+$U}", ""],
     ["${A:+$U}", undefined],
-    ["${A#a}", undefined],
-    ["${A%%a}", undefined],
-    ["${A/a/b}", undefined],
+    ["${A#a}${A%%a}${A/a/b}", "b"],
+    ["${U#a}", undefined],
+    ["${A#$U}", undefined],
+    ["${A/a/$U}", undefined],
+    ["${X%a}-${X/a/b}", "-"],
     ["${X?m}", undefined],
     ["${E:?m}", undefined],
     ["${A", undefined],
@@ -103,6 +105,41 @@ describe("replacing variables", () => {
     ['"open', undefined],
   ])("%s becomes %s", (word, expected) => {
     expect(expand(word, scope, "\\")).toBe(expected);
+  });
+
+  const values = new Map([
+    ["V", "3.22.1"],
+    ["P", "linux/arm/v7"],
+    ["S", "a*b?c}d"],
+    ["E", ""],
+  ]);
+
+  test.each([
+    ["${V%.*}", "3.22"],
+    ["${V%%.*}", "3"],
+    ["${V#*.}", "22.1"],
+    ["${V##*.}", "1"],
+    ["${V#?}", ".22.1"],
+    ["${V%?}", "3.22."],
+    ["${V#2}${V%2}", "3.22.13.22.1"],
+    ["${V#}${V%%}", "3.22.13.22.1"],
+    ["${V#*}", "3.22.1"],
+    ["${V##*}", ""],
+    ["${P##*/}", "v7"],
+    ["${P%%/*}-${P#linux/}", "linux-arm/v7"],
+    ["${P/\\//-}", "linux-arm/v7"],
+    ["${P//\\//-}", "linux-arm-v7"],
+    ["${P//a*m/x}", "linux/x/v7"],
+    ["${P//nothing/x}${P/v7/}", "linux/arm/v7linux/arm/"],
+    ["${V//2/$E}${V/$E/x}", "3..1x3.22.1"],
+    ["${S#a\\*b\\?}${S%%\\}d}", "c}da*b?c"],
+    ["${V#\\d}", undefined],
+    ["${V#[0-9]}", "3.22.1"],
+    ["${V#*****}", undefined],
+    ["${V//2/\\$}", undefined],
+    ["${V/2}", undefined],
+  ])("the pattern of %s leaves %s", (word, expected) => {
+    expect(expand(word, values, "\\")).toBe(expected);
   });
 
   test("the other escape character", () => {

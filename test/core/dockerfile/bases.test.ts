@@ -58,7 +58,8 @@ describe("the images that a build fetches", () => {
       "FROM a AS for-amd64\nFROM b AS for-arm64\nFROM for-$TARGETARCH",
       ["b linux/arm64 for-arm64 from @2:6 b"],
     ],
-    ["an unknown form", "FROM a:${TARGETARCH%64}", ["? linux/arm64 0 from @1:6 a:${TARGETARCH%64}"]],
+    ["a part of a variable", "FROM a:${TARGETARCH%64}", ["a:arm linux/arm64 0 from @1:6 a:${TARGETARCH%64}"]],
+    ["an unknown form", "FROM a:${TARGETARCH^^}", ["? linux/arm64 0 from @1:6 a:${TARGETARCH^^}"]],
     ["an empty name", "FROM $NOTHING", ["? linux/arm64 0 from @1:6 $NOTHING"]],
     [
       "variables in COPY --from, which BuildKit refuses",
@@ -66,7 +67,7 @@ describe("the images that a build fetches", () => {
       ["? linux/arm64 0 copy @2:13 $A"],
     ],
     ["a number that is no stage", "FROM scratch\nCOPY --from=7 / /", ["? linux/arm64 0 copy @2:13 7"]],
-    ["a platform that cannot be told", "FROM --platform=${TARGETPLATFORM#x} a", ["a ? 0 from @1:37 a"]],
+    ["a platform that cannot be told", "FROM --platform=${TARGETPLATFORM^x} a", ["a ? 0 from @1:37 a"]],
     [
       "a stage of the same name as an image that comes later",
       "FROM alpine AS b\nFROM b AS alpine\nFROM alpine",

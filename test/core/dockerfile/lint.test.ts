@@ -211,6 +211,38 @@ describe("an architecture that is written out", () => {
       {},
       0,
     ],
+    [
+      "an address with a part that is asked for",
+      'FROM a\nRUN curl -LO "https://x/$(curl -s https://x/stable.txt)/bin/linux/amd64/kubectl"',
+      {},
+      1,
+    ],
+    [
+      "an address that the system's name is part of",
+      "FROM a\nRUN curl https://x/a-$(uname -s)-x86_64",
+      {},
+      1,
+    ],
+    [
+      "an address that a command chooses",
+      "FROM a\nRUN curl https://x/amd64ish/$(dpkg --print-architecture)/amd64",
+      {},
+      0,
+    ],
+    [
+      "an address that the machine's name is part of",
+      "FROM a\nRUN curl https://x/$(uname -sm)/x86_64",
+      {},
+      0,
+    ],
+    ["a variable of the script", "FROM a\nRUN ARCH=x86_64; curl https://x/a-$ARCH", {}, 1],
+    [
+      "a variable that gets several",
+      "FROM a\nRUN ARCH=x86_64; $x && ARCH=arm64; curl https://x/a-$ARCH",
+      {},
+      0,
+    ],
+    ["a setting of npm", "FROM a\nRUN npm_config_arch=x64 npm ci", {}, 1],
     ["a comment in a heredoc", "FROM a\nRUN <<E\n# https://x/a-amd64\nE", {}, 0],
     ["the JSON form", 'FROM a\nRUN ["curl", "https://x/a-amd64"]', {}, 1],
     [
@@ -284,6 +316,8 @@ describe("compilers under emulation", () => {
     ["make where the image is made of the stage", "FROM gcc\nRUN make", {}, 0],
     ["make where the stage only builds", "FROM gcc AS b\nRUN cd x && make\nFROM y\nCOPY --from=b / /", {}, 1],
     ["makeself, which is another program", "FROM gcc AS b\nRUN makeself\nFROM y\nCOPY --from=b / /", {}, 0],
+    ["of JavaScript by yarn", "FROM node AS b\nRUN yarn build\nFROM y\nCOPY --from=b / /", {}, 1],
+    ["of Rust's dependencies", "FROM rust AS b\nRUN cargo chef cook\nFROM y\nCOPY --from=b / /", {}, 1],
     ["in a stage that nothing needs", "FROM golang AS b\nRUN go build .\nFROM x", {}, 0],
   ])("%s", (_, text, options: Options, count) => {
     const findings = lint(text, options).filter(({ rule }) => rule === "emulated-compile");

@@ -202,7 +202,7 @@ describe("a single image", () => {
     expect(findings).toMatchObject([
       {
         rule: "single-platform-digest",
-        fix: `Pin the digest of the index, which names all platforms: \`buildx-plan inspect ${fake.host}/base\` shows it`,
+        fix: `Pin the digest of the index, which names all platforms: \`buildx-plan inspect ${fake.host}/base:TAG\` shows it`,
       },
     ]);
   });

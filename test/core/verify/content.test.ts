@@ -92,7 +92,7 @@ describe.each(LINUX)("%s", (target) => {
     const { findings } = await verify({ platform: target, layers, ...SERVER });
     expect(short(findings)).toEqual(["error entrypoint-architecture"]);
     expect(findings[0]).toMatchObject({
-      message: `${formatPlatform(platform(target))} starts /server, which is a program for ${wrong}: it will fail with \`exec format error\``,
+      message: `The image for ${formatPlatform(platform(target))} starts /server, which is a program for ${wrong}: it will fail with \`exec format error\``,
       image: { path: "/server", madeBy: COPY_SERVER },
     });
     expect(findings[0]?.fix).toContain("ARG TARGETARCH");
@@ -196,7 +196,7 @@ describe("what an older CPU's program means", () => {
     const layers = [{ files: { server: { ...own, header: { ...own.header, class: 32 as const } } } }];
     const { findings } = await verify({ platform: "linux/amd64", layers, ...SERVER });
     expect(findings[0]?.message).toBe(
-      "linux/amd64 starts /server, which is a program for x86-64 with 32-bit pointers (x32): it will fail with `exec format error`",
+      "The image for linux/amd64 starts /server, which is a program for x86-64 with 32-bit pointers (x32): it will fail with `exec format error`",
     );
   });
 
@@ -289,6 +289,31 @@ describe("an image that starts nothing", () => {
     expect(await verdict({ platform: "linux/arm64", layers })).toEqual(["error base-architecture"]);
   });
 
+  test.each<readonly [string, LayerSpec["files"], string]>([
+    ["that its PATH leads to", { "bin/box": elf("linux/amd64"), x: elf("linux/amd64") }, "error base"],
+    ["with one that is right", { "bin/box": elf("linux/amd64"), x: elf("linux/arm64") }, "warning program"],
+  ])("a static base of another platform under a program of the own, %s", async (_, files, expected) => {
+    const layers = [
+      { files, madeBy: "ADD rootfs.tar.gz / # buildkit" },
+      { files: { server: elf("linux/arm64") }, madeBy: COPY_SERVER },
+    ];
+    const dockerfile = "FROM busybox@sha256:0\nCOPY --from=build /out/server /server\n";
+    const { findings } = await verify({ platform: "linux/arm64", layers, ...SERVER, dockerfile });
+    expect(short(findings)).toEqual([`${expected}-architecture`]);
+    expect(findings[0]).toMatchObject({
+      image: { path: "/bin/box" },
+      location: { range: { start: 0, end: dockerfile.indexOf("\n") } },
+    });
+  });
+
+  test("a static base that nothing calls by name is data", async () => {
+    const layers = [
+      { files: { "srv/box": elf("linux/amd64") }, madeBy: "ADD rootfs.tar.gz / # buildkit" },
+      { files: { server: elf("linux/arm64") }, madeBy: COPY_SERVER },
+    ];
+    expect(await verdict({ platform: "linux/arm64", layers, ...SERVER })).toEqual([]);
+  });
+
   test.each(["agent-linux-amd64", "linux/amd64/agent", "x86_64/agent", "fixtures/agent"])(
     "and has them where they belong: %s",
     async (path) => {
@@ -331,10 +356,25 @@ describe("programs for another CPU that nothing calls", () => {
 
   test("five are listed, and how many more there are", async () => {
     const [finding] = (await verify(arm(strays("app/lib", 8)))).findings;
-    expect(finding?.message).toBe("8 programs of linux/arm64 are for linux/amd64: started, they fail");
+    expect(finding?.message).toBe(
+      "8 programs in the image for linux/arm64 are for linux/amd64: started, they fail",
+    );
     expect(finding?.facts).toHaveLength(6);
     expect(finding?.facts?.at(-1)).toBe("and 3 more");
     expect(finding?.image?.madeBy).toBe("COPY . /app # buildkit");
+  });
+
+  test.each([
+    ["linux/arm64", "usr/bin/qemu-aarch64-static", []],
+    ["linux/arm/v7", "usr/bin/qemu-arm", []],
+    ["linux/ppc64le", "usr/bin/qemu-ppc64le-static", []],
+    ["linux/arm64", "usr/bin/qemu-s390x-static", ["warning program-architecture"]],
+    ["linux/arm64", "usr/bin/qemu-img", ["warning program-architecture"]],
+  ])("%s with /%s for the machine that builds", async (target, path, expected) => {
+    const emulator = { files: { [path]: elf("linux/amd64") } };
+    const spec = { platform: target, layers: [debian(target), emulator] };
+    expect(await verdict({ ...spec, cmd: ["bash"] })).toEqual(expected);
+    expect(await verdict({ ...spec, entrypoint: [`/${path}`] })).toContain("error entrypoint-architecture");
   });
 
   test.each([

@@ -64,14 +64,17 @@ test("without a Dockerfile the first of several is taken for it, unless it was c
   expect(isBaseLayer(image(["ADD rootfs / # buildkit"]), 0)).toBe(false);
 });
 
-test("a place has the line of the Dockerfile where that is known", () => {
+test("a place has the line of the Dockerfile where that is known, a base image's the FROM that chose it", () => {
   const built = image(["ADD rootfs / # buildkit", ...OWN], { dockerfile: DOCKERFILE });
   const place = placeOf(built, 1, "/server");
   expect(place.image).toMatchObject({ path: "/server", madeBy: OWN[0], layer: built.layers[1]?.digest });
   expect(DOCKERFILE.slice(place.location?.range.start, place.location?.range.end)).toBe(
     "COPY --from=build /out/server /server",
   );
-  expect(placeOf(built, 0).location).toBeUndefined();
+  const from = placeOf(built, 0);
+  expect(from.image.madeBy).toBe("ADD rootfs / # buildkit");
+  expect(DOCKERFILE.slice(from.location?.range.start, from.location?.range.end)).toMatch(/^FROM (?!.*AS )/);
+  expect(placeOf(image(OWN), 0).location).toBeUndefined();
 });
 
 test("the FROM of the base image is found through stages, and from the target", () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { BlobUnreadable } from "../../../core/registry/store.ts";
 import { traceStart } from "../../../core/verify/start.ts";
-import { viewImage } from "../../../core/verify/view.ts";
+import { viewImage, type Found } from "../../../core/verify/view.ts";
 import {
   elf,
   library,
@@ -196,6 +196,25 @@ test("scripts that run each other come to an end", () => {
   expect(chain({ layers: [{ files: self }], cmd: ["/sh", "/sh"] }).length).toBeLessThan(20);
 });
 
+test.each<readonly [string, readonly string[]]>([
+  ["words", ["/usr/bin/env", ...Array.from({ length: 100_000 }, () => "no")]],
+  ["commands of a shell", ["/bin/sh", "-c", "no;".repeat(5_000)]],
+  ["words of a line", ["/usr/bin/env", "-S", "no ".repeat(100_000)]],
+  ["programs that start others", Array.from({ length: 100_000 }, () => "/usr/bin/env")],
+])("a config with a hundred thousand %s and folders of PATH takes bounded work", (_, entrypoint) => {
+  const env = [`PATH=${Array.from({ length: 1_000 }, (_unused, at) => `/srv/${at}`).join(":")}`];
+  const { image, summaries } = makeImage({ platform: "linux/amd64", layers: [BASE], entrypoint, env });
+  const view = viewImage(image.platform, summaries);
+  let asked = 0;
+  const find = (path: string): Found => {
+    asked += 1;
+    return view.find(path);
+  };
+  const links = traceStart(image.config, image.platform, { ...view, find });
+  expect(links[0]?.found.kind).toBe("file");
+  expect(asked).toBeLessThanOrEqual(20_000);
+});
+
 test.each<readonly [readonly string[], readonly string[]]>([
   [["app"], ["command /Windows/System32/app.exe"]],
   [["server"], ["command /srv/server.exe"]],
@@ -223,12 +242,16 @@ describe("what is said of it", () => {
   const arm = elf("linux/arm64");
 
   test.each<readonly [string, Partial<ImageSpec>, string]>([
-    ["nothing on PATH", { cmd: ["nothing"] }, "linux/amd64 starts nothing, and that is in no folder of PATH"],
-    ["no such file", { cmd: ["/x"] }, "linux/amd64 starts /x, and that is not in the image"],
+    [
+      "nothing on PATH",
+      { cmd: ["nothing"] },
+      "The image for linux/amd64 starts nothing, and that is in no folder of PATH",
+    ],
+    ["no such file", { cmd: ["/x"] }, "The image for linux/amd64 starts /x, and that is not in the image"],
     [
       "no such interpreter",
       { layers: [{ files: { run: "#!/bin/bash" } }], cmd: ["/run"] },
-      "linux/amd64 starts /run, which is run by /bin/bash, and that is not in the image",
+      "The image for linux/amd64 starts /run, which is run by /bin/bash, and that is not in the image",
     ],
     [
       "another CPU's interpreter",
@@ -236,12 +259,12 @@ describe("what is said of it", () => {
         layers: [{ files: { run: "#!/usr/bin/env node", "usr/bin/env": OWN, "usr/bin/node": arm } }],
         cmd: ["/run"],
       },
-      "linux/amd64 starts /run with /usr/bin/node, which is a program for linux/arm64: it will fail with `exec format error`",
+      "The image for linux/amd64 starts /run with /usr/bin/node, which is a program for linux/arm64: it will fail with `exec format error`",
     ],
     [
       "another CPU's program behind an init",
       { layers: [BASE, { files: { server: arm } }], entrypoint: ["tini", "--"], cmd: ["/server"] },
-      "linux/amd64 starts /server, which is a program for linux/arm64: it will fail with `exec format error`",
+      "The image for linux/amd64 starts /server, which is a program for linux/arm64: it will fail with `exec format error`",
     ],
   ])("%s", async (_, spec, message) => {
     const { findings } = await verify({ platform: "linux/amd64", layers: [BASE], ...spec });
