@@ -1,6 +1,14 @@
 import type { BuildKit } from "./buildkit/buildkit.ts";
 import { hasErrors, type Finding } from "./findings/finding.ts";
-import type { GateFailure, Gates, ReleaseToCheck, ReleaseToSign, VariantToCheck } from "./gate.ts";
+import type {
+  Checked,
+  GateFailure,
+  Gates,
+  ReleaseToCheck,
+  ReleaseToSign,
+  TakenToCheck,
+  VariantToCheck,
+} from "./gate.ts";
 import type { LayerMemory } from "./layers/layer.ts";
 import type { Build, Plan, VerifySettings } from "./plan/plan.ts";
 import type { SourceFile } from "./plan/source.ts";
@@ -44,11 +52,13 @@ export function createGates(options: GateOptions): Gates {
       if (!attested.ok) return attested;
       const told = tell(id, [...image.value.findings, ...attested.value], checked.onFinding);
       const tested = told.ok ? await runTest(checked, options) : told;
-      return tested.ok ? ok({}) : tested;
+      return tested.ok ? ok(await packed(image.value)) : tested;
     },
     taken: async (checked) => {
       const { id, release } = checked.route.variant;
-      const image = await lookInto(checked, settings.get(release) ?? STRICT, options);
+      const own = settings.get(release) ?? STRICT;
+      const known = await unpacked(checked, own, options);
+      const image = known === undefined ? await lookInto(checked, own, options) : ok(known);
       if (!image.ok) return image;
       verified.set(id, image.value);
       return tell(id, image.value.findings, checked.onFinding);
@@ -76,17 +86,49 @@ function tell(
   return hasErrors(findings) ? fail({ kind: "verification-failed", of, findings }) : ok(undefined);
 }
 
+async function packed(image: VerifiedImage): Promise<Checked> {
+  const { packChecked } = await import("./staging/checked-layers.ts");
+  const checked = packChecked(image);
+  return checked === undefined ? {} : { checked };
+}
+
+async function unpacked(
+  taken: TakenToCheck,
+  settings: VerifySettings,
+  { readDockerfile }: GateOptions,
+): Promise<VerifiedImage | undefined> {
+  if (taken.checked === undefined) return undefined;
+  const { unpackChecked } = await import("./staging/checked-layers.ts");
+  return unpackChecked(taken.checked, await toVerify(taken, readDockerfile), settings);
+}
+
+type ToLookInto = Omit<VariantToCheck, "onLine" | "onNode">;
+
 async function lookInto(
-  { route, image, store, signal }: Omit<VariantToCheck, "onLine" | "onNode">,
+  checked: ToLookInto,
   settings: VerifySettings,
   { memory, readDockerfile, timing = systemTiming }: GateOptions,
 ): Promise<Result<VerifiedImage, GateFailure>> {
   const { verifyImage } = await import("./verify/verify-image.ts");
+  const { store, signal } = checked;
+  return await verifyImage(await toVerify(checked, readDockerfile), {
+    store,
+    memory,
+    settings,
+    signal,
+    timing,
+  });
+}
+
+async function toVerify(
+  { route, image, store }: ToLookInto,
+  readDockerfile: GateOptions["readDockerfile"],
+): Promise<ImageToVerify> {
   const { build, platform } = route.variant;
   const dockerfile = await readDockerfile(build);
   const { target, args, contexts } = build;
   const request = { platform, args, contexts, ...(target === undefined ? {} : { target }) };
-  const wanted: ImageToVerify = {
+  return {
     reference: store.name,
     // With the version of Windows that the index will name.
     platform: image.manifest.platform ?? image.platform,
@@ -95,7 +137,6 @@ async function lookInto(
     layers: image.layers,
     ...(dockerfile === undefined ? {} : { dockerfile, request }),
   };
-  return await verifyImage(wanted, { store, memory, settings, signal, timing });
 }
 
 /** What stands beside an image is read where the plan requires it, or where it lists packages: those are of an architecture, too. */
