@@ -81,6 +81,7 @@ function namer(): (project: Project) => string {
 }
 
 function fileName(project: Project): string {
-  const text = JSON.stringify(project.map(formatRepository).toSorted());
+  const repositories = new Set(project.map(formatRepository));
+  const text = JSON.stringify([...repositories].toSorted());
   return `${createHash("sha256").update(text).digest("hex").slice(0, 32)}.json`;
 }

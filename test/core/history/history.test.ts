@@ -63,7 +63,7 @@ describe("what past builds took", () => {
     await openHistory(folder).add([measured(30, { project: [...OTHER, ...PROJECT] })]);
     expect(await durationOf()).toBe(10);
     expect(await durationOf(OTHER)).toBe(20);
-    expect(await durationOf([...PROJECT, ...OTHER])).toBe(30);
+    expect(await durationOf([...PROJECT, ...OTHER, ...PROJECT])).toBe(30);
     expect(await durationOf([])).toBeUndefined();
     expect(await readdir(join(folder, "v1"))).toHaveLength(3);
   });
