@@ -3,7 +3,7 @@ import type { Node } from "../core/buildkit/buildkit.ts";
 import type { Variant } from "../core/plan/plan.ts";
 import { matchesExactly } from "../platforms/compatibility.ts";
 import { makespanOf, routeVariants } from "../core/route/route.ts";
-import { median, peakMemory, run } from "./measure.ts";
+import { peakMemory, run, type Command } from "./measure.ts";
 import { lowerBounds, type Bounds } from "./schedule-bound.ts";
 import { randomFrom, randomInstance, randomSize, type Instance, type Size } from "./schedule-instances.ts";
 import type { Row } from "./table.ts";
@@ -89,34 +89,38 @@ function instanceOf(seed: number): Instance {
   return randomInstance(random, seed % LARGE_EVERY === 0 ? LARGEST : randomSize(random));
 }
 
-/** Each time in a process that does nothing else, as `plan` would be: nothing is compiled beforehand. */
+/** The worst of the largest, each in a process that does nothing else, as `plan` would be: nothing is compiled beforehand. */
 async function largest(): Promise<Row[]> {
-  const argv = [process.execPath, fileURLToPath(import.meta.url), "plan-largest"] as const;
-  const times = [
-    await run({ argv: [...argv] }),
-    await run({ argv: [...argv] }),
-    await run({ argv: [...argv] }),
-  ];
-  const seconds = median(times.map(Number));
-  const megabytes = await peakMemory({ argv: [...argv] });
+  const [seconds, megabytes] = [new Array<number>(), new Array<number>()];
+  for (let seed = LARGE_EVERY; seed <= INSTANCES; seed += LARGE_EVERY) {
+    const command: Command = { argv: [process.execPath, fileURLToPath(import.meta.url), String(seed)] };
+    seconds.push(Number(await run(command)));
+    megabytes.push(await peakMemory(command));
+  }
   const { variants, nodes } = instanceOf(LARGE_EVERY);
   const what = `planning ${variants.length.toLocaleString("en")} variants on ${nodes.length} nodes`;
   const row = { against: "-", ratio: "-" };
   return [
-    { ...row, what: `${what}, time`, ours: `${seconds.toFixed(2)} s`, limit: "<= 2 s", holds: seconds <= 2 },
+    {
+      ...row,
+      what: `${what}, time`,
+      ours: `${Math.max(...seconds).toFixed(2)} s`,
+      limit: "<= 2 s",
+      holds: Math.max(...seconds) <= 2,
+    },
     {
       ...row,
       what: `${what}, memory of the whole process`,
-      ours: `${Math.round(megabytes)} MB`,
+      ours: `${Math.round(Math.max(...megabytes))} MB`,
       limit: "<= 400 MB",
-      holds: megabytes <= 400,
+      holds: Math.max(...megabytes) <= 400,
     },
   ];
 }
 
 /** Prints the seconds that it took. */
-function planLargest(): void {
-  const { variants, nodes, ...options } = instanceOf(LARGE_EVERY);
+function planOne(seed: number): void {
+  const { variants, nodes, ...options } = instanceOf(seed);
   const startedMs = performance.now();
   routeVariants(variants, nodes, options);
   console.log((performance.now() - startedMs) / 1000);
@@ -126,4 +130,4 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-if (process.argv[2] === "plan-largest") planLargest();
+if (process.argv[1] === fileURLToPath(import.meta.url)) planOne(Number(process.argv[2]));
