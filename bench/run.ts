@@ -10,13 +10,14 @@ import { testTool } from "../test/support/tools.ts";
 import { benchBuild, type BuildBench } from "./build.ts";
 import { benchAcross, benchCopy, benchLayout } from "./copy.ts";
 import { benchStartup } from "./startup.ts";
+import { benchSchedule } from "./schedule.ts";
 import { benchList, benchRetag, benchStitch } from "./stitch.ts";
 import { markdown, type Row } from "./table.ts";
 import { benchCheck, benchVerify } from "./verify.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** `npm run bench [startup|stitch|list|retag|copy|across|layout|verify|check|build ...]`: everything side by side in this one run, medians, the machine named. */
+/** `npm run bench [startup|schedule|stitch|list|retag|copy|across|layout|verify|check|build ...]`: everything side by side in this one run, medians, the machine named. */
 async function main(only: readonly string[]): Promise<void> {
   const daemon = await startDaemon();
   const registry = await startRealRegistry();
@@ -36,6 +37,7 @@ async function main(only: readonly string[]): Promise<void> {
   };
   const parts: Readonly<Record<string, () => Promise<Row[]>>> = {
     startup: () => benchStartup(bench.bin, daemon.address),
+    schedule: () => benchSchedule(),
     stitch: () => benchStitch(bench),
     list: () => benchList(bench),
     retag: () => benchRetag(bench),

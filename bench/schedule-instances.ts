@@ -9,6 +9,8 @@ export interface Instance {
   readonly nodes: readonly Node[];
   readonly durations: Durations;
   readonly maxParallelism?: number;
+  /** Does every node build everything natively, and equally fast? Then it is the textbook's problem. */
+  readonly areEqual: boolean;
 }
 
 export interface Size {
@@ -49,11 +51,15 @@ export function randomSize(random: () => number): Size {
  */
 export function randomInstance(random: () => number, { images, platforms, nodes: count }: Size): Instance {
   const names = PLATFORMS.slice(0, platforms);
+  const areEqual = random() < 0.25;
   const nodes = Array.from({ length: count }, (_, at) => randomNode(`node-${at}`, names, random));
   // One that emulates everything: no variant is ever refused.
-  const all = [...nodes, node("last", ["linux/amd64"], names, { maxParallelism: 4 })];
-  const areEqual = random() < 0.5;
-  const speeds = new Map(all.map(({ name }) => [name, areEqual ? 1 : 0.7 + 0.8 * random()]));
+  const mixed = [...nodes, node("last", ["linux/amd64"], names, { maxParallelism: 4 })];
+  const all = areEqual
+    ? mixed.map(({ name, maxParallelism }) => node(name, names, [], { maxParallelism }))
+    : mixed;
+  const isOneSpeed = areEqual || random() < 0.5;
+  const speeds = new Map(all.map(({ name }) => [name, isOneSpeed ? 1 : 0.7 + 0.8 * random()]));
   const hasNeeds = random() < 1 / 3;
   const costs = new Map<string, { readonly ms: number; readonly emulated: number }>();
   const variants = Array.from({ length: images }, (_, image) => {
@@ -71,6 +77,7 @@ export function randomInstance(random: () => number, { images, platforms, nodes:
   }).flat();
   const slots = all.reduce((sum, each) => sum + each.maxParallelism, 0);
   return {
+    areEqual,
     variants,
     nodes: all,
     durations: ({ id }, { name }, execution) => {

@@ -6,7 +6,7 @@ import { loadPlan } from "../core/plan/load.ts";
 import { withRegistries } from "../core/buildkit/registry-access.ts";
 import type { Plan, Variant } from "../core/plan/plan.ts";
 import { fail, ok, type Result } from "../core/result.ts";
-import { routeVariants, type Route, type RouteRefused } from "../core/route/route.ts";
+import { routeVariants, type Route, type RouteOptions, type RouteRefused } from "../core/route/route.ts";
 import type { Shell } from "./shell.ts";
 import { BUILDX, findTools } from "./tools.ts";
 
@@ -47,10 +47,11 @@ export async function openSession(
     await asked?.drop();
     return plan;
   }
-  const opened = await (asked?.buildkit ?? openBuilders(plan.value, selection, shell));
+  const opening = asked?.buildkit ?? openBuilders(plan.value, selection, shell);
+  const [opened, options] = await Promise.all([opening, routeOptions(plan.value, shell)]);
   if (!opened.ok) return opened;
   const buildkit = ok(withRegistries(opened.value, plan.value.registries));
-  const routed = routeWhatMustBe(variantsOf(plan.value), buildkit.value.nodes);
+  const routed = routeWhatMustBe(variantsOf(plan.value), buildkit.value.nodes, options);
   if (routed.ok) return ok({ plan: plan.value, ...routed.value, buildkit: buildkit.value });
   await buildkit.value.close();
   return routed;
@@ -96,18 +97,31 @@ function changed(plan: Plan, change: Change): Result<Plan, readonly Failure[]> {
   return result.ok ? result : fail([result.error]);
 }
 
+/** What decides besides variants and nodes. It is read while the builders are asked. */
+async function routeOptions(plan: Plan, shell: Shell): Promise<RouteOptions> {
+  // Imported late: the builders' question is on its way then.
+  const { readDurations } = await import("./history.ts");
+  const { maxParallelism } = plan;
+  return {
+    durations: await readDurations(plan, shell),
+    ...(maxParallelism === undefined ? {} : { maxParallelism }),
+  };
+}
+
 /** An optional variant that has no place is left out; anything else that has none refuses the whole plan. */
 function routeWhatMustBe(
   variants: readonly Variant[],
   nodes: readonly Node[],
+  options: RouteOptions,
 ): Result<Pick<Session, "routes" | "refused">, readonly RouteRefused[]> {
-  const all = routeVariants(variants, nodes);
+  const all = routeVariants(variants, nodes, options);
   if (all.ok) return ok({ routes: all.value, refused: [] });
   if (all.error.some(({ variant }) => variant.required)) return all;
   const left = new Set(all.error.map(({ variant }) => variant.id));
   const rest = routeVariants(
     variants.filter(({ id }) => !left.has(id)),
     nodes,
+    options,
   );
   return rest.ok ? ok({ routes: rest.value, refused: all.error }) : rest;
 }

@@ -22,7 +22,10 @@ export function planView(plan: Plan, routes: readonly Route[]): PlanView[] {
   }));
 }
 
-function planRow({ variant, node, execution }: Route, emulators: ReadonlyMap<string, string>): PlanRow {
+function planRow(
+  { variant, node, execution, expected }: Route,
+  emulators: ReadonlyMap<string, string>,
+): PlanRow {
   const platform = formatPlatformFull(variant.platform);
   const emulator = execution === "emulated" && node.local ? emulators.get(platform) : undefined;
   return {
@@ -31,6 +34,7 @@ function planRow({ variant, node, execution }: Route, emulators: ReadonlyMap<str
     execution,
     ...(emulator === undefined ? {} : { emulator }),
     ...(variant.required ? {} : { optional: true }),
+    ...(expected === undefined ? {} : { expected }),
   };
 }
 

@@ -22,16 +22,18 @@ export async function runPlan(options: PlanOptions, shell: Shell): Promise<numbe
 }
 
 async function printAnswer(
-  { plan, refused, buildkit }: Session,
+  { plan, routes, refused, buildkit }: Session,
   views: readonly PlanView[],
   shell: Shell,
 ): Promise<number> {
   // Imported late: the table, which is asked for more often, needs none of it.
   const { planJson } = await import("../json.ts");
+  const { makespanOf } = await import("../../core/route/route.ts");
   const { diagnosticJson, failureJson } = await import("../describe/json.ts");
   printJson(shell, {
     ok: true,
     ...planJson(plan, buildkit.nodes, views),
+    makespanMs: makespanOf(routes),
     leftOut: refused.map(failureJson),
     warnings: plan.warnings.map(diagnosticJson),
   });

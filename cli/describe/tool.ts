@@ -76,9 +76,14 @@ const SOURCES: Readonly<Record<InstallFailed["attempts"][number]["source"], stri
 export function explainRefusal({ variant, considered }: RouteRefused): Explanation {
   const platform = formatPlatformFull(variant.platform);
   const nodes = considered.map(({ node, why }) => `${node}: ${REASONS[why](platform)}`);
+  const { builders } = variant;
   return {
     headline: `no node may build ${variant.id}`,
-    facts: [`at ${namePosition(variant.location)}`, ...(nodes.length === 0 ? ["there are no nodes"] : nodes)],
+    facts: [
+      `at ${namePosition(variant.location)}`,
+      ...(builders === undefined ? [] : [`the plan gives it to: ${builders.join(", ")}`]),
+      ...(nodes.length === 0 ? ["there are no nodes"] : nodes),
+    ],
     advice: refusalAdvice(
       considered.map(({ why }) => why),
       platform,
@@ -91,7 +96,7 @@ const REASONS: Readonly<Record<RefusalReason, (platform: string) => string>> = {
   "would-emulate": (platform) => `would emulate ${platform}, which \`emulation: never\` forbids`,
   "would-run-natively": (platform) => `runs ${platform} natively, which \`emulation: only\` forbids`,
   "not-permitted": () => "is none of the `builders` that the plan names for it",
-  lost: () => "is lost",
+  lost: () => "went away, or could not be reached",
 };
 
 function refusalAdvice(reasons: readonly RefusalReason[], platform: string): readonly string[] {
@@ -100,6 +105,14 @@ function refusalAdvice(reasons: readonly RefusalReason[], platform: string): rea
       ? ["Set `emulation: allow`, or add a native node under `builders`."]
       : []),
     ...(reasons.includes("would-run-natively") ? ["Set `emulation: allow` to build natively."] : []),
+    ...(reasons.includes("lost")
+      ? ["Start what went away again (`buildx-plan doctor` tells what answers), then run again."]
+      : []),
+    ...(reasons.includes("not-permitted")
+      ? [
+          `Name a builder that may build ${platform} in its \`builders\` (with \`--builder\`, that one), or leave \`builders\` out.`,
+        ]
+      : []),
     ...(reasons.every((why) => why === "unsupported")
       ? [
           `Add a node for ${platform} under \`builders\`, or install its emulator: \`buildx-plan doctor\` gives the command.`,

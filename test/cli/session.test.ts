@@ -3,12 +3,15 @@ import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test, vi } from "vitest";
+import { keepDurations } from "../../cli/history.ts";
 import { hostPlatform } from "../../cli/host-platform.ts";
 import { openSession, type PlanSelection } from "../../cli/session.ts";
 import type { Shell } from "../../cli/shell.ts";
 import { installFolder } from "../../core/buildkit/install-sources.ts";
 import { buildKit } from "../../core/buildkit/installable.ts";
 import { cacheFolders } from "../../core/host/folders.ts";
+import { ok } from "../../core/result.ts";
+import type { VariantReport } from "../../core/run.ts";
 import { isAlive, standIn, type StandIn } from "../support/stand-in.ts";
 
 const WORKERS = readFileSync(
@@ -70,6 +73,24 @@ test("a BuildKit that is named by its address is asked before the plan is read",
     value: { routes: [{ node: { name: "tcp://builder:1234" }, execution: "native" }] },
   });
   expect(program.calls()).toHaveLength(1);
+});
+
+test("the schedule is made of what past runs took, and of what the plan allows", async () => {
+  const platforms = "platforms: [linux/amd64, linux/386]";
+  const text = PLAN.replace("platforms: [linux/amd64]", platforms);
+  const shell = await shellWith(standIn({ stdout: WORKERS }), text);
+  const first = await openSession(SELECTION, shell);
+  if (!first.ok) throw new Error("refused");
+  const reports: VariantReport[] = first.value.routes.map((route, at) => ({
+    route,
+    outcome: { kind: "built", cache: { steps: 1, cached: 0 }, durationMs: 1000 * (at + 1) },
+  }));
+  await keepDurations(first.value.plan, reports, shell);
+  const second = await openSession(SELECTION, shell, (plan) => ok({ ...plan, maxParallelism: 1 }));
+  expect(second.ok && second.value.routes.map(({ expected }) => expected)).toEqual([
+    { startMs: 2000, durationMs: 1000, isKnown: true },
+    { startMs: 0, durationMs: 2000, isKnown: true },
+  ]);
 });
 
 test("a plan that cannot be used ends the question", async () => {

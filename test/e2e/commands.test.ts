@@ -52,7 +52,7 @@ test("plan: a table of every variant, its node and how it runs, and the tags", a
   expect(rows).toMatch(row(NATIVE, "native"));
   expect(rows).toMatch(row("linux/s390x", "emulated by qemu-s390x\\S*"));
   expect(stdout).toContain(`  tags  ${registry.host}/app:dev-24\n`);
-  expect(stdout).toMatch(/^4 variants: 2 native, 2 emulated$/m);
+  expect(stdout).toMatch(/^4 variants: 2 native, 2 emulated\nhow long it takes is not known yet$/m);
 });
 
 test("plan: an optional variant that no node takes is left out, and that is said", async () => {
@@ -63,7 +63,7 @@ test("plan: an optional variant that no node takes is left out, and that is said
   expect(stderr).toContain("no node may build tool linux/mips64");
   expect(stderr).toContain("left out: the plan says `required: false`");
   const { stdout: json } = await rig.run(onBuildKit("plan", "--image", "tool", "--json"));
-  const { leftOut, releases } = JSON.parse(json);
+  const { leftOut, releases, makespanMs } = JSON.parse(json);
   expect(leftOut).toMatchObject([{ kind: "route-refused", variant: "tool linux/mips64" }]);
   const executions = releases[0].variants.map(({ id, execution }: Record<string, string>) => [id, execution]);
   expect(executions).toEqual([
@@ -71,6 +71,13 @@ test("plan: an optional variant that no node takes is left out, and that is said
     ["tool linux/mips64", undefined],
     ["tool linux/s390x", "emulated"],
   ]);
+  const expected = releases[0].variants.map(({ expected }: Record<string, unknown>) => expected);
+  expect(expected).toEqual([
+    { startMs: 0, durationMs: 60_000, isKnown: false },
+    undefined,
+    { startMs: 0, durationMs: 300_000, isKnown: false },
+  ]);
+  expect(makespanMs).toBe(300_000);
 });
 
 test("plan: limits, needs, builders and what is taken over, as JSON", async () => {

@@ -287,11 +287,13 @@ export function failuresOfEachKind(quote: string): {
     "not-an-image": { kind: "not-an-image", reference: quote, digest: digest("a"), detail: quote },
     "route-refused": {
       kind: "route-refused",
-      variant: variant("linux/arm64", { location }),
+      variant: variant("linux/arm64", { location, builders: ["one", quote] }),
       considered: [
         { node: quote, why: "unsupported" },
         { node: "one", why: "would-emulate" },
         { node: "two", why: "would-run-natively" },
+        { node: "three", why: "not-permitted" },
+        { node: "four", why: "lost" },
       ],
     },
     "tool-missing": { kind: "tool-missing", tool: quote, neededFor: quote, install: quote },

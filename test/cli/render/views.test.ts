@@ -29,6 +29,15 @@ const PLAN: readonly PlanView[] = [
   { name: "tools", tags: [], variants: [{ platform: "linux/amd64", node: "managed", execution: "native" }] },
 ];
 
+/** The same when past runs tell something. */
+const SCHEDULE: readonly PlanView[] = PLAN.map((release, index) => ({
+  ...release,
+  variants: release.variants.map((row, at) => ({
+    ...row,
+    expected: { startMs: 12_340 * at, durationMs: at === 1 ? 184_000 : 45_600, isKnown: at + index !== 2 },
+  })),
+}));
+
 const RELEASE: readonly ReleaseView[] = [
   {
     name: "app",
@@ -94,6 +103,7 @@ const INSPECT: InspectView = {
 
 const VIEWS = {
   plan: (width: number) => planTable(PLAN, { width, colour: false }),
+  schedule: (width: number) => planTable(SCHEDULE, { width, colour: false }),
   release: (width: number) => releaseTable(RELEASE, { width, colour: false }),
   inspect: (width: number) => inspectView(INSPECT, { width, colour: false }),
 };
@@ -113,7 +123,8 @@ describe("the views", () => {
 
   test("platforms are never cut, at no width", () => {
     for (let width = 30; width < 120; width += 1) {
-      for (const text of [VIEWS.release(width), VIEWS.plan(width)]) expect(text).toContain("linux/amd64 ");
+      for (const text of [VIEWS.release(width), VIEWS.plan(width), VIEWS.schedule(width)])
+        expect(text).toContain("linux/amd64 ");
       expect(VIEWS.inspect(width)).toContain("linux/arm64/v8 ");
       expect(VIEWS.release(width)).toContain("linux/ppc64le ");
     }
