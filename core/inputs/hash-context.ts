@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { digestOf } from "../oci/digest-of.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { MemoryFiles } from "../layers/memory-files.ts";
@@ -73,7 +72,7 @@ async function hashUnknown(
     if (before?.stamp !== stampOf(entry.stat)) unknown.push(entry);
     else files.set(entry.path, { kind: "hashed", hex: before.hex, stat: entry.stat });
   }
-  const hashed = await hashFiles(unknown.map(({ path, stat }) => ({ path: join(root, path), stat })));
+  const hashed = await hashFiles(unknown.map(({ path, stat }) => ({ path: `${root}/${path}`, stat })));
   if (!hashed.ok) return hashed;
   for (const [index, { path }] of unknown.entries()) {
     const file = hashed.value[index];
