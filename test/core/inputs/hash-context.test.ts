@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { chmodSync, lstatSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { utimes } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -75,7 +76,8 @@ describe("the digest of a context changes with", () => {
     ["a name", (path) => renameSync(join(path, "a.txt"), join(path, "b.txt"))],
     ["an x-bit", (path) => chmodSync(join(path, "a.txt"), 0o755)],
     ["a bit of the group", (path) => chmodSync(join(path, "a.txt"), 0o664)],
-    ["the mode of a folder", (path) => chmodSync(join(path, "empty"), 0o1777)],
+    ["the mode of a folder", (path) => chmodSync(join(path, "empty"), 0o1755)],
+    ["setuid", (path) => chmodSync(join(path, "bin/run"), 0o4755)],
     ["an empty folder", (path) => mkdirSync(join(path, "new"))],
     ["a folder that goes", (path) => rmSync(join(path, "empty"), { recursive: true })],
     [
@@ -224,6 +226,16 @@ describe("the hash of a file", () => {
     const hex = createHash("sha256").update("longer").digest("hex");
     const hashed = await hashFiles([{ path, stat }]);
     expect(hashed).toMatchObject({ ok: true, value: [{ hex, stat: { size: 6n } }] });
+  });
+
+  test("that is written to again and again cannot be told", async () => {
+    const path = tree({ other: "" });
+    writeFileSync(join(path, "file"), Buffer.alloc(64 * 1024 * 1024));
+    const hashing = { isDone: false };
+    const hashed = hashContext({ path, ignore: ignore(), name: "" }, { nowMs: () => 0 });
+    void hashed.finally(() => (hashing.isDone = true));
+    for (let time = 1; !hashing.isDone; time += 1) await utimes(join(path, "file"), time, time);
+    expect(await hashed).toMatchObject({ ok: true, value: { changing: ["file"] } });
   });
 
   test.each<[string, (path: string) => void]>([

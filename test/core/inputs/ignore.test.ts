@@ -69,6 +69,10 @@ describe("the lines of an ignore file", () => {
   });
 });
 
+test("an exception that changes nothing at a folder says nothing of what is in it", () => {
+  expect([isIgnored(["a/b", "!a"], "a/b"), isIgnored(["a", "!a/b"], "a/b")]).toEqual([true, false]);
+});
+
 describe("a folder that is kept out is walked", () => {
   test.each([
     ["for no exception at all", ["a"], "a", false],
