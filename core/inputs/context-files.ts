@@ -1,4 +1,4 @@
-import { constants, lstatSync, readdirSync, readlinkSync, type BigIntStats } from "node:fs";
+import { constants, lstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
 import { fail, ok, type Result } from "../result.ts";
 import { codeOf, reasonOf } from "./file-error.ts";
 import { judge, mayHoldExceptions, type Ignore, type Judged } from "./ignore.ts";
@@ -12,7 +12,7 @@ export interface ContextEntry {
   readonly mode: number;
   /** Of a link, as it is written; of a device, its number. */
   readonly target?: string;
-  readonly stat: BigIntStats;
+  readonly stat: Stats;
 }
 
 /** Why a context could not be read, as half a sentence; the path as it was given, or below that. */
@@ -107,10 +107,9 @@ function list(folder: Folder, found: ContextEntry[]): void {
 function look(root: string, path: string): Result<ContextEntry | undefined, FileUnreadable> {
   const whole = `${root}/${path}`;
   try {
-    const stat = lstatSync(whole, { bigint: true });
-    const bits = Number(stat.mode);
-    const type = typeOf(bits);
-    const mode = type === "link" ? 0 : bits & 0o7777;
+    const stat = lstatSync(whole);
+    const type = typeOf(stat.mode);
+    const mode = type === "link" ? 0 : stat.mode & 0o7777;
     if (type === "link") return ok({ path, type, mode, stat, target: readlinkSync(whole) });
     return ok({ path, type, mode, stat, ...(type === "device" ? { target: String(stat.rdev) } : {}) });
   } catch (error) {

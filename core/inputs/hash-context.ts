@@ -4,7 +4,7 @@ import type { MemoryFiles } from "../layers/memory-files.ts";
 import { ok, type Result } from "../result.ts";
 import { walkContext, type ContextEntry, type FileUnreadable } from "./context-files.ts";
 import { memoryName, packFiles, toRemember, unpackFiles, type KnownFile } from "./file-memory.ts";
-import { hashFiles, stampOf, type HashedFile } from "./hash-files.ts";
+import { hashFiles, isUntouched, type HashedFile } from "./hash-files.ts";
 import type { Ignore } from "./ignore.ts";
 
 /** A folder whose files are hashed. */
@@ -69,7 +69,7 @@ async function hashUnknown(
   for (const entry of entries) {
     if (entry.type !== "file") continue;
     const before = known.get(entry.path);
-    if (before?.stamp !== stampOf(entry.stat)) unknown.push(entry);
+    if (before === undefined || !isUntouched(before, entry.stat)) unknown.push(entry);
     else files.set(entry.path, { kind: "hashed", hex: before.hex, stat: entry.stat });
   }
   const hashed = await hashFiles(unknown.map(({ path, stat }) => ({ path: `${root}/${path}`, stat })));
@@ -89,7 +89,7 @@ function summarize(entries: readonly ContextEntry[], files: ReadonlyMap<string, 
     if (file.kind === "changing") changing.push(path);
     if (file.kind === "changing") return JSON.stringify([path, type]);
     // Read again, a file may have got other permissions too.
-    return JSON.stringify([path, type, Number(file.stat.mode & 0o7777n), file.hex]);
+    return JSON.stringify([path, type, file.stat.mode & 0o7777, file.hex]);
   });
   return { digest: digestOf(Buffer.from(lines.join("\n"))), changing };
 }

@@ -1,5 +1,5 @@
 import { createHash, subtle } from "node:crypto";
-import { constants, type BigIntStats } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { lstat, open, type FileHandle } from "node:fs/promises";
 import { fail, ok, type Result } from "../result.ts";
 import { codeOf, reasonOf } from "./file-error.ts";
@@ -7,14 +7,14 @@ import type { FileUnreadable } from "./context-files.ts";
 
 /** What a file holds, and what its stat was when it did; `changing`: whenever it was read, something wrote to it. */
 export type HashedFile =
-  | { readonly kind: "hashed"; readonly hex: string; readonly stat: BigIntStats }
+  | { readonly kind: "hashed"; readonly hex: string; readonly stat: Stats }
   | { readonly kind: "changing" };
 
 /** A file, and its stat as it was seen last. */
 export interface FileToHash {
   /** Absolute. */
   readonly path: string;
-  readonly stat: BigIntStats;
+  readonly stat: Stats;
 }
 
 /** Files that are read at the same time: enough to keep libuv's threads busy. */
@@ -46,16 +46,25 @@ export async function hashFiles(
   return failure === undefined ? ok(hashed) : fail(failure);
 }
 
-/** Equal for a file that nobody wrote to meanwhile. */
-export function stampOf({ size, mtimeNs, ctimeNs, ino, dev }: BigIntStats): string {
-  return `${size} ${mtimeNs} ${ctimeNs} ${ino} ${dev}`;
+/** What of a file's stat changes when somebody writes to it. (Milliseconds with fractions: exact to a quarter of a microsecond.) */
+export type FileStamp = Pick<Stats, "size" | "mtimeMs" | "ctimeMs" | "ino" | "dev">;
+
+/** Has nobody written to the file between the two? */
+export function isUntouched(one: FileStamp, other: FileStamp): boolean {
+  return (
+    one.size === other.size &&
+    one.mtimeMs === other.mtimeMs &&
+    one.ctimeMs === other.ctimeMs &&
+    one.ino === other.ino &&
+    one.dev === other.dev
+  );
 }
 
 async function hashFile(file: FileToHash, buffer: Buffer): Promise<Result<HashedFile, FileUnreadable>> {
   let before = file.stat;
   try {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-      if (attempt > 1) before = await lstat(file.path, { bigint: true });
+      if (attempt > 1) before = await lstat(file.path);
       const read = await readOnce(file.path, before, buffer);
       if (read !== undefined) return ok({ kind: "hashed", ...read });
     }
@@ -70,14 +79,14 @@ async function hashFile(file: FileToHash, buffer: Buffer): Promise<Result<Hashed
 /** Opened without waiting, so that a pipe which took the file's place does not hold us up. Undefined where it changed meanwhile. */
 async function readOnce(
   path: string,
-  before: BigIntStats,
+  before: Stats,
   buffer: Buffer,
-): Promise<{ readonly hex: string; readonly stat: BigIntStats } | undefined> {
+): Promise<{ readonly hex: string; readonly stat: Stats } | undefined> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const hex = before.size < PIECE_BYTES ? await hashShort(file, buffer) : await hashLong(file, buffer);
-    const stat = await file.stat({ bigint: true });
-    return stat.isFile() && stampOf(stat) === stampOf(before) ? { hex, stat } : undefined;
+    const stat = await file.stat();
+    return stat.isFile() && isUntouched(stat, before) ? { hex, stat } : undefined;
   } finally {
     await file.close();
   }
