@@ -1,6 +1,7 @@
-import { constants, lstatSync, readdirSync, readlinkSync, type Stats } from "node:fs";
+import { constants, lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { fail, ok, type Result } from "../result.ts";
 import { codeOf, reasonOf } from "./file-error.ts";
+import type { FileStamp } from "./file-stamp.ts";
 import { judge, mayHoldExceptions, type Ignore, type Judged } from "./ignore.ts";
 
 /** Something in a context that BuildKit is sent. Neither times nor owners: they are not in an image, or not of this machine. */
@@ -12,7 +13,7 @@ export interface ContextEntry {
   readonly mode: number;
   /** Of a link, as it is written; of a device, its number. */
   readonly target?: string;
-  readonly stat: Stats;
+  readonly stamp: FileStamp;
 }
 
 /** Why a context could not be read, as half a sentence; the path as it was given, or below that. */
@@ -91,12 +92,15 @@ function visit(
   const entry = look(root, path);
   if (!entry.ok) return judged.isIgnored ? ok(undefined) : entry;
   if (entry.value === undefined) return ok(undefined);
-  const own: Folder = { path, above: folder, judged, entry: entry.value, isListed: false };
-  if (!judged.isIgnored) list(own, found);
-  return ok(entry.value.type === "folder" ? own : undefined);
+  if (!judged.isIgnored) {
+    list(folder, found);
+    found.push(entry.value);
+  }
+  if (entry.value.type !== "folder") return ok(undefined);
+  return ok({ path, above: folder, judged, entry: entry.value, isListed: !judged.isIgnored });
 }
 
-/** A folder that is kept out comes along with what is let in below it. */
+/** A folder that is kept out comes along with what is let in below it, and so do those above it. */
 function list(folder: Folder, found: ContextEntry[]): void {
   for (let each: Folder | undefined = folder; each !== undefined && !each.isListed; each = each.above) {
     each.isListed = true;
@@ -110,8 +114,11 @@ function look(root: string, path: string): Result<ContextEntry | undefined, File
     const stat = lstatSync(whole);
     const type = typeOf(stat.mode);
     const mode = type === "link" ? 0 : stat.mode & 0o7777;
-    if (type === "link") return ok({ path, type, mode, stat, target: readlinkSync(whole) });
-    return ok({ path, type, mode, stat, ...(type === "device" ? { target: String(stat.rdev) } : {}) });
+    const { size, mtimeMs, ctimeMs, ino, dev } = stat;
+    const stamp = { size, mtimeMs, ctimeMs, ino, dev };
+    if (type === "link") return ok({ path, type, mode, stamp, target: readlinkSync(whole) });
+    if (type === "device") return ok({ path, type, mode, stamp, target: String(stat.rdev) });
+    return ok({ path, type, mode, stamp });
   } catch (error) {
     // A name that is not UTF-8 cannot be found by what it was read as, and BuildKit cannot send it.
     if (path.includes("\ufffd")) return fail({ path: whole, reason: "its name is not UTF-8" });

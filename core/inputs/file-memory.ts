@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { openMemoryFiles, type MemoryFiles } from "../layers/memory-files.ts";
-import type { FileStamp, HashedFile } from "./hash-files.ts";
+import type { FileStamp } from "./file-stamp.ts";
+import type { HashedFile } from "./hash-files.ts";
 
 /** What is remembered of a file: its hash, and its stamp when it was made. */
 export interface KnownFile extends FileStamp {
@@ -40,8 +41,8 @@ export function toRemember(
 ): ReadonlyMap<string, KnownFile> {
   const known = new Map<string, KnownFile>();
   for (const { path, hashed } of files) {
-    if (hashed.kind !== "hashed" || !isSettled(hashed.stat, readMs)) continue;
-    const { size, mtimeMs, ctimeMs, ino, dev } = hashed.stat;
+    if (hashed.kind !== "hashed" || !isSettled(hashed.stamp, readMs)) continue;
+    const { size, mtimeMs, ctimeMs, ino, dev } = hashed.stamp;
     known.set(path, { size, mtimeMs, ctimeMs, ino, dev, hex: hashed.hex });
   }
   return known;

@@ -145,8 +145,8 @@ describe("what is sent", () => {
 
   test("has the folders above an exception, and no others of those kept out", async () => {
     const path = tree({ "a/b/c": "", "a/b/d": "", "a/e/f": "", "g/h": "" });
-    expect(await sent(path, "*", "!a/b/c")).toEqual(["file a/b/c", "folder a/b", "folder a"]);
-    expect(await sent(path, "*", "!**/c")).toEqual(["file a/b/c", "folder a/b", "folder a"]);
+    expect(await sent(path, "*", "!a/b/c")).toEqual(["folder a/b", "folder a", "file a/b/c"]);
+    expect(await sent(path, "*", "!**/c")).toEqual(["folder a/b", "folder a", "file a/b/c"]);
   });
 
   test("may be pipes and sockets, which are not opened", async () => {
@@ -204,7 +204,7 @@ describe("what cannot be read says so", () => {
 
   test("a file that the system fails to read", async () => {
     const path = "/proc/self/mem";
-    const hashed = await hashFiles([{ path, stat: lstatSync(path) }]);
+    const hashed = await hashFiles([{ path, stamp: lstatSync(path) }]);
     expect(hashed).toMatchObject({ ok: false, error: { path, reason: expect.stringContaining("EIO") } });
   });
 });
@@ -214,18 +214,18 @@ describe("the hash of a file", () => {
     const content = Buffer.alloc(size, "buildx-plan");
     const path = join(tree({}), "file");
     writeFileSync(path, content);
-    const stat = lstatSync(path);
+    const stamp = lstatSync(path);
     const hex = createHash("sha256").update(content).digest("hex");
-    expect(await hashFiles([{ path, stat }])).toMatchObject({ ok: true, value: [{ kind: "hashed", hex }] });
+    expect(await hashFiles([{ path, stamp }])).toMatchObject({ ok: true, value: [{ kind: "hashed", hex }] });
   });
 
   test("that was written to since it was seen is that of now", async () => {
     const path = join(tree({ file: "old" }), "file");
-    const stat = lstatSync(path);
+    const stamp = lstatSync(path);
     writeFileSync(path, "longer");
     const hex = createHash("sha256").update("longer").digest("hex");
-    const hashed = await hashFiles([{ path, stat }]);
-    expect(hashed).toMatchObject({ ok: true, value: [{ hex, stat: { size: 6 } }] });
+    const hashed = await hashFiles([{ path, stamp }]);
+    expect(hashed).toMatchObject({ ok: true, value: [{ hex, stamp: { size: 6 } }] });
   });
 
   test("that is written to again and again cannot be told", async () => {
@@ -263,8 +263,8 @@ describe("the hash of a file", () => {
     ],
   ])("that %s since it was seen cannot be told", async (_, change) => {
     const path = join(tree({ file: "old" }), "file");
-    const stat = lstatSync(path);
+    const stamp = lstatSync(path);
     change(path);
-    expect(await hashFiles([{ path, stat }])).toEqual({ ok: true, value: [{ kind: "changing" }] });
+    expect(await hashFiles([{ path, stamp }])).toEqual({ ok: true, value: [{ kind: "changing" }] });
   });
 });
