@@ -40,8 +40,9 @@ export async function hashContext(
 ): Promise<Result<HashedContext, FileUnreadable>> {
   const startedMs = nowMs();
   const name = memoryName(`${folder.path}\0${folder.name}`);
-  const known = unpackFiles(await memory?.read(name));
+  const reading = memory?.read(name);
   const walked = await walkContext(folder.path, folder.ignore);
+  const known = unpackFiles(await reading);
   if (!walked.ok) return walked;
   const hashed = await hashUnknown(folder.path, walked.value, known);
   if (!hashed.ok) return hashed;
