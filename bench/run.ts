@@ -9,6 +9,7 @@ import { startRealRegistry } from "../test/support/real-registry.ts";
 import { testTool } from "../test/support/tools.ts";
 import { benchBuild, type BuildBench } from "./build.ts";
 import { benchAcross, benchCopy, benchLayout } from "./copy.ts";
+import { benchInputs } from "./inputs.ts";
 import { benchStartup } from "./startup.ts";
 import { benchSchedule } from "./schedule.ts";
 import { benchList, benchRetag, benchStitch } from "./stitch.ts";
@@ -17,7 +18,7 @@ import { benchCheck, benchVerify } from "./verify.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** `npm run bench [startup|schedule|stitch|list|retag|copy|across|layout|verify|check|build ...]`: everything side by side in this one run, medians, the machine named. */
+/** `npm run bench [startup|schedule|stitch|list|retag|copy|across|layout|verify|check|inputs|build ...]`: everything side by side in this one run, medians, the machine named. */
 async function main(only: readonly string[]): Promise<void> {
   const daemon = await startDaemon();
   const registry = await startRealRegistry();
@@ -46,6 +47,7 @@ async function main(only: readonly string[]): Promise<void> {
     layout: () => benchLayout(bench),
     verify: () => benchVerify(bench),
     check: () => benchCheck(bench),
+    inputs: () => benchInputs(),
     build: () => benchBuild(bench),
   };
   try {

@@ -62,7 +62,6 @@ const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
     "core/buildkit/",
     "core/host/",
     "core/inputs/context-files.ts",
-    "core/inputs/file-memory.ts",
     "core/inputs/hash-files.ts",
     "core/layout/",
     "core/plan/load.ts",

@@ -1,7 +1,7 @@
-import { lstatSync, readdirSync, readlinkSync, type BigIntStats, type Dirent } from "node:fs";
-import { join } from "node:path";
+import { constants, lstatSync, readdirSync, readlinkSync } from "node:fs";
 import { fail, ok, type Result } from "../result.ts";
 import { codeOf, reasonOf } from "./file-error.ts";
+import type { FileStamp } from "./file-stamp.ts";
 import { judge, mayHoldExceptions, type Ignore, type Judged } from "./ignore.ts";
 
 /** Something in a context that BuildKit is sent. Neither times nor owners: they are not in an image, or not of this machine. */
@@ -13,7 +13,7 @@ export interface ContextEntry {
   readonly mode: number;
   /** Of a link, as it is written; of a device, its number. */
   readonly target?: string;
-  readonly stat: BigIntStats;
+  readonly stamp: FileStamp;
 }
 
 /** Why a context could not be read, as half a sentence; the path as it was given, or below that. */
@@ -35,8 +35,8 @@ interface Folder {
 const AT_ONCE = 256;
 
 /**
- * All that BuildKit would send of a context, in the order of the paths' UTF-16 code units. Symbolic links are entries, and never followed. What
- * goes away meanwhile is not there. Stats are taken without the thread pool, which costs more than they do.
+ * All that BuildKit would send of a context, folder by folder, names in the order of their UTF-16 code units: equal trees, equal lists. Symbolic
+ * links are entries, and never followed. What goes away meanwhile is not there. Stats are taken without the thread pool, which costs more than they do.
  * @see https://github.com/tonistiigi/fsutil/blob/master/filter.go
  */
 export async function walkContext(
@@ -51,21 +51,21 @@ export async function walkContext(
   for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
     const names = listFolder(root, folder);
     if (!names.ok) return names;
-    for (const dirent of names.value) {
+    for (const name of names.value) {
       looked += 1;
       if (looked % AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
-      const visited = visit(dirent, folder, { root, ignore, found });
+      const visited = visit(name, folder, { root, ignore, found });
       if (!visited.ok) return visited;
       if (visited.value !== undefined) open.push(visited.value);
     }
   }
-  return ok(found.toSorted((one, other) => (one.path < other.path ? -1 : 1)));
+  return ok(found);
 }
 
-function listFolder(root: string, folder: Folder): Result<readonly Dirent[], FileUnreadable> {
-  const path = join(root, folder.path);
+function listFolder(root: string, folder: Folder): Result<readonly string[], FileUnreadable> {
+  const path = folder.path === "" ? root : `${root}/${folder.path}`;
   try {
-    return ok(readdirSync(path, { withFileTypes: true }));
+    return ok(readdirSync(path).toSorted());
   } catch (error) {
     const code = codeOf(error);
     const isKeptOut = folder.judged?.isIgnored === true && (code === "EACCES" || code === "EPERM");
@@ -82,22 +82,25 @@ interface Walk {
 
 /** Takes in what a folder holds under a name, and answers the folder that it is. */
 function visit(
-  dirent: Dirent,
+  name: string,
   folder: Folder,
   { root, ignore, found }: Walk,
 ): Result<Folder | undefined, FileUnreadable> {
-  const path = folder.path === "" ? dirent.name : `${folder.path}/${dirent.name}`;
+  const path = folder.path === "" ? name : `${folder.path}/${name}`;
   const judged = judge(ignore, path, folder.judged);
-  if (judged.isIgnored && !(dirent.isDirectory() && mayHoldExceptions(ignore, path))) return ok(undefined);
+  if (judged.isIgnored && !mayHoldExceptions(ignore, path)) return ok(undefined);
   const entry = look(root, path);
-  if (!entry.ok) return entry;
+  if (!entry.ok) return judged.isIgnored ? ok(undefined) : entry;
   if (entry.value === undefined) return ok(undefined);
-  const own: Folder = { path, above: folder, judged, entry: entry.value, isListed: false };
-  if (!judged.isIgnored) list(own, found);
-  return ok(entry.value.type === "folder" ? own : undefined);
+  if (!judged.isIgnored) {
+    list(folder, found);
+    found.push(entry.value);
+  }
+  if (entry.value.type !== "folder") return ok(undefined);
+  return ok({ path, above: folder, judged, entry: entry.value, isListed: !judged.isIgnored });
 }
 
-/** A folder that is kept out comes along with what is let in below it. */
+/** A folder that is kept out comes along with what is let in below it, and so do those above it. */
 function list(folder: Folder, found: ContextEntry[]): void {
   for (let each: Folder | undefined = folder; each !== undefined && !each.isListed; each = each.above) {
     each.isListed = true;
@@ -106,13 +109,16 @@ function list(folder: Folder, found: ContextEntry[]): void {
 }
 
 function look(root: string, path: string): Result<ContextEntry | undefined, FileUnreadable> {
-  const whole = join(root, path);
+  const whole = `${root}/${path}`;
   try {
-    const stat = lstatSync(whole, { bigint: true });
-    const type = typeOf(stat);
-    const mode = type === "link" ? 0 : Number(stat.mode & 0o7777n);
-    if (type === "link") return ok({ path, type, mode, stat, target: readlinkSync(whole) });
-    return ok({ path, type, mode, stat, ...(type === "device" ? { target: String(stat.rdev) } : {}) });
+    const stat = lstatSync(whole);
+    const type = typeOf(stat.mode);
+    const mode = type === "link" ? 0 : stat.mode & 0o7777;
+    const { size, mtimeMs, ctimeMs, ino, dev } = stat;
+    const stamp = { size, mtimeMs, ctimeMs, ino, dev };
+    if (type === "link") return ok({ path, type, mode, stamp, target: readlinkSync(whole) });
+    if (type === "device") return ok({ path, type, mode, stamp, target: String(stat.rdev) });
+    return ok({ path, type, mode, stamp });
   } catch (error) {
     // A name that is not UTF-8 cannot be found by what it was read as, and BuildKit cannot send it.
     if (path.includes("\ufffd")) return fail({ path: whole, reason: "its name is not UTF-8" });
@@ -120,10 +126,19 @@ function look(root: string, path: string): Result<ContextEntry | undefined, File
   }
 }
 
-function typeOf(stat: BigIntStats): ContextEntry["type"] {
-  if (stat.isFile()) return "file";
-  if (stat.isDirectory()) return "folder";
-  if (stat.isSymbolicLink()) return "link";
-  if (stat.isFIFO()) return "pipe";
-  return stat.isSocket() ? "socket" : "device";
+function typeOf(mode: number): ContextEntry["type"] {
+  switch (mode & constants.S_IFMT) {
+    case constants.S_IFREG:
+      return "file";
+    case constants.S_IFDIR:
+      return "folder";
+    case constants.S_IFLNK:
+      return "link";
+    case constants.S_IFIFO:
+      return "pipe";
+    case constants.S_IFSOCK:
+      return "socket";
+    default:
+      return "device";
+  }
 }

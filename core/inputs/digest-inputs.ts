@@ -91,6 +91,8 @@ async function mainPart(variant: Variant, request: InputsRequest, parts: Parts):
   const loaded = await loadDockerfile(build);
   if (loaded?.ok !== true) return unreadable(build.dockerfile, loaded?.error.reason ?? "it is not here");
   const { buildPlatform } = request;
+  // Files are hashed while registries answer.
+  const hashing = parts.hashes.of(build.context.path, build.dockerfile);
   const read = await dockerfileInputs(
     loaded.value,
     {
@@ -103,7 +105,7 @@ async function mainPart(variant: Variant, request: InputsRequest, parts: Parts):
     parts.digestOf,
   );
   if (!read.ok) return read;
-  const context = await parts.hashes.of(build.context.path, build.dockerfile);
+  const context = await hashing;
   if (!context.ok) return context;
   const { images, usesBuilder, unknown } = read.value;
   const builder = usesBuilder && buildPlatform !== undefined ? formatPlatform(buildPlatform) : undefined;

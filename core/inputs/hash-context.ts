@@ -1,11 +1,11 @@
-import { join } from "node:path";
 import { digestOf } from "../oci/digest-of.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { MemoryFiles } from "../host/memory-files.ts";
 import { ok, type Result } from "../result.ts";
 import { walkContext, type ContextEntry, type FileUnreadable } from "./context-files.ts";
 import { memoryName, packFiles, toRemember, unpackFiles, type KnownFile } from "./file-memory.ts";
-import { hashFiles, stampOf, type HashedFile } from "./hash-files.ts";
+import { isUntouched } from "./file-stamp.ts";
+import { hashFiles, type HashedFile } from "./hash-files.ts";
 import type { Ignore } from "./ignore.ts";
 
 /** A folder whose files are hashed. */
@@ -26,7 +26,7 @@ export interface HashWorld {
 /** What a context holds. The same tree has the same digest wherever it lies, and whoever owns it. */
 export interface HashedContext {
   readonly digest: Digest;
-  /** Files that changed whenever they were read: what is in the digest is their names. */
+  /** Files that changed whenever they were read: of them only names and modes are in the digest. */
   readonly changing: readonly string[];
 }
 
@@ -40,8 +40,9 @@ export async function hashContext(
 ): Promise<Result<HashedContext, FileUnreadable>> {
   const startedMs = nowMs();
   const name = memoryName(`${folder.path}\0${folder.name}`);
-  const known = unpackFiles(await memory?.read(name));
+  const reading = memory?.read(name);
   const walked = await walkContext(folder.path, folder.ignore);
+  const known = unpackFiles(await reading);
   if (!walked.ok) return walked;
   const hashed = await hashUnknown(folder.path, walked.value, known);
   if (!hashed.ok) return hashed;
@@ -70,10 +71,10 @@ async function hashUnknown(
   for (const entry of entries) {
     if (entry.type !== "file") continue;
     const before = known.get(entry.path);
-    if (before?.stamp !== stampOf(entry.stat)) unknown.push(entry);
-    else files.set(entry.path, { kind: "hashed", hex: before.hex, stat: entry.stat });
+    if (before === undefined || !isUntouched(before, entry.stamp)) unknown.push(entry);
+    else files.set(entry.path, { kind: "hashed", hex: before.hex, mode: entry.mode, stamp: entry.stamp });
   }
-  const hashed = await hashFiles(unknown.map(({ path, stat }) => ({ path: join(root, path), stat })));
+  const hashed = await hashFiles(unknown.map(({ path, stamp }) => ({ path: `${root}/${path}`, stamp })));
   if (!hashed.ok) return hashed;
   for (const [index, { path }] of unknown.entries()) {
     const file = hashed.value[index];
@@ -82,15 +83,16 @@ async function hashUnknown(
   return ok({ files, fresh: unknown.length });
 }
 
+/** NUL, which no name has in it, ends each of an entry's four fields. */
 function summarize(entries: readonly ContextEntry[], files: ReadonlyMap<string, HashedFile>): HashedContext {
   const changing: string[] = [];
-  const lines = entries.map(({ path, type, mode, target }) => {
+  let text = "";
+  for (const { path, type, mode, target = "" } of entries) {
     const file = files.get(path);
-    if (file === undefined) return JSON.stringify([path, type, mode, target ?? ""]);
-    if (file.kind === "changing") changing.push(path);
-    if (file.kind === "changing") return JSON.stringify([path, type]);
-    // Read again, a file may have got other permissions too.
-    return JSON.stringify([path, type, Number(file.stat.mode & 0o7777n), file.hex]);
-  });
-  return { digest: digestOf(Buffer.from(lines.join("\n"))), changing };
+    if (file?.kind === "changing") changing.push(path);
+    // Read again, a file may have got another mode too.
+    const [bits, content] = file?.kind === "hashed" ? [file.mode, file.hex] : [mode, target];
+    text += `${type}\0${bits}\0${content}\0${path}\0`;
+  }
+  return { digest: digestOf(Buffer.from(text)), changing };
 }

@@ -1,20 +1,21 @@
 import { createHash, subtle } from "node:crypto";
-import { constants, type BigIntStats } from "node:fs";
+import { constants } from "node:fs";
 import { lstat, open, type FileHandle } from "node:fs/promises";
 import { fail, ok, type Result } from "../result.ts";
 import { codeOf, reasonOf } from "./file-error.ts";
 import type { FileUnreadable } from "./context-files.ts";
+import { isUntouched, type FileStamp } from "./file-stamp.ts";
 
-/** What a file holds, and what its stat was when it did; `changing`: whenever it was read, something wrote to it. */
+/** What a file holds, and what its mode and stamp were when it did; `changing`: whenever it was read, something wrote to it. */
 export type HashedFile =
-  | { readonly kind: "hashed"; readonly hex: string; readonly stat: BigIntStats }
+  | { readonly kind: "hashed"; readonly hex: string; readonly mode: number; readonly stamp: FileStamp }
   | { readonly kind: "changing" };
 
-/** A file, and its stat as it was seen last. */
+/** A file, and its stamp as it was seen last. */
 export interface FileToHash {
   /** Absolute. */
   readonly path: string;
-  readonly stat: BigIntStats;
+  readonly stamp: FileStamp;
 }
 
 /** Files that are read at the same time: enough to keep libuv's threads busy. */
@@ -46,18 +47,13 @@ export async function hashFiles(
   return failure === undefined ? ok(hashed) : fail(failure);
 }
 
-/** Equal for a file that nobody wrote to meanwhile. */
-export function stampOf({ size, mtimeNs, ctimeNs, ino, dev }: BigIntStats): string {
-  return `${size} ${mtimeNs} ${ctimeNs} ${ino} ${dev}`;
-}
-
 async function hashFile(file: FileToHash, buffer: Buffer): Promise<Result<HashedFile, FileUnreadable>> {
-  let before = file.stat;
+  let before = file.stamp;
   try {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-      if (attempt > 1) before = await lstat(file.path, { bigint: true });
+      if (attempt > 1) before = await lstat(file.path);
       const read = await readOnce(file.path, before, buffer);
-      if (read !== undefined) return ok({ kind: "hashed", ...read });
+      if (read !== undefined) return ok(read);
     }
   } catch (error) {
     // Gone, or a link or a folder by now.
@@ -68,16 +64,13 @@ async function hashFile(file: FileToHash, buffer: Buffer): Promise<Result<Hashed
 }
 
 /** Opened without waiting, so that a pipe which took the file's place does not hold us up. Undefined where it changed meanwhile. */
-async function readOnce(
-  path: string,
-  before: BigIntStats,
-  buffer: Buffer,
-): Promise<{ readonly hex: string; readonly stat: BigIntStats } | undefined> {
+async function readOnce(path: string, before: FileStamp, buffer: Buffer): Promise<HashedFile | undefined> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const hex = before.size < PIECE_BYTES ? await hashShort(file, buffer) : await hashLong(file, buffer);
-    const stat = await file.stat({ bigint: true });
-    return stat.isFile() && stampOf(stat) === stampOf(before) ? { hex, stat } : undefined;
+    const stat = await file.stat();
+    if (!stat.isFile() || !isUntouched(stat, before)) return undefined;
+    return { kind: "hashed", hex, mode: stat.mode & 0o7777, stamp: before };
   } finally {
     await file.close();
   }

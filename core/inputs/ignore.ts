@@ -33,11 +33,14 @@ export function createIgnore(written: readonly string[]): Result<Ignore, Pattern
   return ok({ patterns, hasPlainExceptions });
 }
 
+const LET_IN: Judged = { isIgnored: false, matched: [] };
+
 /**
  * Is a path kept out? Later patterns win, and what matches a folder matches everything in it. `above` is what was found for the folder
  * that holds it; absent in the context itself.
  */
 export function judge({ patterns }: Ignore, path: string, above?: Judged): Judged {
+  if (patterns.length === 0) return LET_IN;
   let isIgnored = false;
   const matched = patterns.map(({ isException, matches }, index) => {
     const inherited = above?.matched[index] === true;
