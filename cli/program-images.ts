@@ -5,10 +5,11 @@ import type { GcOptions } from "./commands/gc.ts";
 import type { InspectOptions } from "./commands/inspect.ts";
 import type { RollbackOptions } from "./commands/rollback.ts";
 import type { ScanOptions } from "./commands/scan.ts";
+import type { JoinOptions } from "./commands/join.ts";
 import type { StitchOptions } from "./commands/stitch.ts";
 import type { VerifyOptions } from "./commands/verify.ts";
 import { SOURCE_NAMES } from "../core/scan/source.ts";
-import { collect, type End } from "./program-parts.ts";
+import { collect, DEFAULT_PLAN, progressOption, type End } from "./program-parts.ts";
 import type { Shell } from "./shell.ts";
 
 /* Commands for images that are there already. */
@@ -155,34 +156,61 @@ export function addCopy(program: Command, shell: Shell, end: End): void {
     });
 }
 
-/** `stitch`. */
+/** `stitch`: of images that are named, or of what a plan's parts have become. */
 export function addStitch(program: Command, shell: Shell, end: End): void {
-  program
-    .command("stitch <children...>")
-    .summary("make one index of pushed images, and move tags to it")
+  const command = program
+    .command("stitch [children...]")
+    .summary("join what was built in parts, or any pushed images, and move tags to it")
     .description(
-      "Make one index of images that are pushed already. A child is [PLATFORM=]REFERENCE: an image, or an index whose images and attestations are taken. A set that cannot be right is refused before anything is written.",
+      "Without children: join what `build --only` has finished for a plan, on any machines, check it and release it as `build` does; nothing is built, and what is missing is listed. With children: make one index of images that are pushed already. A child is [PLATFORM=]REFERENCE: an image, or an index whose images and attestations are taken. A set that cannot be right is refused before anything is written.",
     )
-    .requiredOption(
+    .option(
+      "-f, --file <path>",
+      "the plan; with children, one whose `registries` say how registries are reached",
+    )
+    .option("--json", "print JSON")
+    .option("--allow-shrink", "let a tag lose platforms that it has now")
+    .option("--allow-downgrade", "let a tag go back to an older revision");
+  planJoinOptions(command);
+  childOptions(command);
+  command.action(async (children: readonly string[], options: StitchOptions & JoinOptions) => {
+    if (children.length > 0) {
+      const { runStitch } = await import("./commands/stitch.ts");
+      end(await runStitch(children, options, shell));
+      return;
+    }
+    const { runJoin } = await import("./commands/join.ts");
+    end(await runJoin({ ...options, file: options.file ?? DEFAULT_PLAN }, shell));
+  });
+}
+
+function planJoinOptions(command: Command): void {
+  command
+    .optionsGroup("Of a plan:")
+    .option("--set <name=value>", "set a variable of the plan (repeatable)", collect, [])
+    .option("--image <name>", "only this image of the plan (repeatable)", collect, [])
+    .option("--append", "take what is not staged from what the tag names now")
+    .option("--record <file>", "where to record what tags named before and after, for `rollback`")
+    .addOption(progressOption())
+    .option("-q, --quiet", "show failures only");
+}
+
+function childOptions(command: Command): void {
+  command
+    .optionsGroup("Of children:")
+    .option(
       "--tag <reference>",
       "tag that is to name the index (repeatable, moved in this order)",
       collect,
+      [],
     )
     .option("--guard", "refuse to take platforms from a tag, or to move it to an older revision")
-    .option("--allow-shrink", "with --guard: platforms may go")
-    .option("--allow-downgrade", "with --guard: older revisions may come")
     .option("--annotation <key=value>", "annotation of the index (repeatable)", collect, [])
     .addOption(
       new Option("--attest <policy>", "what becomes of attestations")
         .choices(["keep", "strip", "require"])
         .default("keep"),
-    )
-    .option(...REGISTRIES_FROM)
-    .option("--json", "print JSON")
-    .action(async (children: readonly string[], options: StitchOptions) => {
-      const { runStitch } = await import("./commands/stitch.ts");
-      end(await runStitch(children, options, shell));
-    });
+    );
 }
 
 /** `gc`. */

@@ -1,9 +1,9 @@
-import { Option, type Command } from "commander";
+import type { Command } from "commander";
 import type { BuildOptions } from "./commands/build.ts";
 import type { CheckOptions } from "./commands/check.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import type { PlanOptions } from "./commands/plan.ts";
-import { collect, type End } from "./program-parts.ts";
+import { collect, DEFAULT_PLAN, progressOption, type End } from "./program-parts.ts";
 import type { Shell } from "./shell.ts";
 
 /* Commands that read a plan. */
@@ -14,16 +14,17 @@ export function addBuild(program: Command, shell: Shell, end: End): void {
     .description(
       "Build every variant of the plan, push it by digest, read it back, stitch one image index, then move the tags.",
     )
-    .addOption(
-      new Option("--progress <style>", "how progress is shown")
-        .choices(["auto", "tty", "plain", "json", "quiet"])
-        .default("auto"),
-    )
+    .addOption(progressOption())
     .option("-q, --quiet", "show failures only")
     .option("--allow-shrink", "let a tag lose platforms that it has now")
     .option("--allow-downgrade", "let a tag go back to an older revision")
     .option("--fail-fast", "cancel all other builds at the first failure")
     .option("--strict", "let no variant be missing, `required: false` or not")
+    .option("--no-resume", "build everything, also what an earlier run or another machine has finished")
+    .option(
+      "--append",
+      "with --only: release with the other platforms as they are staged, or as the tag has them",
+    )
     .option("--no-check", "skip the preflight checks that `check` makes, too")
     .option("--record <file>", "where to record what tags named before and after, for `rollback`")
     .option(
@@ -79,7 +80,7 @@ export function addDoctor(program: Command, shell: Shell, end: End): void {
 /** The options of every command that reads a plan. */
 function planOptions(command: Command): Command {
   return command
-    .option("-f, --file <path>", "the plan file, - for standard input", "buildx-plan.yaml")
+    .option("-f, --file <path>", "the plan file, - for standard input", DEFAULT_PLAN)
     .option("--set <name=value>", "set a variable of the plan (repeatable)", collect, [])
     .option("--image <name>", "only this image of the plan and what it needs (repeatable)", collect, [])
     .option("--only <platform>", "only this platform (repeatable)", collect, [])

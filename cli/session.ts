@@ -29,14 +29,17 @@ export interface Session {
   readonly buildkit: BuildKit;
 }
 
-/** What a command changes of a plan before it is routed. */
-type Change = (plan: Plan) => Result<Plan, Failure>;
+/** What a command changes of a plan before it is routed, and which of its variants it does not want built. */
+export interface SessionChanges {
+  readonly change?: (plan: Plan) => Result<Plan, Failure>;
+  readonly isJoined?: (variant: Variant) => boolean;
+}
 
 /** Load, expand, route: the first three arrows, the same for `plan` and `build`. */
 export async function openSession(
   selection: PlanSelection,
   shell: Shell,
-  change: Change = ok,
+  { change = ok, isJoined = () => false }: SessionChanges = {},
 ): Promise<Result<Session, readonly Failure[]>> {
   const asked = askEarly(selection, shell);
   // The question leaves in this turn; what follows keeps the processor busy for a while.
@@ -51,7 +54,8 @@ export async function openSession(
   const [opened, options] = await Promise.all([opening, routeOptions(plan.value, shell)]);
   if (!opened.ok) return opened;
   const buildkit = ok(withRegistries(opened.value, plan.value.registries));
-  const routed = routeWhatMustBe(variantsOf(plan.value), buildkit.value.nodes, options);
+  const toBuild = variantsOf(plan.value).filter((variant) => !isJoined(variant));
+  const routed = routeWhatMustBe(toBuild, buildkit.value.nodes, options);
   if (routed.ok) return ok({ plan: plan.value, ...routed.value, buildkit: buildkit.value });
   await buildkit.value.close();
   return routed;
@@ -92,7 +96,10 @@ export async function openOutlook(
   });
 }
 
-function changed(plan: Plan, change: Change): Result<Plan, readonly Failure[]> {
+function changed(
+  plan: Plan,
+  change: NonNullable<SessionChanges["change"]>,
+): Result<Plan, readonly Failure[]> {
   const result = change(plan);
   return result.ok ? result : fail([result.error]);
 }

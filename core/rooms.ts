@@ -29,17 +29,13 @@ export function openRooms(nodes: readonly Node[], total = Number.POSITIVE_INFINI
   const lost = new Set<string>();
   const waiting: Waiting[] = [];
   let left = total;
+  const next = (): Waiting | undefined =>
+    left > 0 ? waiting.find(({ node }) => (free.get(node) ?? 0) > 0) : undefined;
   const admit = (): void => {
-    for (let at = 0; at < waiting.length && left > 0;) {
-      const next = waiting[at];
-      const room = next === undefined ? 0 : (free.get(next.node) ?? 0);
-      if (next === undefined || room <= 0) {
-        at += 1;
-        continue;
-      }
-      waiting.splice(at, 1);
-      take(next.node, -1);
-      next.enter("room");
+    for (let entering = next(); entering !== undefined; entering = next()) {
+      waiting.splice(waiting.indexOf(entering), 1);
+      take(entering.node, -1);
+      entering.enter("room");
     }
   };
   const take = (node: string, by: 1 | -1): void => {

@@ -66,11 +66,10 @@ export async function solveVariant(toSolve: VariantToSolve, world: SolveWorld): 
 }
 
 function circumstancesOf({ route, needs }: VariantToSolve): Circumstances {
-  const { buildkitVersion } = route.node;
   const digests = needs.flatMap(({ variant, digest }) =>
     digest === undefined ? [] : [[variant.id, digest] as const],
   );
-  return { needs: new Map(digests), ...(buildkitVersion === undefined ? {} : { buildkitVersion }) };
+  return { needs: new Map(digests), node: route.node };
 }
 
 type FailureOf = Extract<VariantOutcome, { readonly kind: "failed" }>["failure"];
@@ -142,16 +141,16 @@ async function build(
   const outputs = output === undefined ? wanted.outputs : [...wanted.outputs, output];
   const watch = new StepWatch(variant.id, world);
   let startedMs = world.now();
-  const attempted = await attempt(route, world, async (at) => {
+  const { built, route: last } = await attempt(route, world, async (at) => {
     startedMs = world.now();
     watch.begin();
     return await solve({ ...at, variant: { ...variant, build: { ...wanted, outputs } } }, watch, world);
   });
-  const { built, route: last } = attempted;
+  const there = { ...circumstances, node: last.node };
   const delivered = built.ok ? await deliver(variant, built.value, deliveryOf(last, world)) : built;
   const marked =
     delivered.ok && delivered.value !== undefined && takeOver !== undefined
-      ? ok(await takeOver.mark(variant, delivered.value, circumstances))
+      ? ok(await takeOver.mark(variant, delivered.value, there))
       : delivered;
   const passed = marked.ok ? await passGate(last, marked.value, world) : marked;
   const durationMs = world.now() - startedMs;
@@ -163,7 +162,7 @@ async function build(
         route: last,
         image,
         durationMs,
-        circumstances,
+        circumstances: there,
         ...(checked === undefined ? {} : { checked }),
       });
     const pushed = image === undefined ? {} : { published: image };

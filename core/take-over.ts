@@ -1,3 +1,4 @@
+import type { Node } from "./buildkit/buildkit.ts";
 import type { Digest } from "./oci/digest.ts";
 import type { Variant } from "./plan/plan.ts";
 import type { ConfirmedImage, PublishedManifest } from "./publish/confirm.ts";
@@ -12,8 +13,8 @@ export type TakenFrom = "staging" | "release";
 export interface Circumstances {
   /** What the variants that it needs have become, by id. */
   readonly needs: ReadonlyMap<string, Digest>;
-  /** Of the node that builds it. */
-  readonly buildkitVersion?: string;
+  /** The node that builds it, or would. */
+  readonly node: Node;
 }
 
 /**

@@ -33,6 +33,7 @@ const LAYERS: readonly (readonly string[])[] = [
     "core/needs.ts",
     "core/silence.ts",
     "core/step-watch.ts",
+    "core/take-over-registry.ts",
     "core/variants.ts",
     "core/run.ts",
     "core/gates.ts",

@@ -53,6 +53,7 @@ async function stitch(
 ): Promise<Result<Stitched, Failure>> {
   const annotations = readAnnotations(options.annotation);
   if (!annotations.ok) return annotations;
+  if (options.tag.length === 0) return fail(usage("--tag", "", "an index of children needs a tag", TAG_HINT));
   const targets = each(options.tag, (text) => {
     const tag = parseTaggedReference(text);
     return tag.ok ? ok({ store: stores.registry.store(tag.value), tag: tag.value.tag }) : tag;
@@ -98,6 +99,8 @@ function readPlatform(text: string, child: string): Result<Platform, Failure> {
     "A child is PLATFORM=REFERENCE, linux/arm64=registry.example/app:1-arm64 for instance, or a reference.";
   return fail(usage("child", child, `\`${text}\` is no platform`, hint));
 }
+
+const TAG_HINT = "Write --tag registry.example/app:1; without children, the parts of a plan are joined.";
 
 const LEVELS = /^(index-descriptor|manifest-descriptor|manifest|index)(\[[^\]]*\])?:/;
 

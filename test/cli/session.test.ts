@@ -86,7 +86,9 @@ test("the schedule is made of what past runs took, and of what the plan allows",
     outcome: { kind: "built", cache: { steps: 1, cached: 0 }, durationMs: 1000 * (at + 1) },
   }));
   await keepDurations(first.value.plan, reports, shell);
-  const second = await openSession(SELECTION, shell, (plan) => ok({ ...plan, maxParallelism: 1 }));
+  const second = await openSession(SELECTION, shell, {
+    change: (plan) => ok({ ...plan, maxParallelism: 1 }),
+  });
   expect(second.ok && second.value.routes.map(({ expected }) => expected)).toEqual([
     { startMs: 2000, durationMs: 1000, isKnown: true },
     { startMs: 0, durationMs: 2000, isKnown: true },

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { isSettled, openFileMemory, packFiles, unpackFiles } from "../../../core/inputs/file-memory.ts";
 import { hashContext, type HashedContext } from "../../../core/inputs/hash-context.ts";
-import type { MemoryFiles } from "../../../core/layers/memory-files.ts";
+import type { MemoryFiles } from "../../../core/host/memory-files.ts";
 import { tree } from "../../support/tree.ts";
 
 const NO_PATTERNS = { patterns: [], hasPlainExceptions: true };
