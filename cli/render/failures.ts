@@ -11,7 +11,7 @@ type Failure = Extract<VariantOutcome, { readonly kind: "failed" }>["failure"];
 
 /** Gathers the variants that fail, so that the end of a run can tell all of them at once. */
 export interface FailureLog {
-  readonly failed: readonly { readonly failure: Failure; readonly context: VariantContext | undefined }[];
+  readonly failed: readonly { readonly failure: Failure; readonly route: Route | undefined }[];
   /** What checks have found and what stops nothing, but deserves a look. */
   readonly warnings: readonly Finding[];
   readonly apply: (event: RunEvent) => void;
@@ -20,7 +20,7 @@ export interface FailureLog {
 /** Starts with no failures. A build that was cancelled is none: it only echoes what ended the run. */
 export function gatherFailures(): FailureLog {
   const routes = new Map<string, Route>();
-  const failed: { failure: Failure; context: VariantContext | undefined }[] = [];
+  const failed: { failure: Failure; route: Route | undefined }[] = [];
   const warnings: Finding[] = [];
   return {
     failed,
@@ -29,9 +29,10 @@ export function gatherFailures(): FailureLog {
       const finding = "finding" in event ? event.finding : undefined;
       if (finding?.severity === "warning") warnings.push(finding);
       if (event.kind === "run-started") for (const route of event.routes) routes.set(route.variant.id, route);
+      if (event.kind === "variant-rerouted") routes.set(event.variant, event.to);
       if (event.kind !== "variant-done" || event.outcome.kind !== "failed") return;
       if (event.outcome.failure.kind === "solve-cancelled") return;
-      failed.push({ failure: event.outcome.failure, context: contextOf(routes.get(event.variant)) });
+      failed.push({ failure: event.outcome.failure, route: routes.get(event.variant) });
     },
   };
 }
@@ -39,19 +40,14 @@ export function gatherFailures(): FailureLog {
 /** The text of all failures with their last log lines, ready to be written; empty where none failed. */
 export function failuresText(
   { failed }: FailureLog,
-  options: Pick<RendererOptions, "colour" | "columns" | "redact">,
+  options: Pick<RendererOptions, "colour" | "columns" | "redact" | "emulatorOf">,
 ): string {
   const { colour, redact } = options;
   const width = options.columns();
   return failed
-    .map(({ failure, context }) => {
-      const text = describe(failure, {
-        colour,
-        width,
-        redact,
-        ...(context === undefined ? {} : { context }),
-      });
-      return `\n${text}\n`;
+    .map(({ failure, route }) => {
+      const context = route === undefined ? {} : { context: contextOf(route, options) };
+      return `\n${describe(failure, { colour, width, redact, ...context })}\n`;
     })
     .join("");
 }
@@ -65,13 +61,13 @@ export function warningsText(
   return `\n${redact(describeFindings(warnings, { colour, width: columns() }))}\n`;
 }
 
-function contextOf(route: Route | undefined): VariantContext | undefined {
-  return route === undefined
-    ? undefined
-    : {
-        variant: route.variant.id,
-        platform: formatPlatformFull(route.variant.platform),
-        node: route.node.name,
-        execution: route.execution,
-      };
+function contextOf(route: Route, { emulatorOf }: Pick<RendererOptions, "emulatorOf">): VariantContext {
+  const emulator = emulatorOf?.(route);
+  return {
+    variant: route.variant.id,
+    platform: formatPlatformFull(route.variant.platform),
+    node: route.node.name,
+    execution: route.execution,
+    ...(emulator === undefined ? {} : { emulator }),
+  };
 }

@@ -3,14 +3,16 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/pr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, inject, onTestFinished, test, vi } from "vitest";
+import { emulatorOf } from "../../cli/emulator.ts";
 import type { SolveFailure, SolveRequest } from "../../core/buildkit/buildkit.ts";
 import { openBuildKit } from "../../core/buildkit/client.ts";
 import { systemClock, type Clock } from "../../core/buildkit/clock.ts";
 import { CRASH_SILENCE_MS, SECOND_LOOK_MS } from "../../core/buildkit/watchdog.ts";
 import { probeProgram } from "../../core/host/probe-program.ts";
+import type { Route } from "../../core/route/route.ts";
 import { startFaultProxy } from "../support/fault-proxy.ts";
 import { digestOf } from "../../core/oci/digest-of.ts";
-import { build, node, platform } from "../support/make.ts";
+import { build, node, platform, variant } from "../support/make.ts";
 import { layerOf, programImage } from "../support/program-images.ts";
 import { putImage } from "../support/real-graphs.ts";
 import { startRealRegistry } from "../support/real-registry.ts";
@@ -180,6 +182,21 @@ describe("a crash under QEMU", () => {
       log: [SEGV],
     });
   });
+});
+
+test("the emulator and its version are known where they are this machine's own", () => {
+  const route: Route = {
+    variant: variant(FOREIGN),
+    node: node("real", ["linux/amd64"], [FOREIGN]),
+    execution: "emulated",
+  };
+  expect(emulatorOf(route)).toEqual({
+    name: expect.stringMatching(/^qemu-(?:aarch64|s390x)/),
+    version: expect.stringMatching(/^\d+\.\d+/),
+    isFixed: true,
+  });
+  expect(emulatorOf({ ...route, node: { ...route.node, local: false } })).toBe(undefined);
+  expect(emulatorOf({ ...route, execution: "native" })).toBe(undefined);
 });
 
 test("a program that no emulator takes is named as such", async () => {
