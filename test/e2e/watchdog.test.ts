@@ -42,13 +42,16 @@ beforeAll(async () => {
   return () => rm(context, { recursive: true, force: true });
 });
 
-/** `illegal` runs into an instruction that no arm64 CPU has, `foreign` is a program that no emulator is installed for. */
+/** `illegal` runs into an instruction that no arm64 CPU has, `foreign` is for a CPU that nobody has made. */
 async function addPrograms(folder: string): Promise<void> {
   await mkdir(folder);
   const bytes = Buffer.from(probeProgram(platform("linux/arm64")) ?? []);
+  const foreign = Buffer.from(bytes);
+  // e_machine
+  foreign.writeUInt16LE(0xfe_ed, 18);
+  await writeFile(join(folder, "foreign"), foreign);
   // Its three instructions stand at its end; zeros are UDF #0.
   await writeFile(join(folder, "illegal"), bytes.fill(0, bytes.length - 12));
-  await writeFile(join(folder, "foreign"), probeProgram(platform("linux/riscv64")) ?? "");
 }
 
 interface Solving {
