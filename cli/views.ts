@@ -1,4 +1,3 @@
-import { realpathSync } from "node:fs";
 import { basename } from "node:path";
 import { BINFMT_FOLDER, readBinfmt } from "../core/host/binfmt.ts";
 import { formatReference } from "../core/oci/reference.ts";
@@ -6,8 +5,9 @@ import type { Plan } from "../core/plan/plan.ts";
 import type { TagOutcome } from "../core/publish/release.ts";
 import type { Route } from "../core/route/route.ts";
 import type { RunReport, VariantReport } from "../core/run.ts";
-import { emulates, type BinfmtEntry } from "../platforms/emulation.ts";
+import { emulates } from "../platforms/emulation.ts";
 import { formatPlatformFull } from "../platforms/platform.ts";
+import { followed } from "./emulator.ts";
 import type { PlanRow, PlanView } from "./render/plan-table.ts";
 import type { ReleaseRow, ReleaseView, TagRow } from "./render/release-table.ts";
 
@@ -49,18 +49,9 @@ function emulatorNames(routes: readonly Route[]): ReadonlyMap<string, string> {
   return new Map(
     [...platforms].flatMap(([name, platform]) => {
       const entry = entries.find((each) => emulates(each, platform));
-      return entry === undefined ? [] : [[name, emulatorName(entry)] as const];
+      return entry === undefined ? [] : [[name, basename(followed(entry.interpreter))] as const];
     }),
   );
-}
-
-/** Debian registers a link such as `aarch64-binfmt-P`; what it leads to is what people know. */
-function emulatorName({ interpreter }: BinfmtEntry): string {
-  try {
-    return basename(realpathSync(interpreter));
-  } catch {
-    return basename(interpreter);
-  }
 }
 
 /** What `build` shows at its end: every variant as it came out, and what was released. */

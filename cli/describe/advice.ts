@@ -30,21 +30,29 @@ const QEMU_SIGNAL = /qemu: uncaught target signal (\d+)(?: \(([^)]*)\))?/;
 const CPU_RULES: readonly Rule[] = [
   {
     applies: ({ text }) => /exec format error/i.test(text),
-    advice: ({ context }) => [
-      `The CPU cannot run this program${context === undefined ? "" : ` as ${context.platform}`}: its emulator is missing, run \`buildx-plan doctor\`.`,
-      "If the emulator is there, the program is of another architecture than the image: look for a FROM pinned to one platform's digest, or a default given to ARG TARGETARCH.",
+    advice: ({ context }) => execFormatAdvice(context),
+  },
+  {
+    applies: ({ text, context }) =>
+      context?.execution === "emulated" && /^exec \S+: no such file or directory$/m.test(text),
+    advice: ({ context }) => [missingAdvice(context)],
+  },
+  {
+    applies: ({ exitCode, context }) => context?.execution === "emulated" && signalOf(exitCode) !== undefined,
+    advice: ({ exitCode, context }) => [
+      `The program crashed under QEMU's emulation${targetOf(context)} (exit code ${exitCode}, ${signalOf(exitCode)}), and may be in order on the CPU itself.`,
+      otherQemu(context),
     ],
   },
   {
     applies: ({ text }) => QEMU_SIGNAL.test(text),
     advice: ({ text, context }) => {
       const [, signal = "", name = "crash"] = QEMU_SIGNAL.exec(text) ?? [];
-      return qemuAdvice(`signal ${signal}, ${name}`, context);
+      return [
+        `A program crashed under QEMU's emulation${targetOf(context)} (signal ${signal}, ${name}); the step went on, so that may be why it failed later, or not.`,
+        otherQemu(context),
+      ];
     },
-  },
-  {
-    applies: ({ exitCode, context }) => context?.execution === "emulated" && signalOf(exitCode) !== undefined,
-    advice: ({ exitCode, context }) => qemuAdvice(`exit code ${exitCode}, ${signalOf(exitCode)}`, context),
   },
   {
     applies: ({ exitCode }) => signalOf(exitCode) !== undefined,
@@ -151,9 +159,21 @@ export function timeoutAdvice(context: VariantContext | undefined): readonly str
 }
 
 /** What to do where a build fell silent: a program that hangs under emulation looks like one that thinks. */
-export function stallAdvice(context: VariantContext | undefined): readonly string[] {
+export function stallAdvice(
+  step: string | undefined,
+  context: VariantContext | undefined,
+): readonly string[] {
+  if (step === undefined)
+    return [
+      "BuildKit itself said nothing: check that the node is up and can be reached (`buildx-plan doctor`).",
+    ];
   const raise =
     "If its steps are silent for so long by themselves, raise `stall` for this platform in the plan.";
+  if (step.startsWith("exporting "))
+    return [
+      "BuildKit tells nothing of a push while it goes on: a large layer on a slow line looks like this.",
+      raise,
+    ];
   return context?.execution === "emulated"
     ? ["Programs can hang under QEMU without an error: a native node under `builders` mends that.", raise]
     : [raise];
@@ -174,14 +194,46 @@ function builderTlsAdvice(registry: string): string {
   return `BuildKit itself has to know the certificate of ${registry}: \`registries\` in the plan tells the managed one; with any other, name it in its buildkitd.toml (\`[registry."${registry}"]\`, \`ca\`), or write \`push: client\` in the plan.`;
 }
 
-function qemuAdvice(crash: string, context: VariantContext | undefined): readonly string[] {
-  const target = context === undefined ? "" : ` of ${context.platform}`;
+/** What to do where a program cannot even be started. */
+export function execFormatAdvice(context: VariantContext | undefined): readonly string[] {
+  const look = "look for a FROM pinned to one platform's digest, or a default given to ARG TARGETARCH.";
+  if (context?.emulator?.isFixed === true)
+    return [
+      `The emulator of ${context.platform} is there, so the program is of another architecture: ${look}`,
+    ];
+  const target = context === undefined ? "" : ` as ${context.platform}`;
   return [
-    `The program crashed under QEMU's emulation${target} (${crash}), and may be in order on the CPU itself.`,
-    "Build it on a native node (`builders` in the plan), or try another version of QEMU: `buildx-plan doctor` shows which one is used.",
+    `The CPU cannot run this program${target}: its emulator is missing, run \`buildx-plan doctor\`.`,
+    `If the emulator is there, the program is of another architecture than the image: ${look}`,
   ];
 }
 
-function signalOf(exitCode: number | undefined): string | undefined {
+/** What to do where it is the emulator that may be at fault. */
+export function otherQemu(context: VariantContext | undefined): string {
+  const { name, version } = context?.emulator ?? {};
+  const other =
+    name === undefined
+      ? "another version of QEMU: `buildx-plan doctor` shows which one is used"
+      : `another version of QEMU: this one is ${name}${version === undefined ? "" : ` ${version}`}`;
+  return `Build it on a native node (\`builders\` in the plan), or try ${other}.`;
+}
+
+/** runc has found the file: it is what runs it that the kernel misses. */
+function missingAdvice(context: VariantContext | undefined): string {
+  const emulator = context?.emulator;
+  if (emulator?.isFixed === false)
+    return `${emulator.name} is registered without flag F, so no container finds it: \`buildx-plan doctor\` gives the command that mends it.`;
+  const loader = "the image lacks the program's loader (its C library is another)";
+  return emulator === undefined
+    ? `The program is there, but not what runs it: ${loader}, or the node's emulator is registered without flag F, which \`buildx-plan doctor\` there tells.`
+    : `The program is there, but not what runs it: ${loader}.`;
+}
+
+function targetOf(context: VariantContext | undefined): string {
+  return context === undefined ? "" : ` of ${context.platform}`;
+}
+
+/** Name of the signal that a shell's exit code tells of. */
+export function signalOf(exitCode: number | undefined): string | undefined {
   return exitCode === undefined ? undefined : CRASHES[exitCode];
 }

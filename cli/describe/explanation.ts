@@ -19,6 +19,36 @@ export interface VariantContext {
   readonly platform: string;
   readonly node: string;
   readonly execution: "native" | "emulated";
+  /** What emulates it, where that is this kernel's own to tell. */
+  readonly emulator?: Emulator;
+}
+
+/** An emulator that binfmt_misc names. */
+export interface Emulator {
+  /** `qemu-aarch64-static` */
+  readonly name: string;
+  readonly version?: string;
+  /** Flag F: containers have it though they do not hold its file. */
+  readonly isFixed: boolean;
+}
+
+/** `QEMU 7.2.22`, or as much as is known. */
+export function formatEmulator(context: VariantContext | undefined): string {
+  const emulator = context?.emulator;
+  if (emulator !== undefined && !emulator.name.startsWith("qemu")) return emulator.name;
+  return emulator?.version === undefined ? "QEMU" : `QEMU ${emulator.version}`;
+}
+
+/** A headline about a variant, where it is known which. */
+export function subject(context: VariantContext | undefined, text: string): string {
+  return context === undefined ? text : `${context.variant}: ${text}`;
+}
+
+/** The fact of where a variant was built, and by what. */
+export function whereBuilt(context: VariantContext | undefined): readonly string[] {
+  if (context === undefined) return [];
+  const by = context.emulator === undefined ? "" : ` by ${context.emulator.name}`;
+  return [`on node ${context.node}, ${context.execution}${by}`];
 }
 
 /** Lays an explanation out as lines. All of it is made visible here, so that explainers may quote foreign text as it came. */

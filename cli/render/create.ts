@@ -1,3 +1,4 @@
+import { emulatorOf } from "../emulator.ts";
 import type { Shell } from "../shell.ts";
 import { unreachable } from "../unreachable.ts";
 import { createJson } from "./json.ts";
@@ -18,7 +19,7 @@ export async function createRenderer(
   const canDraw = stderr.isTerminal && env["TERM"] !== "dumb" && (env["CI"] ?? "") === "";
   const chosen = style === "auto" ? (canDraw ? "tty" : "plain") : style;
   const columns = (): number => (stderr.isTerminal ? stderr.columns() : Number.POSITIVE_INFINITY);
-  const options = { stream: stderr, colour: stderr.colour, columns, redact };
+  const options = { stream: stderr, colour: stderr.colour, columns, redact, emulatorOf };
   switch (chosen) {
     case "tty": {
       // Imported late: its task engine is a quarter of the program, and a pipe needs none.

@@ -12,7 +12,7 @@ type Failure = Extract<VariantOutcome, { readonly kind: "failed" }>["failure"];
 /** A variant that failed, and where. */
 interface FailedVariant {
   readonly failure: Failure;
-  readonly context: VariantContext | undefined;
+  readonly route: Route | undefined;
   /** The release goes on without it. */
   readonly isLeftOut: boolean;
 }
@@ -37,11 +37,12 @@ export function gatherFailures(): FailureLog {
       const finding = "finding" in event ? event.finding : undefined;
       if (finding?.severity === "warning") warnings.push(finding);
       if (event.kind === "run-started") for (const route of event.routes) routes.set(route.variant.id, route);
+      if (event.kind === "variant-rerouted") routes.set(event.variant, event.to);
       if (event.kind !== "variant-done" || event.outcome.kind !== "failed") return;
       if (event.outcome.failure.kind === "solve-cancelled") return;
       const route = routes.get(event.variant);
       const isLeftOut = route?.variant.required === false;
-      failed.push({ failure: event.outcome.failure, context: contextOf(route), isLeftOut });
+      failed.push({ failure: event.outcome.failure, route, isLeftOut });
     },
   };
 }
@@ -51,18 +52,14 @@ const LEFT_OUT = "  left out: the plan says `required: false`\n";
 /** The text of all failures with their last log lines, ready to be written; empty where none failed. */
 export function failuresText(
   { failed }: FailureLog,
-  options: Pick<RendererOptions, "colour" | "columns" | "redact">,
+  options: Pick<RendererOptions, "colour" | "columns" | "redact" | "emulatorOf">,
 ): string {
   const { colour, redact } = options;
   const width = options.columns();
   return failed
-    .map(({ failure, context, isLeftOut }) => {
-      const text = describe(failure, {
-        colour,
-        width,
-        redact,
-        ...(context === undefined ? {} : { context }),
-      });
+    .map(({ failure, route, isLeftOut }) => {
+      const context = route === undefined ? {} : { context: contextOf(route, options) };
+      const text = describe(failure, { colour, width, redact, ...context });
       return `\n${text}\n${isLeftOut ? LEFT_OUT : ""}`;
     })
     .join("");
@@ -77,13 +74,13 @@ export function warningsText(
   return `\n${redact(describeFindings(warnings, { colour, width: columns() }))}\n`;
 }
 
-function contextOf(route: Route | undefined): VariantContext | undefined {
-  return route === undefined
-    ? undefined
-    : {
-        variant: route.variant.id,
-        platform: formatPlatformFull(route.variant.platform),
-        node: route.node.name,
-        execution: route.execution,
-      };
+function contextOf(route: Route, { emulatorOf }: Pick<RendererOptions, "emulatorOf">): VariantContext {
+  const emulator = emulatorOf?.(route);
+  return {
+    variant: route.variant.id,
+    platform: formatPlatformFull(route.variant.platform),
+    node: route.node.name,
+    execution: route.execution,
+    ...(emulator === undefined ? {} : { emulator }),
+  };
 }

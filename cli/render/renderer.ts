@@ -1,4 +1,6 @@
 import type { RunEvent } from "../../core/event.ts";
+import type { Route } from "../../core/route/route.ts";
+import type { Emulator } from "../describe/explanation.ts";
 
 /** Shows a run while it happens. It is told everything and decides nothing. */
 export interface Renderer {
@@ -18,6 +20,8 @@ export interface RendererOptions {
   readonly columns: () => number;
   /** Replaces secret values; every foreign text passes through it before it is shown. */
   readonly redact: (text: string) => string;
+  /** What emulates a variant that has failed, where that can be told. */
+  readonly emulatorOf?: (route: Route) => Emulator | undefined;
 }
 
 /** The part of a writable stream that renderers use. */

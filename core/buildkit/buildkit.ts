@@ -52,7 +52,7 @@ export interface SolveRequest {
   readonly timeoutMs?: number;
   /** The longest time without any sign of life: no progress, no output. */
   readonly stallMs?: number;
-  /** Is the step run by an emulator? Then its crashes are recognised in what it prints. */
+  /** Are its steps run by an emulator? Then crashes are told from failures; absent: nobody asks. See emulator-crash.ts. */
   readonly isEmulated?: boolean;
 }
 

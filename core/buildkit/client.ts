@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { Result } from "../result.ts";
 import type { DaemonAddress } from "./arguments.ts";
 import type { BuildKit, Node, SolveRefused } from "./buildkit.ts";
+import { systemClock, type Clock } from "./clock.ts";
 import { privateFolder, type PrivateFolder } from "./private-folder.ts";
 
 /** A node, how `buildctl` reaches it, and what must be ended with the run (a bridge). */
@@ -17,6 +18,8 @@ export interface ClientOptions {
   readonly buildctl: string;
   /** What `buildctl` needs of the environment: HOME and DOCKER_CONFIG for credentials, SSH_AUTH_SOCK, proxies. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** The real one unless a test has its own. */
+  readonly clock?: Clock;
 }
 
 /** The BuildKit port over `buildctl`: one child process for each solve. */
@@ -40,8 +43,8 @@ export function openBuildKit(options: ClientOptions): BuildKit {
       if (!folder.ok) return folder;
       const base = join(folder.value.path, String((solves += 1)));
       const files = { metadata: `${base}.json`, image: `${base}.image` };
-      const { buildctl, env } = options;
-      return await runSolve({ request, daemon, buildctl, env, files, onStatus, signal });
+      const { buildctl, env, clock = systemClock } = options;
+      return await runSolve({ request, daemon, buildctl, env, files, onStatus, signal, clock });
     },
     lint: async (request, signal) => {
       const daemon = daemonOf(request.node);

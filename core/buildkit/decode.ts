@@ -8,6 +8,14 @@ export interface WireStatus {
   readonly warnings: readonly VertexWarning[];
   /** Digests of the documents that an export names as it makes them. */
   readonly exported: readonly Exported[];
+  /** How far downloads, transfers and exports are. */
+  readonly counters: readonly Counter[];
+}
+
+/** One thing that is being counted: BuildKit tells its value again and again, though it stands still. */
+export interface Counter {
+  readonly key: string;
+  readonly value: string;
 }
 
 /** A document that is being exported. */
@@ -39,6 +47,7 @@ export function decodeStatus(line: string): WireStatus | undefined {
     chunks: list(message["logs"]).flatMap(chunk),
     warnings: list(message["warnings"]).flatMap(warning),
     exported: list(message["statuses"]).flatMap(exported),
+    counters: list(message["statuses"]).map(counter),
   };
 }
 
@@ -77,6 +86,12 @@ function exported(value: Json): Exported[] {
   const [, kind, digestText] = /^exporting (manifest|config) (\S+)$/.exec(text(value["id"])) ?? [];
   const digest = parseDigest(digestText ?? "");
   return digest === undefined || (kind !== "manifest" && kind !== "config") ? [] : [{ kind, digest }];
+}
+
+/** Without its `timestamp`, which is new each time. */
+function counter(value: Json): Counter {
+  const { vertex: of, id, current, total, completed } = value;
+  return { key: `${text(of)} ${text(id)}`, value: JSON.stringify([current, total, completed]) };
 }
 
 function warning(value: Json): VertexWarning[] {

@@ -1,3 +1,4 @@
+import { emulatorCrash, type CrashTrail } from "./emulator-crash.ts";
 import type { Vertex } from "./status.ts";
 import type { SolveFailure } from "./buildkit.ts";
 
@@ -12,6 +13,10 @@ export interface FailedSolve {
   readonly log: readonly string[];
   /** The Dockerfile as the plan names it. */
   readonly dockerfile: string;
+  /** The last crash that the vertex printed. */
+  readonly trail?: CrashTrail;
+  /** Absent where nobody asked for crashes. */
+  readonly isEmulated?: boolean;
 }
 
 /** Names what made a solve fail, from BuildKit's own words: a step, a push, the daemon, or the request as a whole. */
@@ -24,17 +29,16 @@ export function solveFailure(failed: FailedSolve): SolveFailure {
       ? { kind: "node-lost", node: failed.node, detail: message }
       : { kind: "solve-refused", message, ...place };
   }
-  const registry = pushedTo(failed.vertex.error);
-  if (registry !== undefined) return { kind: "push-failed", registry, message: failed.vertex.error };
-  const exitCode = exitCodeOf(failed.vertex.error);
-  return {
-    kind: "step-failed",
-    step: failed.vertex.name,
-    message: failed.vertex.error,
-    log: failed.log,
-    ...(exitCode === undefined ? {} : { exitCode }),
-    ...place,
-  };
+  const { name: step, error } = failed.vertex;
+  const registry = pushedTo(error);
+  if (registry !== undefined) return { kind: "push-failed", registry, message: error };
+  const exitCode = exitCodeOf(error);
+  const { log, trail, isEmulated } = failed;
+  const crash = isEmulated === undefined ? undefined : emulatorCrash({ error, exitCode, trail, isEmulated });
+  const at = { step, log, ...(exitCode === undefined ? {} : { exitCode }), ...place };
+  return crash === undefined
+    ? { kind: "step-failed", message: error, ...at }
+    : { kind: "emulator-crashed", crash, ...at };
 }
 
 /** Did this vertex fail by itself? A vertex that was stopped because another failed says "context canceled". */

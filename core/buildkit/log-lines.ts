@@ -24,6 +24,13 @@ export class LogLines {
     return parts.map((line) => ({ vertex: chunk.vertex, line: line.replace(/\r$/, "") }));
   }
 
+  /** What was printed so far of lines that have no end yet. */
+  begun(vertex: Digest): string[] {
+    return ["1", "2"]
+      .map((stream) => this.#open.get(`${stream} ${vertex}`)?.text ?? "")
+      .filter((text) => text !== "");
+  }
+
   /** What was printed without a line break at the end, for one step that has ended. */
   finish(vertex: Digest): VertexLog[] {
     return ["1", "2"].flatMap((stream) => {

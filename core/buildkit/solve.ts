@@ -3,12 +3,15 @@ import { parseDigest } from "../oci/digest.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { solveCommand, type DaemonAddress, type SolveFiles } from "./arguments.ts";
 import type { BuildResult, HandedOver, Node, SolveFailure, SolveRequest } from "./buildkit.ts";
+import type { Clock } from "./clock.ts";
 import { decodeStatus } from "./decode.ts";
+import { crashTold } from "./emulator-crash.ts";
 import { solveFailure } from "./failure.ts";
 import { resolveLayouts } from "./layouts.ts";
-import { SolveWatch } from "./solve-watch.ts";
+import { SolveWatch, type RunningStep } from "./solve-watch.ts";
 import type { SolveStatus } from "./status.ts";
 import { runTool } from "./tool.ts";
+import { startWatchdog, type Bite } from "./watchdog.ts";
 
 /** One variant, where it is built, and who hears of it. */
 export interface Solve {
@@ -20,6 +23,7 @@ export interface Solve {
   readonly files: SolveFiles;
   readonly onStatus: (status: SolveStatus) => void;
   readonly signal: AbortSignal;
+  readonly clock: Clock;
 }
 
 /** Runs `buildctl build` once, and reads its progress and its result. */
@@ -29,30 +33,51 @@ export async function runSolve(solve: Solve): Promise<Result<BuildResult, SolveF
   if (!build.ok) return build;
   const command = solveCommand({ ...request, build: build.value }, solve.daemon, solve.files);
   const watch = new SolveWatch();
-  const deadline = request.timeoutMs === undefined ? undefined : AbortSignal.timeout(request.timeoutMs);
+  const dog = startWatchdog(request, solve.clock);
+  // What is going on when time is up, before BuildKit ends it.
+  let running: RunningStep | undefined;
+  dog.signal.addEventListener("abort", () => {
+    running = dog.bite() === "crashed" ? watch.suspect() : watch.running();
+  });
   const ended = await runTool({
     tool: buildctl,
     argv: command.argv,
     env: { ...env, ...command.env },
-    signal: deadline === undefined ? solve.signal : AbortSignal.any([solve.signal, deadline]),
+    signal: AbortSignal.any([solve.signal, dog.signal]),
     onLine: (line) => {
       const status = decodeStatus(line);
       if (status === undefined) watch.message(line);
       else solve.onStatus(watch.status(status));
+      if (status === undefined || watch.isNews(status))
+        dog.heard(request.isEmulated === true && watch.suspect() !== undefined);
     },
   });
-  if (ended.kind === "cancelled") return fail(cancelled(solve, deadline, watch));
+  dog.stop();
+  if (ended.kind === "cancelled")
+    return fail(solve.signal.aborted ? { kind: "solve-cancelled" } : timeUp(request, dog.bite(), running));
   if (ended.kind === "not-found") return fail(lost(request.node, `${buildctl} is not there any more`));
   if (ended.exitCode !== 0) return fail(solveFailure(watch.failed(request)));
   return await readResult(solve.files, request, watch);
 }
 
-function cancelled(solve: Solve, deadline: AbortSignal | undefined, watch: SolveWatch): SolveFailure {
-  const timeoutMs = solve.request.timeoutMs;
-  if (solve.signal.aborted || deadline?.aborted !== true || timeoutMs === undefined)
-    return { kind: "solve-cancelled" };
-  const step = watch.running();
-  return { kind: "solve-timed-out", timeoutMs, ...(step === undefined ? {} : { step }) };
+/** Why the watchdog has ended it. */
+function timeUp(
+  { timeoutMs, stallMs }: SolveRequest,
+  bite: Bite | undefined,
+  running: RunningStep | undefined,
+): SolveFailure {
+  const step = running === undefined ? {} : { step: running.name };
+  const log = running?.log ?? [];
+  if (bite === "crashed" && running?.trail !== undefined)
+    return {
+      kind: "emulator-crashed",
+      crash: { ...crashTold(running.trail.crash), isSilent: true },
+      step: running.name,
+      log,
+    };
+  if (bite === "stalled" && stallMs !== undefined) return { kind: "solve-stalled", stallMs, ...step, log };
+  if (bite === "timed-out" && timeoutMs !== undefined) return { kind: "solve-timed-out", timeoutMs, ...step };
+  return { kind: "solve-cancelled" };
 }
 
 function lost(node: Node, detail: string): SolveFailure {

@@ -2,9 +2,12 @@ import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 
 /** How long a child may take to end by itself after it was asked to, in milliseconds. */
 const END_MS = 4_000;
+/** How long its output is still read when it is gone: somebody whom it has started may hold the pipes, and for good. */
+const PIPES_MS = 1_000;
 
 /** How a child process ended. */
 export interface Ended {
@@ -22,8 +25,8 @@ export interface ToolRun {
 }
 
 /**
- * Runs a tool without a shell and hands over its output line by line. Cancelling ends it and all that it started;
- * whatever happens, it is gone when the promise settles.
+ * Runs a tool without a shell and hands over its output line by line. Cancelling ends it and all that it started, by force where it does
+ * not listen; whatever happens, it is gone when the promise settles, within seconds.
  */
 export async function runTool(run: ToolRun): Promise<Ended> {
   if (run.signal.aborted) return { kind: "cancelled", exitCode: -1 };
@@ -40,14 +43,26 @@ export async function runTool(run: ToolRun): Promise<Ended> {
     killDescendants: true,
     windowsHide: true,
   });
+  child.nodeChildProcess.once("exit", () => void letGo([child.stdout, child.stderr]));
   const [, , result] = await Promise.all([
     readLines(child.stdout, (line) => run.onLine(line, "stdout")),
     readLines(child.stderr, (line) => run.onLine(line, "stderr")),
     child,
   ]);
-  if (result.isCanceled) return { kind: "cancelled", exitCode: -1 };
+  if (result.isCanceled) {
+    // It may have listened to SIGTERM where its children do not.
+    child.kill("SIGKILL");
+    return { kind: "cancelled", exitCode: -1 };
+  }
   if (result.code === "ENOENT") return { kind: "not-found", exitCode: -1 };
   return { kind: "exited", exitCode: result.exitCode ?? -1 };
+}
+
+/** In two parts: where this process was stopped meanwhile, what is in the pipes is read between them. */
+async function letGo(pipes: readonly Readable[]): Promise<void> {
+  await sleep(PIPES_MS / 2, undefined, { ref: false });
+  await sleep(PIPES_MS / 2, undefined, { ref: false });
+  for (const pipe of pipes) pipe.destroy();
 }
 
 /** Until the stream ends, however it ends: how the child did is the result's to say. */
@@ -55,6 +70,7 @@ async function readLines(stream: Readable, onLine: (line: string) => void): Prom
   const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
   lines.on("line", onLine);
   stream.on("error", () => lines.close());
+  stream.once("close", () => lines.close());
   await once(lines, "close");
 }
 

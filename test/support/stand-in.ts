@@ -10,8 +10,13 @@ export interface Script {
   readonly exitCode?: number;
   /** Files that it writes, by the prefix of the argument that names them, `--metadata-file=` for instance. */
   readonly files?: Readonly<Record<string, string>>;
-  /** Never ends by itself; with `stubborn` it ignores SIGTERM too, and starts a grandchild that holds its pipes. */
-  readonly hang?: "willing" | "stubborn";
+  /**
+   * Never ends by itself; with `stubborn` it ignores what asks it to end, too, and starts a grandchild that holds its pipes; with `escaped` that
+   * grandchild is the first process of a session of its own, so that nobody finds it.
+   */
+  readonly hang?: "willing" | "stubborn" | "escaped";
+  /** Ends itself, but leaves a grandchild that holds its pipes. */
+  readonly leavesBehind?: true;
 }
 
 /** A stand-in program of a test: where it is, and how it was called. */
@@ -36,9 +41,13 @@ for (const [prefix, text] of Object.entries(script.files ?? {})) {
 }
 process.stdout.write(script.stdout ?? "");
 process.stderr.write(script.stderr ?? "");
-if (script.hang === "stubborn") {
-  process.on("SIGTERM", () => {});
-  note("pids", require("node:child_process").spawn("sleep", ["600"], { stdio: "inherit" }).pid);
+const isStubborn = script.hang === "stubborn" || script.hang === "escaped";
+if (isStubborn) for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"]) process.on(signal, () => {});
+if (isStubborn || script.leavesBehind) {
+  const options = { stdio: "inherit", detached: script.hang === "escaped" };
+  const child = require("node:child_process").spawn("sleep", ["600"], options);
+  child.unref();
+  note("pids", child.pid);
 }
 note("pids", process.pid);
 if (script.hang) setInterval(() => {}, 1000);

@@ -4,9 +4,9 @@ import { exitCode, exitCodeOf } from "../../../cli/describe/exit-code.ts";
 import { failureJson } from "../../../cli/describe/json.ts";
 import { failuresOfEachKind } from "../../support/failures.ts";
 import { MAKE_FAILED } from "../../support/run-events.ts";
-import type { VariantContext } from "../../../cli/describe/explanation.ts";
+import type { Emulator, VariantContext } from "../../../cli/describe/explanation.ts";
 import type { Failure } from "../../../core/failure.ts";
-import type { StepFailed } from "../../../core/buildkit/buildkit.ts";
+import type { EmulatorCrash, EmulatorCrashed, StepFailed } from "../../../core/buildkit/buildkit.ts";
 
 const PLAIN = { width: 100, colour: false };
 const EMULATED: VariantContext = {
@@ -15,6 +15,7 @@ const EMULATED: VariantContext = {
   node: "managed",
   execution: "emulated",
 };
+const QEMU: Emulator = { name: "qemu-aarch64-static", version: "7.2.22", isFixed: true };
 const NATIVE: VariantContext = { ...EMULATED, execution: "native" };
 const KINDS: readonly Failure[] = Object.values(failuresOfEachKind("QUOTE"));
 
@@ -84,6 +85,30 @@ group("advice for a build", () => {
       EMULATED,
       /under QEMU's emulation of linux\/arm64 \(exit code 132, SIGILL\)/,
     ],
+    [
+      "a probe's crash, which may be no cause",
+      step({ log: ["qemu: uncaught target signal 11 (Segmentation fault) - core dumped"], exitCode: 1 }),
+      EMULATED,
+      /the step went on, so that may be why it failed later, or not/,
+    ],
+    [
+      "a loader or flag F that is missing",
+      step({ log: ["exec /bin/sh: no such file or directory"], exitCode: 255 }),
+      EMULATED,
+      /lacks the program's loader .* or the node's emulator is registered without flag F/,
+    ],
+    [
+      "flag F that is known to be missing",
+      step({ log: ["exec /bin/sh: no such file or directory"], exitCode: 255 }),
+      { ...EMULATED, emulator: { name: "qemu-aarch64", isFixed: false } },
+      /hint: qemu-aarch64 is registered without flag F, so no container finds it: `buildx-plan doctor`/,
+    ],
+    [
+      "a loader alone where flag F is there",
+      step({ log: ["exec /bin/sh: no such file or directory"], exitCode: 255 }),
+      { ...EMULATED, emulator: QEMU },
+      /loader \(its C library is another\)\.$/,
+    ],
     ["SIGBUS under emulation", step({ exitCode: 135 }), EMULATED, /under QEMU/],
     ["SIGSEGV under emulation", step({ exitCode: 139 }), EMULATED, /under QEMU.*SIGSEGV/],
     ["SIGSEGV without emulation", step({ exitCode: 139 }), NATIVE, /SIGSEGV\); it ran without emulation/],
@@ -101,6 +126,18 @@ group("advice for a build", () => {
       NATIVE,
       /docker login/,
     ],
+    [
+      "a daemon that says nothing",
+      { kind: "solve-stalled", stallMs: 1000, log: [] },
+      EMULATED,
+      /BuildKit itself said nothing: check that the node is up/,
+    ],
+    [
+      "a push that tells nothing",
+      { kind: "solve-stalled", stallMs: 1000, step: "exporting to image", log: [] },
+      NATIVE,
+      /tells nothing of a push.*\n.*raise `stall`/,
+    ],
     ["a timeout under emulation", { kind: "solve-timed-out", timeoutMs: 1000 }, EMULATED, /QEMU is slow/],
   ] as const)("recognises %s", (_, failure, context, advice) => {
     expect(describe(failure, { ...PLAIN, context })).toMatch(advice);
@@ -109,6 +146,43 @@ group("advice for a build", () => {
   test("is not given where nothing is known", () => {
     expect(describe(MAKE_FAILED, { ...PLAIN, context: EMULATED })).not.toContain("hint:");
     expect(describe(step({ exitCode: 1 }), { ...PLAIN, context: EMULATED })).not.toContain("QEMU");
+  });
+});
+
+group("a crash of the emulator", () => {
+  const line = "qemu: uncaught target signal 11 (Segmentation fault) - core dumped";
+  const crashed = (crash: EmulatorCrash, changes: Partial<EmulatorCrashed> = {}): string =>
+    describe(
+      { kind: "emulator-crashed", crash, step: "[2/3] RUN make", log: [], ...changes },
+      { ...PLAIN, context: { ...EMULATED, emulator: QEMU } },
+    );
+
+  test.each<[string, EmulatorCrash, Partial<EmulatorCrashed>]>([
+    ["by a signal", { signature: "signal", signal: 11, line }, { exitCode: 139, log: [line] }],
+    ["that fell silent", { signature: "signal", signal: 11, line, isSilent: true }, { log: [line] }],
+    ["that only the exit code tells", { signature: "signal", signal: 7 }, { exitCode: 135 }],
+    ["by an unknown instruction", { signature: "illegal-instruction", signal: 4, line }, { exitCode: 132 }],
+    ["before it began", { signature: "exec-format", line: "exec /x: exec format error" }, { exitCode: 1 }],
+    ["while it was written", { signature: "text-busy", line: "exec /x: text file busy" }, { exitCode: 1 }],
+  ])("%s", (_, crash, changes) => {
+    expect(crashed(crash, changes)).toMatchSnapshot();
+  });
+
+  test("of another machine is told without a version", () => {
+    const failure: Failure = { kind: "emulator-crashed", crash: { signature: "signal" }, step: "x", log: [] };
+    expect(describe(failure, { ...PLAIN, context: EMULATED })).toMatchSnapshot();
+  });
+
+  test("is the CPU's own where nothing is emulated", () => {
+    const failure: Failure = {
+      kind: "emulator-crashed",
+      crash: { signature: "exec-format", line: "exec /x: exec format error" },
+      step: "[2/3] RUN make",
+      log: [],
+    };
+    expect(describe(failure, { ...PLAIN, context: NATIVE })).toContain(
+      "the CPU cannot run a program in [2/3] RUN make",
+    );
   });
 });
 

@@ -3,7 +3,9 @@ import { createLines } from "../../../cli/render/lines.ts";
 import { createQuiet } from "../../../cli/render/quiet.ts";
 import { createFakeClock, digest, eventsAt, MAKE_FAILED, routesOf } from "../../support/run-events.ts";
 import type { RendererOptions } from "../../../cli/render/renderer.ts";
+import type { Emulator } from "../../../cli/describe/explanation.ts";
 import type { RunEvent } from "../../../core/event.ts";
+import type { Route } from "../../../core/route/route.ts";
 
 const AMD64 = "app linux/amd64";
 const ARM64 = "app linux/arm64";
@@ -175,4 +177,21 @@ describe("the quiet view", () => {
     ];
     expect(await written(createQuiet, events)).toBe("");
   });
+});
+
+test("a failure tells of the place where its variant ended up, and of the emulator there", async () => {
+  const at = eventsAt(createFakeClock());
+  const routes = routesOf(["linux/amd64", "linux/arm64"]);
+  const [, from] = routes;
+  if (from === undefined) throw new Error("no second route");
+  const to: Route = { ...from, node: { ...from.node, name: "cloud" } };
+  const events: readonly RunEvent[] = [
+    at.runStarted(routes),
+    { kind: "variant-rerouted", atMs: 0, variant: ARM64, from, to, why: MAKE_FAILED },
+    at.failed(ARM64, 1, MAKE_FAILED),
+  ];
+  const emulatorOf = (route: Route): Emulator => ({ name: `qemu-of-${route.node.name}`, isFixed: true });
+  expect(await written(createLines, events, { emulatorOf })).toContain(
+    "on node cloud, emulated by qemu-of-cloud",
+  );
 });

@@ -122,6 +122,31 @@ test.each(["willing", "stubborn"] as const)(
   },
 );
 
+test("cancelling does not wait for a process that has escaped and holds the pipes", async () => {
+  const { buildkit, program, request } = await open({ stderr: STARTED, hang: "escaped" });
+  onTestFinished(() => program.pids().forEach((pid) => isAlive(pid) && process.kill(pid, "SIGKILL")));
+  const controller = new AbortController();
+  const solving = buildkit.solve(request, () => {}, controller.signal);
+  await vi.waitUntil(() => program.pids().length === 2, { timeout: 5000 });
+  controller.abort();
+  expect(await solving).toEqual({ ok: false, error: { kind: "solve-cancelled" } });
+  // The grandchild is noted first.
+  expect(program.pids().map(isAlive)).toEqual([true, false]);
+});
+
+test("a buildctl that has ended is not waited for because of what it left behind", async () => {
+  const { buildkit, program, request } = await open({
+    exitCode: 1,
+    stderr: "error: failed to solve: no such frontend\n",
+    leavesBehind: true,
+  });
+  onTestFinished(() => program.pids().forEach((pid) => isAlive(pid) && process.kill(pid, "SIGKILL")));
+  expect(await buildkit.solve(request, () => {}, never)).toEqual({
+    ok: false,
+    error: { kind: "solve-refused", message: "no such frontend" },
+  });
+});
+
 test("a solve that is over its time is ended, and the step that ran is named", async () => {
   const { buildkit, program, request } = await open({ stderr: STARTED, hang: "willing" });
   expect(await buildkit.solve({ ...request, timeoutMs: 700 }, () => {}, never)).toEqual({

@@ -151,7 +151,7 @@ test("a step that was cancelled counts as the one that ran", () => {
   };
   const wire = decodeStatus(JSON.stringify({ vertexes: [done, cancelled] }));
   if (wire !== undefined) watch.status(wire);
-  expect(watch.running()).toBe("[2/2] RUN sleep 600");
+  expect(watch.running()?.name).toBe("[2/2] RUN sleep 600");
 });
 
 test("a cache that was not there is not what a later failure is called by", () => {
@@ -176,6 +176,25 @@ test("a cache that was not there is not what a later failure is called by", () =
     chunks: [],
     warnings: [],
     exported: [],
+    counters: [],
   });
   expect(solveFailure(watch.failed(REQUEST))).toMatchObject({ kind: "push-failed", registry: "r.example" });
+});
+
+test("a download that stands still is no news, however often it is told of", () => {
+  const watch = new SolveWatch();
+  const isNews = (message: object): boolean | undefined => {
+    const wire = decodeStatus(JSON.stringify(message));
+    return wire && watch.isNews(wire);
+  };
+  const layer = (id: string, current: number, timestamp: string): object => ({
+    statuses: [{ id, vertex: DIGEST, current, total: 9, timestamp }],
+  });
+  expect(isNews(layer("one", 1, "00:01"))).toBe(true);
+  expect(isNews(layer("one", 1, "00:02"))).toBe(false);
+  expect(isNews(layer("one", 2, "00:03"))).toBe(true);
+  expect(isNews(layer("two", 2, "00:03"))).toBe(true);
+  expect(isNews({ vertexes: [{ digest: DIGEST, name: "x" }] })).toBe(true);
+  expect(isNews({ logs: [{ vertex: DIGEST, stream: 1, data: "YQ==" }] })).toBe(true);
+  expect(isNews({})).toBe(false);
 });
