@@ -1,3 +1,4 @@
+import { makespanOf } from "../../core/route/route.ts";
 import { planTable, type PlanView } from "../render/plan-table.ts";
 import { printJson, reportFailures, reportLeftOut, reportWarnings, widthOf } from "../report.ts";
 import { openSession, type PlanSelection, type Session } from "../session.ts";
@@ -28,7 +29,6 @@ async function printAnswer(
 ): Promise<number> {
   // Imported late: the table, which is asked for more often, needs none of it.
   const { planJson } = await import("../json.ts");
-  const { makespanOf } = await import("../../core/route/route.ts");
   const { diagnosticJson, failureJson } = await import("../describe/json.ts");
   printJson(shell, {
     ok: true,

@@ -1,11 +1,9 @@
-import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { openMemoryFiles, type MemoryLimits } from "../host/memory-files.ts";
 import { formatRepository, type Repository } from "../oci/reference.ts";
 import {
   formatRemembered,
   medianOf,
-  NOTHING,
   parseRemembered,
   withSamples,
   type DurationSample,
@@ -48,40 +46,44 @@ const LIMITS: HistoryLimits = {
 export function openHistory(folder: string, limits: Partial<HistoryLimits> = {}): History {
   const { maxRoutes, ...ofFiles } = { ...LIMITS, ...limits };
   const files = openMemoryFiles(join(folder, "v1"), ofFiles);
-  const read = async (name: string): Promise<Remembered> => {
-    const bytes = await files.read(name);
-    return (bytes && parseRemembered(bytes.toString())) ?? NOTHING;
+  const read = async (project: string): Promise<Remembered | undefined> => {
+    const bytes = await files.read(fileName(project));
+    return bytes && parseRemembered(bytes.toString(), project);
   };
   return {
     durations: async (projects) => {
-      const name = namer();
-      const names = [...new Set(projects.map(name))];
+      const nameOf = projectNames();
+      const names = [...new Set(projects.map(nameOf))];
       const known = new Map(await Promise.all(names.map(async (each) => [each, await read(each)] as const)));
-      return (project, route) => medianOf(known.get(name(project)) ?? NOTHING, route);
+      return (project, route) => medianOf(known.get(nameOf(project)), route);
     },
     add: async (samples) => {
-      const name = namer();
-      const byName = Map.groupBy(samples, ({ project }) => name(project));
-      for (const [file, measured] of byName) {
-        const remembered = withSamples(await read(file), measured, maxRoutes);
-        await files.write(file, Buffer.from(formatRemembered(remembered)));
+      const nameOf = projectNames();
+      const byName = Map.groupBy(samples, ({ project }) => nameOf(project));
+      for (const [project, measured] of byName) {
+        const before = (await read(project)) ?? { project, durations: new Map() };
+        const remembered = withSamples(before, measured, maxRoutes);
+        await files.write(fileName(project), Buffer.from(formatRemembered(remembered)));
       }
     },
   };
 }
 
-/** Names of files. Thousands of variants ask for a few projects: each is hashed once. */
-function namer(): (project: Project) => string {
+/** Thousands of variants ask for a few projects: each is named once. */
+function projectNames(): (project: Project) => string {
   const names = new Map<Project, string>();
   return (project) => {
-    const name = names.get(project) ?? fileName(project);
+    const name = names.get(project) ?? projectName(project);
     names.set(project, name);
     return name;
   };
 }
 
-function fileName(project: Project): string {
-  const repositories = new Set(project.map(formatRepository));
-  const text = JSON.stringify([...repositories].toSorted());
-  return `${createHash("sha256").update(text).digest("hex").slice(0, 32)}.json`;
+function projectName(project: Project): string {
+  return [...new Set(project.map(formatRepository))].toSorted().join(" ");
+}
+
+/** Names that are too long for a file share one with what begins like them: it is the last one's that wrote it. */
+function fileName(project: string): string {
+  return `${encodeURIComponent(project).slice(0, 180) || "-"}.json`;
 }

@@ -2,6 +2,8 @@ import * as z from "zod/mini";
 
 /** What is remembered of the builds of one project. */
 export interface Remembered {
+  /** Its repositories. */
+  readonly project: string;
   /** Milliseconds of the last builds, oldest first, by {@link routeKey}; the route that was taken last comes last. */
   readonly durations: ReadonlyMap<string, readonly number[]>;
 }
@@ -28,10 +30,9 @@ const MAX_MS = 31 * 24 * 3_600_000;
 
 const stored = z.object({
   version: z.literal(1),
+  project: z.string(),
   durations: z.array(z.tuple([z.string(), z.array(z.number().check(z.nonnegative(), z.maximum(MAX_MS)))])),
 });
-
-export const NOTHING: Remembered = { durations: new Map() };
 
 /** One text for a route. Its parts may hold any character. */
 export function routeKey({ release, platform, node, execution }: RouteTaken): string {
@@ -39,15 +40,15 @@ export function routeKey({ release, platform, node, execution }: RouteTaken): st
 }
 
 /** What the next build of this route is expected to take: the median of the last ones. */
-export function medianOf({ durations }: Remembered, route: RouteTaken): number | undefined {
-  const sorted = durations.get(routeKey(route))?.toSorted((one, other) => one - other) ?? [];
+export function medianOf(remembered: Remembered | undefined, route: RouteTaken): number | undefined {
+  const sorted = remembered?.durations.get(routeKey(route))?.toSorted((one, other) => one - other) ?? [];
   const [lower, upper] = [sorted[(sorted.length - 1) >> 1], sorted[sorted.length >> 1]];
   return lower === undefined || upper === undefined ? undefined : Math.round((lower + upper) / 2);
 }
 
 /** Adds what was measured; where there are too many routes, those that nobody took for the longest time are forgotten. */
 export function withSamples(
-  { durations }: Remembered,
+  { project, durations }: Remembered,
   samples: readonly DurationSample[],
   maxRoutes: number,
 ): Remembered {
@@ -60,20 +61,21 @@ export function withSamples(
     added.delete(key);
     added.set(key, [...before, Math.round(sample.durationMs)].slice(-KEPT));
   }
-  return { durations: new Map([...added].slice(Math.max(0, added.size - maxRoutes))) };
+  return { project, durations: new Map([...added].slice(Math.max(0, added.size - maxRoutes))) };
 }
 
-/** Undefined where the text is none of ours: a damaged file, or one of a version to come. */
-export function parseRemembered(text: string): Remembered | undefined {
+/** Undefined where the text is none of ours: a damaged file, one of a version to come, one of another project. */
+export function parseRemembered(text: string, project: string): Remembered | undefined {
   const parsed = z.safeParse(stored, jsonOf(text));
-  if (!parsed.success) return undefined;
+  if (!parsed.success || parsed.data.project !== project) return undefined;
   return {
+    project,
     durations: new Map(parsed.data.durations.map(([key, all]) => [key, all.slice(-KEPT)])),
   };
 }
 
-export function formatRemembered({ durations }: Remembered): string {
-  return JSON.stringify({ version: 1, durations: [...durations] });
+export function formatRemembered({ project, durations }: Remembered): string {
+  return JSON.stringify({ version: 1, project, durations: [...durations] });
 }
 
 function jsonOf(text: string): unknown {

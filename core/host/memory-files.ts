@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
@@ -65,6 +64,8 @@ async function readTouched(path: string, maxBytes: number): Promise<Buffer | und
 
 /** Renamed into place: whoever reads finds the whole file or none. */
 async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
+  // Imported late: reading does without it.
+  const { randomBytes } = await import("node:crypto");
   const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
   try {
     const file = await open(temporary, "wx", 0o600);

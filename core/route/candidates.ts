@@ -1,7 +1,7 @@
 import { matchesExactly, nativeRank } from "../../platforms/compatibility.ts";
 import type { Platform } from "../../platforms/platform.ts";
 import type { Node } from "../buildkit/buildkit.ts";
-import type { Emulation, Variant } from "../plan/plan.ts";
+import type { Variant } from "../plan/plan.ts";
 
 /** The equally good nodes of which one will build a variant. */
 export interface Candidates {
@@ -15,6 +15,12 @@ export interface Candidates {
  * offers; `not-permitted`: the plan names other builders; `lost`: it went away, or could not be reached.
  */
 export type RefusalReason = "unsupported" | "would-emulate" | "would-run-natively" | "not-permitted" | "lost";
+
+/** A node that may not build a variant. */
+export interface Considered {
+  readonly node: string;
+  readonly why: RefusalReason;
+}
 
 /** What decides about a node, of a variant. */
 type Wanted = Pick<Variant, "platform" | "emulation" | "builders">;
@@ -51,12 +57,13 @@ export function reasonsAgainst(
   variant: Wanted,
   nodes: readonly Node[],
   lost: ReadonlySet<string>,
-): readonly { readonly node: string; readonly why: RefusalReason }[] {
+): readonly Considered[] {
   const names = new Set(nodes.map(({ name }) => name));
-  const considered = nodes.map((node) => ({
-    node: node.name,
-    why: refusal(node, variant) ?? (lost.has(node.name) ? "lost" : "unsupported"),
-  }));
+  const considered = nodes.map((node): Considered => {
+    const suit = suitOf(node, variant);
+    // A node that it may have is no reason: only being lost is.
+    return { node: node.name, why: typeof suit === "string" ? suit : "lost" };
+  });
   const unseen = [...lost].filter((name) => !names.has(name));
   return [...considered, ...unseen.map((name) => ({ node: name, why: reasonUnseen(name, variant) }))];
 }
@@ -73,9 +80,8 @@ function findCandidates(
 ): Candidates | undefined {
   let best: { readonly suit: Suit; readonly nodes: number[] } | undefined;
   for (const [at, node] of nodes.entries()) {
-    if (lost.has(node.name) || refusal(node, variant) !== undefined) continue;
-    const suit = suitOf(node, variant);
-    if (suit === undefined) continue;
+    const suit = lost.has(node.name) ? "lost" : suitOf(node, variant);
+    if (typeof suit === "string") continue;
     const order = best === undefined ? -1 : compareSuits(suit, best.suit);
     if (order < 0) best = { suit, nodes: [at] };
     else if (order === 0) best?.nodes.push(at);
@@ -94,10 +100,15 @@ const NATIVE = 0;
 const EMULATED = 1;
 const UNLISTED = 2;
 
-function suitOf(node: Node, variant: Wanted): Suit | undefined {
-  const offer = offerOf(node, variant.platform);
-  if (offer === undefined) return undefined;
-  return [offer.kind, variant.builders?.indexOf(node.builder) ?? 0, offer.distance];
+/** Or why a node that is there may not build it. */
+function suitOf(node: Node, { platform, emulation, builders }: Wanted): Suit | RefusalReason {
+  const builder = builders?.indexOf(node.builder) ?? 0;
+  if (builder === -1) return "not-permitted";
+  const { offer, distance } = offerOf(node, platform);
+  if (offer === undefined) return "unsupported";
+  if (emulation === "never" && offer === EMULATED) return "would-emulate";
+  if (emulation === "only" && offer !== EMULATED) return "would-run-natively";
+  return [offer, builder, distance];
 }
 
 function compareSuits(one: Suit, other: Suit): number {
@@ -108,26 +119,13 @@ function executionOf([offer]: Suit): Candidates["execution"] {
   return offer === EMULATED ? "emulated" : "native";
 }
 
-/** Undefined where the daemon does not list the platform and no CPU of the node runs it either. */
+/** None where the daemon does not list the platform and no CPU of the node runs it either. */
 function offerOf(
   node: Node,
   platform: Platform,
-): { readonly kind: Offer; readonly distance: number } | undefined {
+): { readonly offer: Offer | undefined; readonly distance: number } {
   const ranks = node.native.map((cpu) => nativeRank(cpu, platform)).filter((rank) => rank !== undefined);
   const isListed = node.platforms.some((taken) => matchesExactly(taken, platform));
-  if (ranks.length === 0) return isListed ? { kind: EMULATED, distance: 0 } : undefined;
-  return { kind: isListed ? NATIVE : UNLISTED, distance: Math.min(...ranks) };
-}
-
-/** What forbids a node that is there; undefined where nothing does. */
-function refusal(node: Node, { platform, emulation, builders }: Wanted): RefusalReason | undefined {
-  if (builders !== undefined && !builders.includes(node.builder)) return "not-permitted";
-  const offer = offerOf(node, platform);
-  return offer === undefined ? "unsupported" : forbidden(emulation, offer.kind);
-}
-
-function forbidden(emulation: Emulation, offer: Offer): RefusalReason | undefined {
-  if (emulation === "never" && offer === EMULATED) return "would-emulate";
-  if (emulation === "only" && offer !== EMULATED) return "would-run-natively";
-  return undefined;
+  if (ranks.length === 0) return { offer: isListed ? EMULATED : undefined, distance: 0 };
+  return { offer: isListed ? NATIVE : UNLISTED, distance: Math.min(...ranks) };
 }

@@ -2,7 +2,7 @@ import type { Node } from "../buildkit/buildkit.ts";
 import type { Variant } from "../plan/plan.ts";
 import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
-import { candidateFinder, reasonsAgainst, type RefusalReason } from "./candidates.ts";
+import { candidateFinder, reasonsAgainst, type Considered } from "./candidates.ts";
 import { estimateAll, type Durations, type Placeable } from "./estimate.ts";
 import { schedule } from "./schedule.ts";
 
@@ -30,7 +30,7 @@ export interface Expected {
 export interface RouteRefused {
   readonly kind: "route-refused";
   readonly variant: Variant;
-  readonly considered: readonly { readonly node: string; readonly why: RefusalReason }[];
+  readonly considered: readonly Considered[];
 }
 
 export interface RouteOptions {

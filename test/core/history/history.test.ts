@@ -24,6 +24,8 @@ const ROUTE: RouteTaken = {
   execution: "native",
 };
 
+const KEY = JSON.stringify(JSON.stringify(["app[node=22]", "linux/arm64", "arm", "native"]));
+
 function measured(durationMs: number, changes: Partial<Measured> = {}): Measured {
   return { project: PROJECT, ...ROUTE, durationMs, ...changes };
 }
@@ -76,6 +78,17 @@ describe("what past builds took", () => {
 });
 
 describe("what is kept", () => {
+  test("names of any length, each project's own", async () => {
+    const [long, longer] = ["a", "b"].map((end) => [
+      { registry: "r.example", path: `${"x".repeat(300)}${end}` },
+    ]);
+    await openHistory(folder).add([measured(10, { project: long ?? [] })]);
+    expect(await durationOf(long)).toBe(10);
+    expect(await durationOf(longer)).toBeUndefined();
+    await openHistory(folder).add([measured(20, { project: [] })]);
+    expect(await durationOf([])).toBe(20);
+  });
+
   test("no routes that nobody took for long, where there are too many", async () => {
     const history = openHistory(folder, { maxRoutes: 2 });
     for (const node of ["one", "two", "one", "three"]) await history.add([measured(10, { node })]);
@@ -94,6 +107,7 @@ describe("what is kept", () => {
     const [name = ""] = await readdir(join(folder, "v1"));
     expect(JSON.parse(await readFile(join(folder, "v1", name), "utf8"))).toEqual({
       version: 1,
+      project: "registry.example/team/app",
       durations: [['["app[node=22]","linux/arm64","arm","native"]', [10]]],
     });
   });
@@ -103,10 +117,12 @@ describe("what is kept", () => {
     "null",
     "{",
     '{"version":2,"durations":[]}',
-    '{"version":1,"durations":{}}',
-    '{"version":1,"durations":[["x",["1"]]]}',
-    '{"version":1,"durations":[["x",[-1]]]}',
-    '{"version":1,"durations":[["x",[1e300]]]}',
+    '{"version":1,"durations":[]}',
+    '{"version":1,"project":"registry.example/team/app","durations":{}}',
+    `{"version":1,"project":"registry.example/team/app","durations":[[${KEY},["10"]]]}`,
+    `{"version":1,"project":"registry.example/team/app","durations":[[${KEY},[-1]]]}`,
+    `{"version":1,"project":"registry.example/team/app","durations":[[${KEY},[1e300]]]}`,
+    `{"version":1,"project":"registry.example/team/other","durations":[[${KEY},[10]]]}`,
   ])("a damaged file is none, and is written anew: %j", async (text) => {
     await openHistory(folder).add([measured(10)]);
     const [name = ""] = await readdir(join(folder, "v1"));
