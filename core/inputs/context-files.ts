@@ -44,6 +44,7 @@ export async function walkContext(
   ignore: Ignore,
 ): Promise<Result<readonly ContextEntry[], FileUnreadable>> {
   const found: ContextEntry[] = [];
+  const keptOut = new Set<ContextEntry>();
   const open: Folder[] = [
     { path: "", above: undefined, judged: undefined, entry: undefined, isListed: true },
   ];
@@ -54,12 +55,12 @@ export async function walkContext(
     for (const name of names.value) {
       looked += 1;
       if (looked % AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
-      const visited = visit(name, folder, { root, ignore, found });
+      const visited = visit(name, folder, { root, ignore, found, keptOut });
       if (!visited.ok) return visited;
       if (visited.value !== undefined) open.push(visited.value);
     }
   }
-  return ok(found);
+  return ok(keptOut.size === 0 ? found : found.filter((entry) => !keptOut.has(entry)));
 }
 
 function listFolder(root: string, folder: Folder): Result<readonly string[], FileUnreadable> {
@@ -78,13 +79,15 @@ interface Walk {
   readonly root: string;
   readonly ignore: Ignore;
   readonly found: ContextEntry[];
+  /** Folders among them in which nothing was let in so far. */
+  readonly keptOut: Set<ContextEntry>;
 }
 
 /** Takes in what a folder holds under a name, and answers the folder that it is. */
 function visit(
   name: string,
   folder: Folder,
-  { root, ignore, found }: Walk,
+  { root, ignore, found, keptOut }: Walk,
 ): Result<Folder | undefined, FileUnreadable> {
   const path = folder.path === "" ? name : `${folder.path}/${name}`;
   const judged = judge(ignore, path, folder.judged);
@@ -92,19 +95,20 @@ function visit(
   const entry = look(root, path);
   if (!entry.ok) return judged.isIgnored ? ok(undefined) : entry;
   if (entry.value === undefined) return ok(undefined);
-  if (!judged.isIgnored) {
-    list(folder, found);
-    found.push(entry.value);
-  }
-  if (entry.value.type !== "folder") return ok(undefined);
+  const isFolder = entry.value.type === "folder";
+  if (judged.isIgnored && !isFolder) return ok(undefined);
+  found.push(entry.value);
+  if (judged.isIgnored) keptOut.add(entry.value);
+  else letIn(folder, keptOut);
+  if (!isFolder) return ok(undefined);
   return ok({ path, above: folder, judged, entry: entry.value, isListed: !judged.isIgnored });
 }
 
 /** A folder that is kept out comes along with what is let in below it, and so do those above it. */
-function list(folder: Folder, found: ContextEntry[]): void {
+function letIn(folder: Folder, keptOut: Set<ContextEntry>): void {
   for (let each: Folder | undefined = folder; each !== undefined && !each.isListed; each = each.above) {
     each.isListed = true;
-    if (each.entry !== undefined) found.push(each.entry);
+    if (each.entry !== undefined) keptOut.delete(each.entry);
   }
 }
 
