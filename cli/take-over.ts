@@ -31,9 +31,6 @@ export interface OpenTakeOver {
   readonly close: () => Promise<void>;
 }
 
-/** How much the hashes of files may take on disk. */
-const HASHES = { maxBytes: 256 * 1024 * 1024, maxFiles: 1_000, maxFileBytes: 64 * 1024 * 1024 };
-
 /** Opens what earlier runs and other machines have left in the registries of a plan. Undefined where nothing goes there. */
 export async function openTakeOver(
   { plan, joined, options, registry, onEvent }: TakeOverWork,
@@ -111,13 +108,13 @@ function inputsReader(
 }
 
 async function openInputs(registry: Registry, { env, home, now, signal }: Shell): Promise<InputsReader> {
-  const [{ createInputs }, { openMemoryFiles }] = await Promise.all([
+  const [{ createInputs }, { openFileMemory }] = await Promise.all([
     import("../core/inputs/digest-inputs.ts"),
-    import("../core/host/memory-files.ts"),
+    import("../core/inputs/file-memory.ts"),
   ]);
   return createInputs({
     nowMs: now,
-    memory: openMemoryFiles(join(cacheFolders(env, home).root, "hashes"), HASHES),
+    memory: openFileMemory(join(cacheFolders(env, home).root, "hashes")),
     lookUp: async (reference) => {
       const wanted = toResolvable(reference);
       const name = "digest" in wanted ? wanted.digest : wanted.tag;

@@ -57,7 +57,7 @@ export function meetInRegistry(options: TakeOverOptions): TakeOver {
   return {
     find: async (variant, circumstances) => {
       const place = places.get(variant.id);
-      if (place === undefined) return ok(nowhere([]));
+      if (place === undefined || mustBeBuilt(variant, options)) return ok(nowhere([]));
       const reused = await findReleased(place, circumstances, options);
       if (reused !== undefined) return ok(reused);
       const found = looksAtStaging(place, options) ? await place.staging() : ok(ABSENT);
@@ -88,6 +88,11 @@ export function meetInRegistry(options: TakeOverOptions): TakeOver {
       );
     },
   };
+}
+
+/** Whoever wants no cache wants a build, and files are written by builds alone. */
+function mustBeBuilt({ id, build }: Variant, { joined }: TakeOverOptions): boolean {
+  return !joined.has(id) && (build.noCache || build.outputs.length > 0);
 }
 
 /** Where a variant is looked for. */
@@ -128,8 +133,10 @@ function placesIn(release: PlannedRelease, options: TakeOverOptions): readonly (
 
 const ABSENT: StagingLookup = { kind: "absent" };
 
-function looksAtStaging({ release, variant }: Place, { builds, joined }: TakeOverOptions): boolean {
-  return release.staging !== false && (builds !== "all" || joined.has(variant.id));
+function looksAtStaging({ release, variant }: Place, options: TakeOverOptions): boolean {
+  const { builds, joined } = options;
+  if (release.staging === false || mustBeBuilt(variant, options)) return false;
+  return builds !== "all" || joined.has(variant.id);
 }
 
 function once<T>(ask: () => Promise<T>): () => Promise<T> {
