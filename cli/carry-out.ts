@@ -151,7 +151,7 @@ async function answer(outcome: Outcome, shell: Shell): Promise<number> {
   const isQuiet = options.quiet === true || options.progress === "quiet" || options.progress === "json";
   if (!isQuiet) showTable(outcome, shell);
   if (!isQuiet && exitCode !== 0 && !report.interrupted && !saysItself(report))
-    shell.stderr.write(`${notDone(options.destination)} What was built is kept in the cache.\n`);
+    shell.stderr.write(`${notDone(options.destination)} ${WHAT_IS_LEFT}\n`);
   if (!isQuiet && report.record !== undefined) shell.stderr.write(`recorded in ${report.record}\n`);
   if (report.failure !== undefined) await reportFailures([report.failure], shell, { json: false, redact });
   if (report.interrupted) shell.stderr.write(`buildx-plan: interrupted; ${movedSoFar(report)}\n`);
@@ -181,7 +181,7 @@ function showTable({ plan, report, options }: Outcome, shell: Shell): void {
   for (const { name, tags, omitted } of plan.releases) {
     if (tags.length === 0 || omitted.length === 0) continue;
     stderr.write(
-      `${name} is a part only (--only left out ${omitted.join(", ")}): pushed by digest, no tag was moved\n`,
+      `${name} is a part only (--only left out ${omitted.join(", ")}): pushed by digest, no tag was moved; \`buildx-plan stitch\` joins the parts\n`,
     );
   }
 }
@@ -200,6 +200,8 @@ function saysItself({ failure }: RunReport): boolean {
       return true;
   }
 }
+
+const WHAT_IS_LEFT = "What is finished stays there: run again, and only the rest is built.";
 
 function movedSoFar(report: RunReport): string {
   return report.failure?.kind === "release-failed" ? "see above which tags have moved" : "no tag was moved";

@@ -79,7 +79,9 @@ function releaseRow({ route, outcome }: VariantReport): ReleaseRow {
     state: outcome.kind,
     durationMs: outcome.durationMs,
     execution: route.execution,
-    ...(published === undefined ? {} : { digest: published.manifest.digest, size: published.size }),
+    ...(published === undefined ? {} : { digest: published.manifest.digest }),
+    ...(published?.size === undefined ? {} : { size: published.size }),
     ...(outcome.kind === "built" ? { cache: outcome.cache } : {}),
+    ...(outcome.kind === "built" && outcome.takenFrom !== undefined ? { takenFrom: outcome.takenFrom } : {}),
   };
 }

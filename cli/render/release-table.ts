@@ -30,7 +30,11 @@ export interface ReleaseRow {
   readonly durationMs: number;
   readonly execution: "native" | "emulated";
   readonly cache?: { readonly steps: number; readonly cached: number };
+  /** It was there already: finished by an earlier run or another machine, or in the image that the tag named. */
+  readonly takenFrom?: "staging" | "release";
 }
+
+const TAKEN = { staging: "taken over", release: "unchanged" } as const;
 
 const COLUMNS: readonly Column<ReleaseRow>[] = [
   { heading: "PLATFORM", cell: ({ platform }) => platform },
@@ -45,11 +49,19 @@ const COLUMNS: readonly Column<ReleaseRow>[] = [
     align: "right",
     drop: 1,
   },
-  { heading: "TIME", cell: ({ durationMs }) => formatDuration(durationMs), align: "right", drop: 2 },
+  {
+    heading: "TIME",
+    cell: ({ durationMs, takenFrom }) => (takenFrom === undefined ? formatDuration(durationMs) : "-"),
+    align: "right",
+    drop: 2,
+  },
   { heading: "RUNS", cell: ({ execution }) => execution },
   {
     heading: "CACHE",
-    cell: ({ cache }) => (cache === undefined ? "-" : `${cache.cached}/${cache.steps}`),
+    cell: ({ cache, takenFrom }) => {
+      if (takenFrom !== undefined) return TAKEN[takenFrom];
+      return cache === undefined ? "-" : `${cache.cached}/${cache.steps}`;
+    },
     align: "right",
     drop: 3,
   },
