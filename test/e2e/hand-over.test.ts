@@ -1,0 +1,258 @@
+import { join } from "node:path";
+import { execa } from "execa";
+import { beforeAll, describe, expect, inject, test } from "vitest";
+import { openAuditor } from "../support/fault-matrix-audit.ts";
+import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
+import { addBusybox, openRig, type Environment, type Ran, type Rig } from "../support/rig.ts";
+import { testTool } from "../support/tools.ts";
+
+// A release that is built by several processes, with homes of their own and nothing in common but the registry.
+
+const PLATFORMS = ["linux/amd64", "linux/arm64", "linux/arm/v7", "linux/s390x"];
+const STAGING = /^buildx-plan-staging\./;
+
+const DOCKERFILE = `FROM scratch
+ARG TARGETARCH
+ARG TARGETVARIANT
+COPY --from=busybox \${TARGETARCH}\${TARGETVARIANT}/busybox /bin/busybox
+ARG FAIL=0
+RUN ["/bin/busybox", "sh", "-c", "exit $FAIL"]
+RUN ["/bin/busybox", "sh", "-c", "/bin/busybox uname -m > /machine"]
+`;
+
+let registry: RealRegistry;
+beforeAll(async () => {
+  registry = await startRealRegistry();
+  return () => registry.close();
+});
+
+/** Without provenance, and with the times of files and steps taken from the plan, the same inputs give the same bytes. */
+function planText(name: string, more = "", platforms: readonly string[] = PLATFORMS): string {
+  return `version: 1
+vars: { fail: "0" }
+images:
+  app:
+    contexts: { busybox: ./busybox }
+    source-date-epoch: 1700000000
+    attest: { provenance: false }
+    output: ["type=image,rewrite-timestamp=true"]
+    platforms: [${platforms.join(", ")}]
+    tags: ["${registry.host}/${name}:1", "${registry.host}/${name}:latest"]
+${more}`;
+}
+
+async function project(text: string): Promise<Rig> {
+  const rig = await openRig({ Dockerfile: DOCKERFILE, ".dockerignore": "*\n", "plan.yaml": text });
+  await addBusybox(rig);
+  return rig;
+}
+
+/** What only this machine has. */
+function machine(rig: Rig, name: string): Environment {
+  const home = join(rig.state, name);
+  return { HOME: home, XDG_STATE_HOME: join(home, "state"), XDG_CACHE_HOME: join(home, "cache") };
+}
+
+async function build(rig: Rig, argv: readonly string[], env: Environment = {}): Promise<Ran> {
+  const builder = ["--builder", inject("buildkit").address];
+  return await rig.run(["build", "-f", "plan.yaml", "--progress", "json", ...builder, ...argv], env);
+}
+
+async function stitch(rig: Rig, argv: readonly string[], env: Environment): Promise<Ran> {
+  // Nothing is built: no BuildKit is to be found.
+  const nowhere = { ...env, BUILDKIT_HOST: "tcp://127.0.0.1:1" };
+  return await rig.run(["stitch", "-f", "plan.yaml", "--progress", "json", ...argv], nowhere);
+}
+
+interface Told {
+  readonly kind: string;
+  readonly variant?: string;
+  readonly from?: string;
+}
+
+function variantsOf(ran: Ran, kind: string): readonly string[] {
+  const events = ran.stderr
+    .split("\n")
+    .flatMap((line): Told[] => (line.startsWith("{") ? [JSON.parse(line)] : []));
+  return events.flatMap((event) => (event.kind === kind ? [event.variant ?? ""] : [])).toSorted();
+}
+
+async function tagsOf(name: string): Promise<readonly string[]> {
+  const { stdout } = await execa(await testTool("crane"), ["ls", "--insecure", `${registry.host}/${name}`], {
+    reject: false,
+  });
+  return stdout.split("\n").filter((line) => line !== "");
+}
+
+async function digestOf(name: string, tag = "1"): Promise<string | undefined> {
+  return await openAuditor(registry.host).digestOf(name, tag);
+}
+
+const id = (platform: string): string => `app ${platform}`;
+
+describe("fan-out", () => {
+  test("four processes with --only and one stitch give the index that one process gives, byte for byte", async () => {
+    const whole = await project(planText("fan/whole"));
+    expect(await build(whole, [])).toMatchObject({ exitCode: 0 });
+    const rig = await project(planText("fan/parts"));
+    const parts = await Promise.all(
+      PLATFORMS.map((platform, at) => build(rig, ["--only", platform], machine(rig, `m${at % 2}`))),
+    );
+    expect(parts.map(({ exitCode }) => exitCode)).toEqual([0, 0, 0, 0]);
+    expect(await digestOf("fan/parts")).toBeUndefined();
+    expect(await tagsOf("fan/parts")).toHaveLength(4);
+    const joined = await stitch(rig, [], machine(rig, "m2"));
+    expect(joined).toMatchObject({ exitCode: 0 });
+    expect(variantsOf(joined, "variant-taken-over")).toEqual(PLATFORMS.map(id).toSorted());
+    expect(variantsOf(joined, "variant-started")).toEqual([]);
+    expect(await digestOf("fan/parts")).toBe(await digestOf("fan/whole"));
+    expect((await tagsOf("fan/parts")).toSorted()).toEqual(["1", "latest"]);
+  });
+
+  test("stitch refuses with a list of what is missing, moves nothing, and keeps what is there", async () => {
+    const rig = await project(planText("fan/missing"));
+    await build(rig, ["--only", "linux/amd64", "--only", "linux/arm64"]);
+    const refused = await rig.run(["stitch", "-f", "plan.yaml"], machine(rig, "m1"));
+    expect(refused.exitCode).toBe(4);
+    for (const platform of ["linux/arm/v7", "linux/s390x"]) {
+      expect(refused.stderr).toContain(`error: ${id(platform)} is not there to be joined`);
+      expect(refused.stderr).toContain(`buildx-plan build --only ${platform}`);
+    }
+    expect(refused.stderr).not.toContain("linux/arm64 is not there");
+    expect((await tagsOf("fan/missing")).filter((tag) => STAGING.test(tag))).toHaveLength(2);
+    expect(await digestOf("fan/missing")).toBeUndefined();
+  });
+
+  test("parts of another commit, or of another plan, are not joined", async () => {
+    const rig = await project(planText("fan/other"));
+    const git = async (...argv: string[]) =>
+      await execa("git", ["-c", "user.name=t", "-c", "user.email=t@t.example", ...argv], {
+        cwd: rig.directory,
+      });
+    await git("init", "-q");
+    await git("add", "-A");
+    await git("commit", "-qm", "one");
+    for (const platform of PLATFORMS) await build(rig, ["--only", platform]);
+    await git("commit", "-qm", "two", "--allow-empty");
+    const refused = await rig.run(["stitch", "-f", "plan.yaml"], machine(rig, "m1"));
+    expect(refused.exitCode).toBe(4);
+    expect(refused.stderr).toMatch(/it is of commit [0-9a-f]{40}, and this is [0-9a-f]{40}/);
+    await git("reset", "-q", "--hard", "HEAD~1");
+    await rig.write({ "plan.yaml": planText("fan/other").replace("fan/other:1", "fan/other:2") });
+    const other = await rig.run(["stitch", "-f", "plan.yaml"], machine(rig, "m1"));
+    expect(other.exitCode).toBe(4);
+    expect(other.stderr).toContain("it was finished for other settings of the plan");
+    expect(await digestOf("fan/other", "latest")).toBeUndefined();
+  });
+});
+
+describe("resume", () => {
+  test("what an earlier run has finished is taken over, on another machine, too; only the rest is built", async () => {
+    const platforms = [...PLATFORMS.slice(0, 3), '{ platform: linux/s390x, args: { FAIL: "${fail}" } }'];
+    const rig = await project(planText("resume/failed", "", platforms));
+    const failed = await build(rig, ["--set", "fail=3"], machine(rig, "m1"));
+    expect(failed.exitCode).toBe(1);
+    expect(await digestOf("resume/failed")).toBeUndefined();
+    const resumed = await build(rig, [], machine(rig, "m2"));
+    expect(resumed.exitCode).toBe(0);
+    expect(variantsOf(resumed, "variant-started")).toEqual([id("linux/s390x")]);
+    expect(variantsOf(resumed, "variant-taken-over")).toEqual(PLATFORMS.slice(0, 3).map(id).toSorted());
+    expect((await tagsOf("resume/failed")).toSorted()).toEqual(["1", "latest"]);
+    const whole = await project(planText("resume/whole", "", platforms));
+    await build(whole, []);
+    expect(await digestOf("resume/failed")).toBe(await digestOf("resume/whole"));
+  });
+
+  test("nothing is taken over whose inputs have changed, and nothing at all with --no-resume", async () => {
+    const rig = await project(planText("resume/changed"));
+    await build(rig, ["--only", "linux/amd64", "--only", "linux/arm64"]);
+    const all = await build(rig, ["--no-resume", "--only", "linux/arm64"]);
+    expect(variantsOf(all, "variant-started")).toEqual([id("linux/arm64")]);
+    await rig.write({ Dockerfile: `${DOCKERFILE}RUN ["/bin/busybox", "touch", "/changed"]\n` });
+    const again = await build(rig, []);
+    expect(again.exitCode).toBe(0);
+    expect(variantsOf(again, "variant-taken-over")).toEqual([]);
+  });
+
+  test("a check that is asked for later is not passed by what was finished before", async () => {
+    const rig = await project(planText("resume/tested"));
+    await build(rig, ["--only", "linux/amd64"]);
+    await rig.write({ "plan.yaml": planText("resume/tested", "    test: [/bin/busybox, cat, /machine]\n") });
+    const tested = await build(rig, ["--only", "linux/amd64"]);
+    expect(tested.exitCode).toBe(0);
+    expect(variantsOf(tested, "variant-started")).toEqual([id("linux/amd64")]);
+    const again = await build(rig, ["--only", "linux/amd64"]);
+    expect(variantsOf(again, "variant-taken-over")).toEqual([id("linux/amd64")]);
+    expect(variantsOf(again, "test-line")).toEqual([]);
+  });
+});
+
+describe("reuse: unchanged", () => {
+  test("a release with nothing changed builds nothing, and its tags stay, provenance or not", async () => {
+    const text = planText("reuse/same", "    reuse: unchanged\n").replace(
+      "provenance: false",
+      "provenance: true",
+    );
+    const rig = await project(text);
+    expect(await build(rig, [], machine(rig, "m1"))).toMatchObject({ exitCode: 0 });
+    const before = await digestOf("reuse/same");
+    const again = await build(rig, [], machine(rig, "m2"));
+    expect(again.exitCode).toBe(0);
+    expect(variantsOf(again, "variant-started")).toEqual([]);
+    expect(again.stdout).toContain(`reuse/same:1@${before}`);
+    expect(again.stderr).toContain('"kind":"tag-unchanged"');
+  });
+
+  test("only what has changed is built, and the others stay as they are", async () => {
+    const platforms = [...PLATFORMS.slice(0, 3), '{ platform: linux/s390x, args: { NOTE: "${fail}" } }'];
+    const rig = await project(planText("reuse/part", "    reuse: unchanged\n", platforms));
+    await build(rig, []);
+    const before = await digestOf("reuse/part");
+    const again = await build(rig, ["--set", "fail=1"]);
+    expect(variantsOf(again, "variant-started")).toEqual([id("linux/s390x")]);
+    expect(await digestOf("reuse/part")).not.toBe(before);
+  });
+});
+
+describe("--append", () => {
+  test("a platform joins a release later, in the plan's place, and replaces what was there for it", async () => {
+    const rig = await project(planText("append/later", "", PLATFORMS.slice(0, 2)));
+    await build(rig, []);
+    await rig.write({ "plan.yaml": planText("append/later", "", PLATFORMS.slice(0, 3)) });
+    const added = await build(rig, ["--only", "linux/arm/v7", "--append"]);
+    expect(added.exitCode).toBe(0);
+    expect(variantsOf(added, "variant-started")).toEqual([id("linux/arm/v7")]);
+    const inspected = await rig.run(["inspect", "--platforms", `${registry.host}/append/later:1`]);
+    expect(inspected.stdout.trim().split("\n")).toEqual(PLATFORMS.slice(0, 3));
+    const replaced = await build(rig, ["--only", "linux/amd64", "--append", "--no-resume"]);
+    expect(replaced.exitCode).toBe(0);
+    const again = await rig.run(["inspect", "--platforms", `${registry.host}/append/later:1`]);
+    expect(again.stdout).toBe(inspected.stdout);
+  });
+
+  test("says what the tag does not have either", async () => {
+    const rig = await project(planText("append/none"));
+    const ran = await rig.run([
+      ...["build", "-f", "plan.yaml", "--builder", inject("buildkit").address],
+      ...["--only", "linux/amd64", "--append"],
+    ]);
+    expect(ran.exitCode).toBe(4);
+    expect(ran.stderr).toContain("app linux/arm64 is not there to be joined");
+    expect(ran.stderr).toContain("no index is there");
+  });
+});
+
+describe("optional platforms", () => {
+  test("the release goes on without one that fails, says so, and --strict does not let it", async () => {
+    const platforms = ["linux/amd64", "{ platform: linux/arm64, required: false, args: { FAIL: 4 } }"];
+    const rig = await project(planText("optional/left", "", platforms));
+    const plain = ["build", "-f", "plan.yaml", "--builder", inject("buildkit").address];
+    const strict = await rig.run([...plain, "--strict"]);
+    expect(strict.exitCode).toBe(1);
+    expect(await digestOf("optional/left")).toBeUndefined();
+    const ran = await rig.run(plain);
+    expect(ran.exitCode).toBe(0);
+    expect(ran.stderr).toContain("warning: app was released without linux/arm64 (`required: false`)");
+    expect(await digestOf("optional/left")).toBeDefined();
+  });
+});
