@@ -1,7 +1,6 @@
 import { redirect, type Destination } from "../../core/destination.ts";
 import { run, type RunReport } from "../../core/run.ts";
 import { hasErrors, type Finding } from "../../core/findings/finding.ts";
-import type { Plan } from "../../core/plan/plan.ts";
 import type { Failure } from "../../core/failure.ts";
 import { exitCodeOf } from "../describe/exit-code.ts";
 import { diagnosticJson, findingJson } from "../describe/json.ts";
@@ -109,7 +108,7 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
       await reportFindings(found, shell, redact);
     const closed = await opened.value.close(exitCodeOfRun(report) === 0);
     if (!closed.ok) return await reportFailures([closed.error], shell, { json: options.json === true });
-    return await answer({ report, plan, options, redact, findings }, shell);
+    return await answer({ report, session, options, redact, findings }, shell);
   } finally {
     await beside?.end();
     reportRegistryWarnings(registry, shell);
@@ -127,14 +126,15 @@ interface Outcome {
   readonly report: RunReport;
   /** Of preflight. */
   readonly findings: readonly Finding[];
-  readonly plan: Plan;
+  readonly session: Session;
   readonly options: BuildTo;
   readonly redact: (text: string) => string;
 }
 
 /** The table and the references; the failures of variants have been told by the renderer already. */
 async function answer(outcome: Outcome, shell: Shell): Promise<number> {
-  const { report, plan, options, redact } = outcome;
+  const { report, session, options, redact } = outcome;
+  const { plan, lost } = session;
   const exitCode = exitCodeOfRun(report);
   const results = resultsOf(plan, report, options.destination);
   const isQuiet = options.quiet === true || options.progress === "quiet" || options.progress === "json";
@@ -147,14 +147,18 @@ async function answer(outcome: Outcome, shell: Shell): Promise<number> {
   if (options.json === true) {
     const warnings = plan.warnings.map(diagnosticJson);
     const findings = outcome.findings.map(findingJson);
-    printJson(shell, { ok: exitCode === 0, results, ...reportJson(report), findings, warnings }, redact);
+    printJson(
+      shell,
+      { ok: exitCode === 0, results, ...reportJson(report), findings, lost, warnings },
+      redact,
+    );
   } else {
     shell.stdout.write(results.map((result) => `${result}\n`).join(""));
   }
   return exitCode;
 }
 
-function showTable({ plan, report, options }: Outcome, shell: Shell): void {
+function showTable({ session: { plan }, report, options }: Outcome, shell: Shell): void {
   const { destination } = options;
   const { stderr } = shell;
   const table = releaseTable(releaseViews(plan, report), { width: widthOf(stderr), colour: stderr.colour });

@@ -22,7 +22,7 @@ export async function runPlan(options: PlanOptions, shell: Shell): Promise<numbe
 }
 
 async function printAnswer(
-  { plan, refused, buildkit }: Session,
+  { plan, refused, lost, buildkit }: Session,
   views: readonly PlanView[],
   shell: Shell,
 ): Promise<number> {
@@ -33,6 +33,7 @@ async function printAnswer(
     ok: true,
     ...planJson(plan, buildkit.nodes, views),
     leftOut: refused.map(failureJson),
+    lost,
     warnings: plan.warnings.map(diagnosticJson),
   });
   return 0;

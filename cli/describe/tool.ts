@@ -91,7 +91,7 @@ const REASONS: Readonly<Record<RefusalReason, (platform: string) => string>> = {
   "would-emulate": (platform) => `would emulate ${platform}, which \`emulation: never\` forbids`,
   "would-run-natively": (platform) => `runs ${platform} natively, which \`emulation: only\` forbids`,
   "not-permitted": () => "is none of the `builders` that the plan names for it",
-  lost: () => "is lost",
+  lost: () => "does not answer",
 };
 
 function refusalAdvice(reasons: readonly RefusalReason[], platform: string): readonly string[] {
@@ -100,6 +100,9 @@ function refusalAdvice(reasons: readonly RefusalReason[], platform: string): rea
       ? ["Set `emulation: allow`, or add a native node under `builders`."]
       : []),
     ...(reasons.includes("would-run-natively") ? ["Set `emulation: allow` to build natively."] : []),
+    ...(reasons.includes("lost")
+      ? ["Bring the node back that does not answer, or take it out of `builders`."]
+      : []),
     ...(reasons.every((why) => why === "unsupported")
       ? [
           `Add a node for ${platform} under \`builders\`, or install its emulator: \`buildx-plan doctor\` gives the command.`,

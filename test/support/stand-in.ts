@@ -12,6 +12,8 @@ export interface Script {
   readonly files?: Readonly<Record<string, string>>;
   /** Never ends by itself; with `stubborn` it ignores SIGTERM too, and starts a grandchild that holds its pipes. */
   readonly hang?: "willing" | "stubborn";
+  /** What it does instead where an argument has this in it. */
+  readonly when?: Readonly<Record<string, Omit<Script, "when">>>;
 }
 
 /** A stand-in program of a test: where it is, and how it was called. */
@@ -25,8 +27,9 @@ export interface StandIn {
 
 const PROGRAM = `
 const fs = require("node:fs");
-const script = JSON.parse(fs.readFileSync(__dirname + "/script.json", "utf8"));
+const { when = {}, ...usual } = JSON.parse(fs.readFileSync(__dirname + "/script.json", "utf8"));
 const argv = process.argv.slice(2);
+const script = Object.entries(when).find(([part]) => argv.some((each) => each.includes(part)))?.[1] ?? usual;
 const note = (name, value) => fs.appendFileSync(__dirname + "/" + name, JSON.stringify(value) + "\\n");
 note("calls", argv);
 for (const [prefix, text] of Object.entries(script.files ?? {})) {
