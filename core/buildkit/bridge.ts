@@ -26,6 +26,8 @@ export interface BridgeOptions {
 
 /** What a child may say on stderr and still be quoted, in characters. */
 const SAID = 2_000;
+/** How long a child may take to end, in milliseconds: one that still dials hears no signal, and has nothing to put in order. */
+const END_MS = 500;
 
 /**
  * Makes any docker buildx builder reachable as a plain BuildKit address: one `docker buildx dial-stdio` child for each
@@ -99,6 +101,7 @@ async function carry(
       maxBuffer: { stderr: SAID },
       reject: false,
       cancelSignal: signal,
+      forceKillAfterDelay: END_MS,
       killDescendants: true,
       encoding: "buffer",
       windowsHide: true,

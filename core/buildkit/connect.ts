@@ -2,9 +2,10 @@ import type { Builder } from "../plan/plan.ts";
 import { fail, ok, type Failed, type Result } from "../result.ts";
 import type { BuildKit, ToolFailure } from "./buildkit.ts";
 import { connectBuilder } from "./builders.ts";
-import { openBuildKit } from "./client.ts";
+import { openBuildKit, type Connection } from "./client.ts";
+import { withHeartbeat } from "./heartbeat.ts";
 import { dropLost, type Attempt, type LostNode } from "./lost.ts";
-import type { BuilderSettings } from "./node.ts";
+import { askWorker, type BuilderSettings } from "./node.ts";
 import { withDeadline, type Reach } from "./reach.ts";
 
 /** Which builders a run uses, and the world to reach them in. */
@@ -50,8 +51,18 @@ export async function connectBuilders(
   if (signal.aborted) return await interrupted(reached);
   if (!reached.ok) return reached;
   const { connections, lost } = reached.value;
-  const { buildctl, env } = options.reach;
-  return ok({ ...openBuildKit({ connections, buildctl, env }), lost });
+  return ok({ ...openWatched(connections, options.reach), lost });
+}
+
+function openWatched(connections: readonly Connection[], reach: Reach): BuildKit {
+  const { buildctl, env } = reach;
+  const daemons = new Map(connections.map(({ node, daemon }) => [node.name, daemon]));
+  return withHeartbeat(openBuildKit({ connections, buildctl, env }), {
+    ask: async ({ name }, signal) => {
+      const daemon = daemons.get(name);
+      return daemon !== undefined && (await askWorker(name, daemon, withDeadline({ ...reach, signal }))).ok;
+    },
+  });
 }
 
 async function interrupted(reached: Attempt["result"]): Promise<Failed<readonly ToolFailure[]>> {

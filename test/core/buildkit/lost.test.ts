@@ -85,7 +85,7 @@ test("all builders are asked at once: one that is silent keeps nobody waiting fo
   await vi.waitUntil(() => buildctl.calls().length === 2, { timeout: 5_000 });
   interruption.abort();
   expect(await connecting).toEqual({ ok: false, error: [{ kind: "connect-cancelled" }] });
-});
+}, 8_000);
 
 test("an interruption while one builder is silent is no loss of it, and leaves no bridge", async () => {
   const docker = standIn({
