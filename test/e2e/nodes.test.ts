@@ -1,110 +1,25 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { execa } from "execa";
 import { expect, onTestFinished, test } from "vitest";
-import { startGateServer, type GateServer } from "../support/gate-server.ts";
-import { openNetwork, startNode, type TestNetwork, type TestNode } from "../support/nodes.ts";
-import { addBusybox, openRig, type Environment, type Ran, type Rig, type Running } from "../support/rig.ts";
-import { makeAuthority, startRegistryAt, type Authority } from "../support/tls-registry.ts";
-import { testTool } from "../support/tools.ts";
+import {
+  buildxFarm,
+  FOREIGN,
+  line,
+  NATIVE,
+  nativeFor,
+  openFarm,
+  placesIn,
+  platformsOf,
+  project,
+  releaseAll,
+  reportOf,
+} from "../support/farm.ts";
+import { startNode } from "../support/nodes.ts";
+import { makeAuthority, type Authority } from "../support/tls-registry.ts";
 
 // Several real daemons, each with a network of its own or on a socket. A step that asks our server for its platform tells by its address
 // which daemon runs it.
-
-const [NATIVE, FOREIGN] =
-  process.arch === "arm64" ? ["linux/arm64", "linux/amd64"] : ["linux/amd64", "linux/arm64"];
-
-/** Two networks with a daemon in each, and what they reach: a registry, and a server for their steps. */
-interface Farm {
-  readonly one: TestNetwork;
-  readonly two: TestNetwork;
-  readonly registry: string;
-  readonly gate: GateServer;
-}
-
-async function openFarm(): Promise<Farm> {
-  const [one, two] = [await openNetwork(), await openNetwork()];
-  const [registry, gate] = await Promise.all([startRegistryAt(one.here), startGateServer(one.here)]);
-  return { one, two, registry, gate };
-}
-
-const line = (name: string, { address }: Pick<TestNode, "address">, more = ""): string =>
-  `  ${name}: { buildkit: "${address}"${more} }\n`;
-const nativeFor = (platform: string): string => `, platforms: [${platform}]`;
-
-/** An image with one step, which asks the server. */
-async function project(farm: Farm, builders: string, platforms: readonly string[]): Promise<Rig> {
-  const rig = await openRig({
-    Dockerfile: `FROM scratch
-ARG TARGETPLATFORM
-ARG TARGETARCH
-ARG TARGETVARIANT
-COPY --from=busybox \${TARGETARCH}\${TARGETVARIANT}/busybox /bin/busybox
-RUN ["/bin/busybox", "--install", "-s", "/bin"]
-RUN wget -q -O /answer http://${farm.gate.host}/\${TARGETPLATFORM}
-`,
-    "buildx-plan.yaml": `version: 1
-${builders === "" ? "" : `builders:\n${builders}`}registries: { "${farm.registry}": { insecure: true } }
-images:
-  app:
-    contexts: { busybox: ./busybox }
-    platforms: [${platforms.join(", ")}]
-    tags: ["${farm.registry}/app:1"]
-`,
-  });
-  await addBusybox(rig);
-  return rig;
-}
-
-/** Lets this many steps go on, and answers which address ran which platform. @throws where the run ends before */
-async function releaseAll(
-  { gate }: Farm,
-  running: Running,
-  count: number,
-): Promise<Readonly<Record<string, string>>> {
-  const ended = running.ended.then(({ stderr }) =>
-    Promise.reject(new Error(`It ended too early: ${stderr}`)),
-  );
-  const places: Record<string, string> = {};
-  for (let arrived = 0; arrived < count; arrived += 1) {
-    const { path, from, release } = await Promise.race([gate.next(), ended]);
-    places[path.slice(1)] = from;
-    release();
-  }
-  ended.catch(() => undefined);
-  return places;
-}
-
-interface Report {
-  readonly variants: readonly {
-    platform: string;
-    node: string;
-    execution: string;
-    failure?: { kind: string };
-  }[];
-  readonly lost: readonly { node: string; builder: string; detail: string }[];
-  readonly failures?: readonly { kind: string; considered?: readonly { node: string; why: string }[] }[];
-}
-
-function reportOf(ran: Ran): Report {
-  return JSON.parse(ran.stdout);
-}
-
-function placesIn({ variants }: Report): readonly string[] {
-  return variants.map(({ platform, node, execution }) => `${platform} ${node} ${execution}`);
-}
-
-async function platformsOf(tag: string): Promise<readonly string[]> {
-  const { stdout } = await execa(await testTool("crane"), ["manifest", "--insecure", tag]);
-  const { manifests } = JSON.parse(stdout);
-  return manifests
-    .filter(({ platform }: { platform: { os: string } }) => platform.os !== "unknown")
-    .map(
-      ({ platform: { os, architecture } }: { platform: { os: string; architecture: string } }) =>
-        `${os}/${architecture}`,
-    );
-}
 
 test("each variant is built on the node that is native for it, whatever the order of the nodes", async () => {
   const farm = await openFarm();
@@ -232,39 +147,6 @@ test("a daemon that asks for a certificate builds for those who have the right o
   );
   expect(await refused(`, tls: { ca: "${authority.ca}" }`)).toContain("certificate required");
 });
-
-/** The plugin as it stands, called as `docker buildx` calls it; a builder `farm` of these daemons in a configuration of its own. */
-async function buildxFarm(
-  rig: Rig,
-  nodes: readonly { readonly name: string; readonly at: TestNode; readonly platform?: string }[],
-): Promise<Environment & { readonly TMPDIR: string }> {
-  const buildx = await testTool("buildx");
-  await rig.write({ "bin/docker": `#!/bin/sh\nshift\nexec ${buildx} "$@"\n`, "tmp/.keep": "" });
-  await execa("chmod", ["+x", join(rig.directory, "bin/docker")]);
-  const env = {
-    BUILDX_CONFIG: join(rig.directory, "buildx"),
-    PATH: `${join(rig.directory, "bin")}:${process.env["PATH"]}`,
-    TMPDIR: join(rig.directory, "tmp"),
-  };
-  for (const [index, { name, at, platform }] of nodes.entries()) {
-    const platforms = platform === undefined ? [] : ["--platform", platform];
-    const append = index === 0 ? [] : ["--append"];
-    const argv = [
-      "create",
-      "--name",
-      "farm",
-      ...append,
-      "--driver",
-      "remote",
-      "--node",
-      name,
-      ...platforms,
-      at.address,
-    ];
-    await execa(buildx, argv, { env });
-  }
-  return env;
-}
 
 test("both nodes of a buildx builder build, each what buildx was told it is native for, and leave nothing behind", async () => {
   const farm = await openFarm();
