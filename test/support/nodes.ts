@@ -85,6 +85,8 @@ export async function openNetwork(): Promise<TestNetwork> {
   const ipThere = async (...argv: readonly string[]): Promise<void> =>
     void (await execa("nsenter", [...enter.slice(1), "ip", ...argv]));
   await ip("link", "add", device, "type", "veth", "peer", "name", "out", "netns", String(holder.pid));
+  // A socket that still has something to send would keep the namespace, and with it this end, for minutes.
+  onTestFinished(() => ip("link", "delete", device));
   await ip("address", "add", `${here}/30`, "dev", device);
   await ip("link", "set", device, "up");
   await ipThere("address", "add", `${there}/30`, "dev", "out");
