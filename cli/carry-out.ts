@@ -118,7 +118,7 @@ export async function carryOut(session: Work, options: CarryOutOptions, shell: S
       await reportFindings(found, shell, redact);
     const closed = await opened.value.close(exitCodeOfRun(report) === 0);
     if (!closed.ok) return await reportFailures([closed.error], shell, { json: options.json === true });
-    return await answer({ report, plan, options, redact, findings }, shell);
+    return await answer({ report, session, options, redact, findings }, shell);
   } finally {
     await beside?.end();
     await scratch.remove();
@@ -138,14 +138,15 @@ interface Outcome {
   readonly report: RunReport;
   /** Of preflight, then of the checks before tags move. */
   readonly findings: readonly Finding[];
-  readonly plan: Plan;
+  readonly session: Session;
   readonly options: CarryOutOptions;
   readonly redact: (text: string) => string;
 }
 
 /** The table and the references; the failures of variants have been told by the renderer already. */
 async function answer(outcome: Outcome, shell: Shell): Promise<number> {
-  const { report, plan, options, redact } = outcome;
+  const { report, session, options, redact } = outcome;
+  const { plan, lost } = session;
   const exitCode = exitCodeOfRun(report);
   const results = resultsOf(plan, report, options.destination);
   const isQuiet = options.quiet === true || options.progress === "quiet" || options.progress === "json";
@@ -158,14 +159,18 @@ async function answer(outcome: Outcome, shell: Shell): Promise<number> {
   if (options.json === true) {
     const warnings = plan.warnings.map(diagnosticJson);
     const findings = outcome.findings.map(findingJson);
-    printJson(shell, { ok: exitCode === 0, results, ...reportJson(report), findings, warnings }, redact);
+    printJson(
+      shell,
+      { ok: exitCode === 0, results, ...reportJson(report), findings, lost, warnings },
+      redact,
+    );
   } else {
     shell.stdout.write(results.map((result) => `${result}\n`).join(""));
   }
   return exitCode;
 }
 
-function showTable({ plan, report, options }: Outcome, shell: Shell): void {
+function showTable({ session: { plan }, report, options }: Outcome, shell: Shell): void {
   const { destination } = options;
   const { stderr } = shell;
   const table = releaseTable(releaseViews(plan, report), { width: widthOf(stderr), colour: stderr.colour });

@@ -1,3 +1,4 @@
+import type { LostNode } from "../core/buildkit/lost.ts";
 import type { Failure } from "../core/failure.ts";
 import type { Finding } from "../core/findings/finding.ts";
 import type { Diagnostic } from "../core/plan/source.ts";
@@ -97,6 +98,13 @@ export async function reportLeftOut(refused: readonly RouteRefused[], shell: She
     const text = describe(refusal, { width: widthOf(stderr), colour: stderr.colour });
     stderr.write(`${text}\n  left out: the plan says \`required: false\`\n`);
   }
+}
+
+/** Says which nodes could not be reached, though others were: the run goes on, but never silently. */
+export async function reportLost(lost: readonly LostNode[], { stderr }: Shell): Promise<void> {
+  if (lost.length === 0) return;
+  const { describeLost } = await import("./describe/lost.ts");
+  stderr.write(`${describeLost(lost, stderr.colour)}\n`);
 }
 
 /** Passes on what registries told their users, a planned end of service for instance; a line each, and none without any. */

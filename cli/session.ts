@@ -1,12 +1,15 @@
 import { setImmediate } from "node:timers/promises";
 import type { BuildKit, Node } from "../core/buildkit/buildkit.ts";
-import { connectBuilders, isAddress } from "../core/buildkit/connect.ts";
+import { connectBuilders, isAddress, type Connected } from "../core/buildkit/connect.ts";
+import type { LostNode } from "../core/buildkit/lost.ts";
 import type { Failure } from "../core/failure.ts";
 import { loadPlan } from "../core/plan/load.ts";
 import { withRegistries } from "../core/buildkit/registry-access.ts";
 import type { Plan, Variant } from "../core/plan/plan.ts";
 import { fail, ok, type Result } from "../core/result.ts";
+import { withLost } from "../core/route/lost.ts";
 import { routeVariants, type Route, type RouteOptions, type RouteRefused } from "../core/route/route.ts";
+import { reportLost } from "./report.ts";
 import type { Shell } from "./shell.ts";
 import { BUILDX, findTools } from "./tools.ts";
 
@@ -26,6 +29,8 @@ export interface Session {
   readonly routes: readonly Route[];
   /** Optional variants that no node may build. */
   readonly refused: readonly RouteRefused[];
+  /** Nodes that could not be reached; they have been told. */
+  readonly lost: readonly LostNode[];
   readonly buildkit: BuildKit;
 }
 
@@ -53,12 +58,17 @@ export async function openSession(
   const opening = asked?.buildkit ?? openBuilders(plan.value, selection, shell);
   const [opened, options] = await Promise.all([opening, routeOptions(plan.value, shell)]);
   if (!opened.ok) return opened;
-  const buildkit = ok(withRegistries(opened.value, plan.value.registries));
+  const { lost } = opened.value;
+  await reportLost(lost, shell);
+  const buildkit = withRegistries(opened.value, plan.value.registries);
   const toBuild = variantsOf(plan.value).filter((variant) => !isJoined(variant));
-  const routed = routeWhatMustBe(toBuild, buildkit.value.nodes, options);
-  if (routed.ok) return ok({ plan: plan.value, ...routed.value, buildkit: buildkit.value });
-  await buildkit.value.close();
-  return routed;
+  const routed = routeWhatMustBe(toBuild, buildkit.nodes, options);
+  if (!routed.ok) {
+    await buildkit.close();
+    return fail(withLost(routed.error, lost));
+  }
+  const { routes, refused } = routed.value;
+  return ok({ plan: plan.value, routes, refused: withLost(refused, lost), lost, buildkit });
 }
 
 /** A plan, and where its variants would be built as far as that can be told. */
@@ -67,6 +77,8 @@ export interface Outlook {
   readonly routes: readonly Route[];
   /** Variants that no node may build, optional ones or not. */
   readonly refused: readonly RouteRefused[];
+  /** Nodes that could not be reached, though others were; they have been told. */
+  readonly lost: readonly LostNode[];
   readonly buildkit?: BuildKit;
   /** Why no builder could be asked. */
   readonly unreached: readonly Failure[];
@@ -81,16 +93,22 @@ export async function openOutlook(
   const read = await readPlan(selection, shell);
   if (!read.ok) return read;
   const plan = read.value;
-  const nowhere = { plan, routes: [], refused: [] };
+  const nowhere = { plan, routes: [], refused: [], lost: [] };
   if (isOffline) return ok({ ...nowhere, unreached: [] });
   const opened = await openBuilders(plan, selection, shell);
   if (!opened.ok) return ok({ ...nowhere, unreached: opened.error });
+  const { lost } = opened.value;
+  await reportLost(lost, shell);
   const buildkit = withRegistries(opened.value, plan.registries);
   const routed = variantsOf(plan).map((variant) => routeVariants([variant], buildkit.nodes));
   return ok({
     plan,
     routes: routed.flatMap((each) => (each.ok ? each.value : [])),
-    refused: routed.flatMap((each) => (each.ok ? [] : each.error)),
+    refused: withLost(
+      routed.flatMap((each) => (each.ok ? [] : each.error)),
+      lost,
+    ),
+    lost,
     buildkit,
     unreached: [],
   });
@@ -156,7 +174,7 @@ export function variantsOf(plan: Plan): readonly Variant[] {
   return plan.releases.flatMap(({ variants }) => variants);
 }
 
-type Opened = Promise<Result<BuildKit, readonly Failure[]>>;
+type Opened = Promise<Result<Connected, readonly Failure[]>>;
 
 /** Asks a BuildKit that the command line gives the address of, while the plan is read; all other choices may need the plan. */
 function askEarly(

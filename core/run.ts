@@ -22,7 +22,6 @@ import type { Route } from "./route/route.ts";
 import { openRooms } from "./rooms.ts";
 import type { TakeOver } from "./take-over.ts";
 import { solveVariants } from "./variants.ts";
-import { systemTiming } from "./registry/timing.ts";
 
 /** A routed plan, and the world to carry it out in. */
 export interface RunOptions {
@@ -131,9 +130,9 @@ function isWhole({ tags, omitted }: PlannedRelease): boolean {
 }
 
 async function solveAll(options: RunOptions): Promise<readonly VariantReport[]> {
-  const { plan, routes, buildkit, joined = new Set(), timing = systemTiming, scratch = noScratch } = options;
+  const { plan, routes, buildkit, joined = new Set(), scratch = noScratch } = options;
   const rooms = openRooms(buildkit.nodes, plan.maxParallelism);
-  const world = { ...options, joined, scratch, uploads: sharedUploads(), rooms, timing };
+  const world = { ...options, joined, scratch, uploads: sharedUploads(), rooms };
   const solved = await solveVariants(routes, plan, world);
   return solved.map(({ route, outcome }) => ({ route, outcome }));
 }

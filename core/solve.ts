@@ -5,11 +5,9 @@ import type { RunEvent, VariantOutcome } from "./event.ts";
 import type { GateFailure, Gates, VariantToCheck } from "./gate.ts";
 import { handOver, isOutOfReach, withNeeds, type Need } from "./needs.ts";
 import type { ConfirmedImage } from "./publish/confirm.ts";
-import type { Timing } from "./registry/retry.ts";
 import { fail, ok, type Result } from "./result.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Route } from "./route/route.ts";
-import { watchSilence } from "./silence.ts";
 import { StepWatch } from "./step-watch.ts";
 import type { Circumstances, Taken, TakenFromStaging, TakeOver } from "./take-over.ts";
 
@@ -32,7 +30,6 @@ export interface SolveWorld {
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  readonly timing: Pick<Timing, "sleep">;
 }
 
 /** What one variant is built from, and whether others wait for it. */
@@ -203,7 +200,7 @@ async function passGate(
 async function solve(
   { variant, node, execution }: Route,
   watch: StepWatch,
-  { buildkit, target, onEvent, signal, now, timing }: SolveWorld,
+  { buildkit, target, onEvent, signal, now }: SolveWorld,
 ): Promise<Result<BuildResult, SolveFailure>> {
   if (signal.aborted) return fail({ kind: "solve-cancelled" });
   onEvent({ kind: "variant-started", atMs: now(), variant: variant.id });
@@ -217,14 +214,7 @@ async function solve(
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
     ...(stallMs === undefined ? {} : { stallMs }),
   };
-  const silence = watchSilence(node, buildkit, { signal, timing });
-  const onStatus: Parameters<BuildKit["solve"]>[1] = (status) => {
-    silence.heard();
-    watch.take(status);
-  };
-  const built = await buildkit.solve(request, onStatus, silence.signal);
-  const lost = silence.end();
-  return built.ok || lost === undefined ? built : fail(lost);
+  return await buildkit.solve(request, (status) => watch.take(status), signal);
 }
 
 function deliveryOf({ variant }: Route, { target, uploads, onEvent, signal, now }: SolveWorld): Delivery {

@@ -31,7 +31,6 @@ const LAYERS: readonly (readonly string[])[] = [
     "core/solve.ts",
     "core/attempts.ts",
     "core/needs.ts",
-    "core/silence.ts",
     "core/step-watch.ts",
     "core/take-over-registry.ts",
     "core/variants.ts",

@@ -19,7 +19,7 @@ function stepsOf(mode, withDocker) {
   const emulation = ["runc", "qemu-user-static", "binfmt-support"];
   const system = {
     demo: [...emulation],
-    test: [...emulation, "skopeo", "git", "openssl"],
+    test: [...emulation, "skopeo", "git", "openssl", "iproute2"],
     registries: [...emulation, "skopeo", "git"],
     bench: [...emulation, "skopeo"],
   }[mode];

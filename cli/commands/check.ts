@@ -130,6 +130,7 @@ function checkJson({ outlook, report }: Checked): Readonly<Record<string, unknow
     leftOut: report.leftOut,
     refused: outlook.refused.map(failureJson),
     unreached: outlook.unreached.map(failureJson),
+    lost: outlook.lost,
     warnings: outlook.plan.warnings.map(diagnosticJson),
   };
 }

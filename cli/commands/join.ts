@@ -13,7 +13,7 @@ export interface JoinOptions
 export async function runJoin(options: JoinOptions, shell: Shell): Promise<number> {
   const plan = await readPlan({ ...options, only: [] }, shell);
   if (!plan.ok) return await reportFailures(plan.error, shell, { json: options.json === true });
-  const session = { plan: plan.value, routes: [], refused: [], buildkit: noBuildKit() };
+  const session = { plan: plan.value, routes: [], refused: [], lost: [], buildkit: noBuildKit() };
   const work = withJoined(session, () => true);
   return await carryOut(work, { ...options, destination: { kind: "registries" }, check: false }, shell);
 }

@@ -23,7 +23,7 @@ export async function runPlan(options: PlanOptions, shell: Shell): Promise<numbe
 }
 
 async function printAnswer(
-  { plan, routes, refused, buildkit }: Session,
+  { plan, routes, refused, lost, buildkit }: Session,
   views: readonly PlanView[],
   shell: Shell,
 ): Promise<number> {
@@ -35,6 +35,7 @@ async function printAnswer(
     ...planJson(plan, buildkit.nodes, views),
     makespanMs: makespanOf(routes),
     leftOut: refused.map(failureJson),
+    lost,
     warnings: plan.warnings.map(diagnosticJson),
   });
   return 0;

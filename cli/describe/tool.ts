@@ -96,7 +96,7 @@ const REASONS: Readonly<Record<RefusalReason, (platform: string) => string>> = {
   "would-emulate": (platform) => `would emulate ${platform}, which \`emulation: never\` forbids`,
   "would-run-natively": (platform) => `runs ${platform} natively, which \`emulation: only\` forbids`,
   "not-permitted": () => "is none of the `builders` that the plan names for it",
-  lost: () => "went away, or could not be reached",
+  lost: () => "does not answer",
 };
 
 function refusalAdvice(reasons: readonly RefusalReason[], platform: string): readonly string[] {
@@ -106,7 +106,9 @@ function refusalAdvice(reasons: readonly RefusalReason[], platform: string): rea
       : []),
     ...(reasons.includes("would-run-natively") ? ["Set `emulation: allow` to build natively."] : []),
     ...(reasons.includes("lost")
-      ? ["Start what went away again (`buildx-plan doctor` tells what answers), then run again."]
+      ? [
+          "Bring the node back that does not answer (`buildx-plan doctor` tells which do), or take it out of `builders`.",
+        ]
       : []),
     ...(reasons.includes("not-permitted")
       ? [

@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server, type Socket } from "node:net";
 import { platform, tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 
 /** A BuildKit address of our own that leads to a docker buildx builder. */
@@ -19,11 +19,15 @@ export interface BridgeOptions {
   readonly builder: string;
   /** Picks the node where the builder has several. */
   readonly platform?: string;
+  /** A file that buildx is to find in its configuration, instead of all that the user has there. */
+  readonly store?: { readonly path: string; readonly text: string };
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** What a child may say on stderr and still be quoted, in characters. */
 const SAID = 2_000;
+/** How long a child may take to end, in milliseconds: one that still dials hears no signal, and has nothing to put in order. */
+const END_MS = 500;
 
 /**
  * Makes any docker buildx builder reachable as a plain BuildKit address: one `docker buildx dial-stdio` child for each
@@ -32,11 +36,12 @@ const SAID = 2_000;
 export async function openBridge(options: BridgeOptions): Promise<Bridge> {
   const directory = await mkdtemp(join(tmpdir(), "buildx-plan-bridge-"));
   const endpoint = endpointIn(directory);
+  const env = { ...options.env, ...(await writeStore(directory, options.store)) };
   const controller = new AbortController();
   const open = new Set<Promise<void>>();
   let lastError: string | undefined;
   const server = createServer((socket) => {
-    const connection = carry(socket, options, controller.signal).then((error) => {
+    const connection = carry(socket, { ...options, env }, controller.signal).then((error) => {
       lastError = error ?? lastError;
       open.delete(connection);
     });
@@ -53,6 +58,18 @@ export async function openBridge(options: BridgeOptions): Promise<Bridge> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function writeStore(
+  directory: string,
+  store: BridgeOptions["store"],
+): Promise<{ readonly BUILDX_CONFIG?: string }> {
+  if (store === undefined) return {};
+  const folder = join(directory, "buildx");
+  const path = join(folder, store.path);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, store.text, { mode: 0o600 });
+  return { BUILDX_CONFIG: folder };
 }
 
 /** A unix socket in a folder that mkdtemp made for this user alone; Windows has named pipes instead. */
@@ -84,6 +101,7 @@ async function carry(
       maxBuffer: { stderr: SAID },
       reject: false,
       cancelSignal: signal,
+      forceKillAfterDelay: END_MS,
       killDescendants: true,
       encoding: "buffer",
       windowsHide: true,

@@ -1,49 +1,62 @@
 import { fail, ok, type Result } from "../result.ts";
 import { openBridge, type Bridge, type BridgeOptions } from "./bridge.ts";
 import type { ToolFailure } from "./buildkit.ts";
-import { findBuildxNodes } from "./buildx.ts";
+import { findBuildxNodes, type BuildxNode } from "./buildx.ts";
+import { storedFile } from "./buildx-store.ts";
 import type { Connection } from "./client.ts";
+import { dropLost, type Attempt, type Reached } from "./lost.ts";
 import { askWorker, nodeOf, type BuilderSettings } from "./node.ts";
 import type { Reach } from "./reach.ts";
 
-/** Reaches all nodes of a docker buildx builder, each through a bridge of its own. */
+/** Reaches all nodes of a docker buildx builder at once, each through a bridge of its own; those that do not answer are lost. */
 export async function connectBuildx(
   builder: BuilderSettings,
   name: string,
   reach: Reach,
-): Promise<Result<Connection[], ToolFailure>> {
+): Promise<Result<Reached, readonly ToolFailure[]>> {
   const found = await findBuildxNodes(name, reach);
-  if (!found.ok) return found;
-  const connections: Connection[] = [];
-  for (const { name: nodeName, platform } of found.value) {
-    const shown = found.value.length === 1 ? builder.name : `${builder.name}/${nodeName}`;
-    const connection = await connectBridged({ builder, shown, name, platform, reach });
-    if (!connection.ok) {
-      await Promise.all(connections.map(({ close }) => close()));
-      return connection;
-    }
-    connections.push(connection.value);
-  }
-  return ok(connections);
+  if (!found.ok) return fail([found.error]);
+  const isSeveral = found.value.length > 1;
+  const bridged = found.value.map(async (node): Promise<Attempt> => {
+    const settings = settingsOf(builder, node, isSeveral);
+    const shown = isSeveral ? `${builder.name}/${node.name}` : builder.name;
+    const connection = await connectBridged({ settings, shown, name, node, reach });
+    return {
+      builder: builder.name,
+      result: connection.ok ? ok({ connections: [connection.value], lost: [] }) : fail([connection.error]),
+    };
+  });
+  return await dropLost(await Promise.all(bridged));
+}
+
+/** What is said of one node goes before what is said of all of them, and that before what its daemon reports. */
+function settingsOf(builder: BuilderSettings, node: BuildxNode, isSeveral: boolean): BuilderSettings {
+  const platforms = isSeveral ? (node.declared ?? builder.platforms) : (builder.platforms ?? node.declared);
+  return platforms === undefined ? builder : { ...builder, platforms };
 }
 
 async function connectBridged(options: {
-  readonly builder: BuilderSettings;
+  readonly settings: BuilderSettings;
   readonly shown: string;
   readonly name: string;
-  readonly platform: string | undefined;
+  readonly node: BuildxNode;
   readonly reach: Reach;
 }): Promise<Result<Connection, ToolFailure>> {
-  const { builder, shown, name, platform, reach } = options;
-  const node = platform === undefined ? {} : { platform };
-  const opened = await tryBridge({ buildx: reach.buildx, builder: name, env: reach.env, ...node });
+  const { settings, shown, name, node, reach } = options;
+  const opened = await tryBridge({
+    buildx: reach.buildx,
+    builder: name,
+    env: reach.env,
+    ...(node.platform === undefined ? {} : { platform: node.platform }),
+    ...(node.alone === undefined ? {} : { store: { path: storedFile(name), text: node.alone } }),
+  });
   if (!opened.ok)
     return fail({ kind: "builder-unreachable", builder: shown, address: name, detail: opened.error });
   const bridge = opened.value;
   const daemon = { address: bridge.address };
   const worker = await askWorker(shown, daemon, reach);
   if (worker.ok && worker.value.exportsImages) {
-    return ok({ node: nodeOf(shown, builder, worker.value), daemon, close: bridge.close });
+    return ok({ node: nodeOf(shown, settings, worker.value), daemon, close: bridge.close });
   }
   await bridge.close();
   if (worker.ok) return fail(unsuitable(shown));

@@ -3,6 +3,7 @@ import type { Result } from "../result.ts";
 import type { DaemonAddress } from "./arguments.ts";
 import type { BuildKit, Node, SolveRefused } from "./buildkit.ts";
 import { systemClock, type Clock } from "./clock.ts";
+import { withDeadline } from "./reach.ts";
 import { privateFolder, type PrivateFolder } from "./private-folder.ts";
 
 /** A node, how `buildctl` reaches it, and what must be ended with the run (a bridge). */
@@ -56,7 +57,7 @@ export function openBuildKit(options: ClientOptions): BuildKit {
       const daemon = daemonOf(node);
       const { buildctl, env } = options;
       const { askWorker } = await import("./node.ts");
-      return (await askWorker(node.name, daemon, { buildctl, env, signal })).ok;
+      return (await askWorker(node.name, daemon, withDeadline({ buildctl, env, signal }))).ok;
     },
     close: async () => {
       await Promise.all(options.connections.map(({ close }) => close()));

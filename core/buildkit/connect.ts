@@ -1,10 +1,12 @@
 import type { Builder } from "../plan/plan.ts";
-import { fail, ok, type Result } from "../result.ts";
+import { fail, ok, type Failed, type Result } from "../result.ts";
 import type { BuildKit, ToolFailure } from "./buildkit.ts";
 import { connectBuilder } from "./builders.ts";
 import { openBuildKit, type Connection } from "./client.ts";
+import { withHeartbeat } from "./heartbeat.ts";
+import { dropLost, type Attempt, type LostNode } from "./lost.ts";
 import type { BuilderSettings } from "./node.ts";
-import type { Reach } from "./reach.ts";
+import { withDeadline, type Reach } from "./reach.ts";
 
 /** Which builders a run uses, and the world to reach them in. */
 export interface ConnectOptions {
@@ -19,26 +21,48 @@ export interface ConnectOptions {
 
 type Target = Pick<Builder, "reach"> & BuilderSettings;
 
+/** The daemons of a run, and those that it goes on without. */
+export interface Connected extends BuildKit {
+  readonly lost: readonly LostNode[];
+}
+
 /**
- * Connects to every builder of a run, all at once, before anything is built.
+ * Connects to every builder of a run, all at once and with one deadline, before anything is built. Where several nodes were named, those that
+ * cannot be reached are {@link Connected.lost}.
  * In order: what the command line chose; the plan's builders; BUILDKIT_HOST; the current docker buildx builder, if Docker
  * answers; the managed BuildKit.
  */
 export async function connectBuilders(
   options: ConnectOptions,
-): Promise<Result<BuildKit, readonly ToolFailure[]>> {
+): Promise<Result<Connected, readonly ToolFailure[]>> {
   const { signal } = options.reach;
   const targets = await chooseTargets(options);
   if (!targets.ok) return fail([signal.aborted ? { kind: "connect-cancelled" } : targets.error]);
-  const connected = await Promise.all(targets.value.map((target) => connectBuilder(target, options.reach)));
-  const failures = connected.flatMap((result) => (result.ok ? [] : [result.error]));
-  const connections = connected.flatMap((result) => (result.ok ? result.value : []));
-  if (failures.length > 0) {
-    await Promise.all(connections.map(({ close }: Connection) => close()));
-    return fail(signal.aborted ? [{ kind: "connect-cancelled" }] : failures);
-  }
-  const { buildctl, env } = options.reach;
-  return ok(openBuildKit({ connections, buildctl, env }));
+  const reach = withDeadline(options.reach);
+  const reached = await dropLost(
+    await Promise.all(
+      targets.value.map(async (target) => ({
+        builder: target.name,
+        result: await connectBuilder(target, reach),
+      })),
+    ),
+  );
+  // What an interruption has cut short looks like a loss.
+  if (signal.aborted) return await interrupted(reached);
+  if (!reached.ok) return reached;
+  const { connections, lost } = reached.value;
+  return ok({ ...openWatched(connections, options.reach), lost });
+}
+
+function openWatched(connections: readonly Connection[], { buildctl, env }: Reach): BuildKit {
+  const buildkit = openBuildKit({ connections, buildctl, env });
+  return withHeartbeat(buildkit, { ask: async (node, signal) => await buildkit.isAlive(node, signal) });
+}
+
+async function interrupted(reached: Attempt["result"]): Promise<Failed<readonly ToolFailure[]>> {
+  const connections = reached.ok ? reached.value.connections : [];
+  await Promise.all(connections.map(({ close }) => close()));
+  return fail([{ kind: "connect-cancelled" }]);
 }
 
 async function chooseTargets(options: ConnectOptions): Promise<Result<readonly Target[], ToolFailure>> {

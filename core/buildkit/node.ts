@@ -4,19 +4,17 @@ import type { Builder } from "../plan/plan.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { addressArguments, type DaemonAddress } from "./arguments.ts";
 import type { Node, ToolFailure } from "./buildkit.ts";
-import type { Reach } from "./reach.ts";
+import { NO_ANSWER, type Reach } from "./reach.ts";
 import { readTool } from "./tool.ts";
 import type { Worker } from "./workers.ts";
 
 /** Solves at once on a node whose plan sets no `max-parallelism`: BuildKit queues what the machine cannot take anyway. */
 const PARALLELISM = 6;
-/** A daemon that has not said what it is by then counts as unreachable, in milliseconds. */
-const DEADLINE_MS = 10_000;
 
 /** The part of a plan's builder that says how to treat what is found behind it. */
 export type BuilderSettings = Pick<Builder, "name" | "platforms" | "maxParallelism">;
 
-/** Asks a daemon what it is. `builder` is what messages call it. */
+/** Asks a daemon what it is, until the reach's signal ends the wait. `builder` is what messages call it. */
 export async function askWorker(
   builder: string,
   daemon: DaemonAddress,
@@ -26,14 +24,12 @@ export async function askWorker(
     tool: reach.buildctl,
     argv: [...addressArguments(daemon), "debug", "workers", "--format", "{{json .}}"],
     env: reach.env,
-    signal: AbortSignal.any([reach.signal, AbortSignal.timeout(DEADLINE_MS)]),
+    signal: reach.signal,
   });
   const unreachable = (detail: string): Result<never, ToolFailure> =>
     fail({ kind: "builder-unreachable", builder, address: daemon.address, detail });
   if (ended.kind === "not-found") return fail(buildctlMissing(reach.buildctl));
-  if (ended.kind === "cancelled") {
-    return unreachable(`it gave no answer within ${DEADLINE_MS / 1000} s`);
-  }
+  if (ended.kind === "cancelled") return unreachable(NO_ANSWER);
   if (ended.exitCode !== 0)
     return unreachable(stderr.replace(/^error: (failed to list workers: )?/m, "").trim());
   // Imported late: the question is on its way before the reader of its answer is loaded.

@@ -16,19 +16,18 @@ export interface Worker {
 
 const LABEL = "org.mobyproject.buildkit.worker.";
 
+/** A platform as OCI's JSON has it. */
+export const platformSchema = z.looseObject({
+  os: z.string(),
+  architecture: z.string(),
+  variant: z.optional(z.string()),
+  "os.version": z.optional(z.string()),
+  "os.features": z.optional(z.array(z.string())),
+});
+
 const workerSchema = z.looseObject({
   labels: z.nullish(z.record(z.string(), z.string())),
-  platforms: z
-    .array(
-      z.looseObject({
-        os: z.string(),
-        architecture: z.string(),
-        variant: z.optional(z.string()),
-        "os.version": z.optional(z.string()),
-        "os.features": z.optional(z.array(z.string())),
-      }),
-    )
-    .check(z.minLength(1)),
+  platforms: z.array(platformSchema).check(z.minLength(1)),
   buildkitVersion: z.nullish(z.looseObject({ version: z.string() })),
 });
 
@@ -64,7 +63,8 @@ export function parseWorkers(json: string): Worker | undefined {
   };
 }
 
-function platformOf(wire: z.infer<typeof workerSchema>["platforms"][number]): Platform {
+/** The platform that this JSON means. */
+export function platformOf(wire: z.infer<typeof platformSchema>): Platform {
   return normalizePlatform({
     os: wire.os,
     architecture: wire.architecture,

@@ -71,17 +71,6 @@ describe("a node that is lost", () => {
     expect(world.buildkit.begun).toHaveLength(2);
     expect(kinds(world.events)).not.toContain("node-dropped");
   });
-
-  test("is noticed by its silence", async () => {
-    const world = start({ releases: [releaseOf("app", ["linux/amd64"])], nodes: TWO });
-    await until(() => world.buildkit.running().length === 1);
-    world.buildkit.kill("one");
-    await world.passTime();
-    await world.finish("app linux/amd64");
-    const report = await world.ended;
-    expect(report.variants[0]?.route.node.name).toBe("two");
-    expect(world.buildkit.begun).toHaveLength(2);
-  });
 });
 
 describe("an emulator that crashes", () => {

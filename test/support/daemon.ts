@@ -41,7 +41,7 @@ export async function startDaemon(): Promise<Daemon> {
   const child = spawn(buildkitd, ["--root", join(directory, "state"), "--addr", address], {
     stdio: "ignore",
   });
-  await waitForWorkers(child, buildctl, address);
+  await awaitWorkers(child, buildctl, ["--addr", address]);
   const stop = async (): Promise<void> => {
     const ended = new Promise((resolve) => child.once("close", resolve));
     child.kill("SIGTERM");
@@ -51,7 +51,8 @@ export async function startDaemon(): Promise<Daemon> {
   return { address, buildctl, buildkitd, stop };
 }
 
-async function programs(): Promise<{ buildctl: string; buildkitd: string }> {
+/** BuildKit's programs. @throws where they are not installed */
+export async function programs(): Promise<{ buildctl: string; buildkitd: string }> {
   const found = await findBuildKit({
     paths: cachePaths(process.env, homedir()),
     env: process.env,
@@ -67,13 +68,18 @@ async function programs(): Promise<{ buildctl: string; buildkitd: string }> {
   return { buildctl: found.value.buildctl, buildkitd: found.value.buildkitd };
 }
 
-async function waitForWorkers(child: ChildProcess, buildctl: string, address: string): Promise<void> {
+/** Waits until a daemon answers. `reach`: the flags of `buildctl` that lead to it. @throws where it ends, or takes too long */
+export async function awaitWorkers(
+  child: ChildProcess,
+  buildctl: string,
+  reach: readonly string[],
+): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt += 1) {
     if (child.exitCode !== null)
       throw new Error(`buildkitd ended with ${child.exitCode}; it needs root and runc`);
     const { ended } = await readTool({
       tool: buildctl,
-      argv: ["--addr", address, "debug", "workers"],
+      argv: [...reach, "debug", "workers"],
       env: process.env,
       signal: AbortSignal.timeout(5_000),
     });

@@ -126,9 +126,9 @@ export async function stop(server: Server): Promise<void> {
   await closed;
 }
 
-/** Listens on a free port of 127.0.0.1 and says which. */
-export async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+/** Listens on a free port, of 127.0.0.1 unless told otherwise, and says which. */
+export async function listen(server: Server, at = "127.0.0.1"): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, at, resolve));
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("Internal error: no port");
   return address.port;

@@ -43,8 +43,6 @@ export interface World {
   /** Ends these solves one after the other, each as soon as it runs. */
   readonly finish: (...names: readonly string[]) => Promise<void>;
   readonly fail: (name: string) => Promise<void>;
-  /** Ends all waits that there are now, as if their time had passed; and those that come of it, until nothing is waited for. */
-  readonly passTime: () => Promise<void>;
 }
 
 /** What is run, and where; one node with room for all where nothing else is said. */
@@ -98,7 +96,6 @@ export function start({
     secretValues: [],
     ...said,
   };
-  const timers = stoppedClock();
   const routes = releases
     .flatMap(({ variants }) => variants)
     .map((each) => ({
@@ -120,7 +117,6 @@ export function start({
     },
     ...options,
     ...(scratch === undefined ? {} : { scratch: async () => scratch }),
-    timing: timers,
     onEvent: (event) => {
       events.push(event);
       onEvent?.(event, cancel);
@@ -143,30 +139,7 @@ export function start({
     ended,
     finish,
     fail: (name) => end(name, BROKEN),
-    passTime: timers.pass,
   };
-}
-
-/** A clock that stands: waits end when the test says so, or when they are aborted. */
-function stoppedClock() {
-  const waits = new Set<() => void>();
-  const sleep = (_ms: number, signal?: AbortSignal): Promise<void> =>
-    new Promise((resolve) => {
-      const end = (): void => {
-        waits.delete(end);
-        resolve();
-      };
-      waits.add(end);
-      if (signal?.aborted === true) end();
-      else signal?.addEventListener("abort", end, { once: true });
-    });
-  const pass = async (): Promise<void> => {
-    for (let turn = 0; turn < 50; turn += 1) {
-      for (const end of waits) end();
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  };
-  return { sleep, pass };
 }
 
 /** Waits, a turn at a time, for what must come without anybody's help. */

@@ -17,6 +17,8 @@ export interface Script {
   readonly hang?: "willing" | "stubborn" | "escaped";
   /** Ends itself, but leaves a grandchild that holds its pipes. */
   readonly leavesBehind?: true;
+  /** What it does instead where an argument has this in it. */
+  readonly when?: Readonly<Record<string, Omit<Script, "when">>>;
 }
 
 /** A stand-in program of a test: where it is, and how it was called. */
@@ -30,8 +32,9 @@ export interface StandIn {
 
 const PROGRAM = `
 const fs = require("node:fs");
-const script = JSON.parse(fs.readFileSync(__dirname + "/script.json", "utf8"));
+const { when = {}, ...usual } = JSON.parse(fs.readFileSync(__dirname + "/script.json", "utf8"));
 const argv = process.argv.slice(2);
+const script = Object.entries(when).find(([part]) => argv.some((each) => each.includes(part)))?.[1] ?? usual;
 const note = (name, value) => fs.appendFileSync(__dirname + "/" + name, JSON.stringify(value) + "\\n");
 note("calls", argv);
 for (const [prefix, text] of Object.entries(script.files ?? {})) {

@@ -22,6 +22,7 @@ const PACKAGES = {
   skopeo: () => find("skopeo"),
   git: () => find("git"),
   openssl: () => find("openssl"),
+  iproute2: () => find("ip"),
 };
 
 /** With a Docker Engine at hand, its BuildKit needs no runc of ours and brings what emulates. */

@@ -38,7 +38,7 @@ test("a daemon is asked for its workers as JSON; what it reports becomes a node"
   expect(buildctl.calls()).toEqual([
     ["--addr", "tcp://arm.example:1234", "debug", "workers", "--format", "{{json .}}"],
   ]);
-  const node = connected.ok ? connected.value[0]?.node : undefined;
+  const node = connected.ok ? connected.value.connections[0]?.node : undefined;
   expect(node).toMatchObject({
     name: "arm",
     builder: "arm",
@@ -60,7 +60,7 @@ test("declared platforms are native whatever is reported, and come first", async
     },
     reach({ buildctl: buildctl.path }),
   );
-  const node = connected.ok ? connected.value[0]?.node : undefined;
+  const node = connected.ok ? connected.value.connections[0]?.node : undefined;
   expect(node?.native.map(formatPlatform)).toEqual(["linux/arm64"]);
   expect(node?.platforms.map(formatPlatform).filter((name) => name === "linux/arm64")).toHaveLength(1);
   expect(node?.platforms.map(formatPlatform)).toContain("linux/s390x");
@@ -82,7 +82,7 @@ test.each([
   );
   expect(connected).toEqual({
     ok: false,
-    error: { kind: "builder-unreachable", builder: "arm", address: "tcp://a:1", detail },
+    error: [{ kind: "builder-unreachable", builder: "arm", address: "tcp://a:1", detail }],
   });
 });
 
@@ -90,7 +90,7 @@ test("without buildctl it is said what installs it", async () => {
   const connected = await connectBuilder({ name: "arm", reach: address("tcp://a:1") }, reach({}));
   expect(connected).toMatchObject({
     ok: false,
-    error: { kind: "tool-missing", install: "buildx-plan setup" },
+    error: [{ kind: "tool-missing", install: "buildx-plan setup" }],
   });
 });
 
@@ -102,7 +102,7 @@ test("an unknown buildx builder is refused with those that there are", async () 
   );
   expect(connected).toEqual({
     ok: false,
-    error: { kind: "builder-not-found", builder: "nope", known: ["default"] },
+    error: [{ kind: "builder-not-found", builder: "nope", known: ["default"] }],
   });
 });
 
@@ -114,7 +114,7 @@ test("a buildx builder that Docker cannot reach says why", async () => {
   );
   expect(connected).toMatchObject({
     ok: false,
-    error: { kind: "builder-unreachable", detail: "failed to connect to the docker API" },
+    error: [{ kind: "builder-unreachable", detail: "failed to connect to the docker API" }],
   });
 });
 
@@ -129,7 +129,7 @@ test("the nodes of a buildx builder are asked for one by one, each by a platform
     { name: "farm", reach: { kind: "buildx", builder: "farm" } },
     reach({ docker: docker.path, buildctl: buildctl.path }),
   );
-  const connections = connected.ok ? connected.value : [];
+  const connections = connected.ok ? connected.value.connections : [];
   onTestFinished(async () => void (await Promise.all(connections.map(({ close }) => close()))));
   expect(connections.map(({ node }) => node.name)).toEqual(["farm/farm0", "farm/farm1"]);
 });
@@ -174,7 +174,7 @@ test("without builders: BUILDKIT_HOST, then docker buildx, then the managed Buil
   expect(await names(reach({ buildctl: buildctl.path }), "tcp://chosen:1")).toEqual(["tcp://chosen:1"]);
 });
 
-test("one unreachable builder of several fails the run before anything is built, and leaves no bridge", async () => {
+test("a builder of several that is not known fails the run before anything is built, and leaves no bridge", async () => {
   const docker = standIn({ stdout: CURRENT });
   const location = { file: { path: "p", text: "" }, range: { start: 0, end: 0 } };
   const connected = await connectBuilders({
