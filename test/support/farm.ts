@@ -84,6 +84,7 @@ export interface Report {
     platform: string;
     node: string;
     execution: string;
+    outcome: string;
     failure?: { kind: string };
   }[];
   readonly lost: readonly { node: string; builder: string; detail: string }[];
