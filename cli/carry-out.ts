@@ -2,7 +2,6 @@ import { formatPlatformFull } from "../platforms/platform.ts";
 import type { Destination } from "../core/destination.ts";
 import type { Failure } from "../core/failure.ts";
 import { hasErrors, type Finding } from "../core/findings/finding.ts";
-import type { Plan } from "../core/plan/plan.ts";
 import { run, type RunReport } from "../core/run.ts";
 import { exitCodeOf } from "./describe/exit-code.ts";
 import { diagnosticJson, findingJson } from "./describe/json.ts";
