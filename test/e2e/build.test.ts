@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, expect, inject, onTestFinished, test } from "vitest";
 import { startFaultProxy, type FaultProxy } from "../support/fault-proxy.ts";
+import { publicTags } from "../support/public-tags.ts";
 import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
 import { addBusybox, openRig, ROOT, type Rig } from "../support/rig.ts";
 import { testTool } from "../support/tools.ts";
@@ -45,11 +46,11 @@ async function project(text: string): Promise<Rig> {
   return rig;
 }
 
-async function tagsOf(host: string, path: string): Promise<string[]> {
+async function tagsOf(host: string, path: string): Promise<readonly string[]> {
   const { stdout } = await execa(await testTool("crane"), ["ls", "--insecure", `${host}/${path}`], {
     reject: false,
   });
-  return stdout.split("\n").filter((line) => line !== "");
+  return publicTags(stdout);
 }
 
 interface IndexDocument {

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { execa } from "execa";
+import { publicTags } from "../support/public-tags.ts";
 import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
 import { addBusybox, openRig, type Ran, type Rig } from "../support/rig.ts";
 import { testTool } from "../support/tools.ts";
@@ -50,7 +51,7 @@ async function tagsOf(tag: string): Promise<readonly string[]> {
   const { stdout } = await execa(await testTool("crane"), ["ls", "--insecure", tag.replace(/:1$/, "")], {
     reject: false,
   });
-  return stdout.split("\n").filter((line) => line !== "" && !line.startsWith("buildx-plan"));
+  return publicTags(stdout).filter((line) => !line.startsWith("buildx-plan"));
 }
 
 async function digestOf(tag: string, platform: string): Promise<string> {

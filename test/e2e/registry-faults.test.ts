@@ -2,6 +2,7 @@ import { execa } from "execa";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { startFaultProxy, type FaultProxy } from "../support/fault-proxy.ts";
 import type { Fault, RequestMatch } from "../support/faults.ts";
+import { publicTags } from "../support/public-tags.ts";
 import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
 import { openRig, ROOT, type Rig } from "../support/rig.ts";
 import { testCertificate } from "../support/tls.ts";
@@ -34,10 +35,7 @@ async function faulty(match: RequestMatch, fault: Fault, times: number): Promise
 async function tagsOf(path: string): Promise<string[]> {
   const crane = await testTool("crane");
   const { stdout } = await execa(crane, ["ls", "--insecure", `${open.host}/${path}`], { reject: false });
-  return stdout
-    .split("\n")
-    .filter((line) => line !== "")
-    .toSorted();
+  return publicTags(stdout).toSorted();
 }
 
 const FOREVER = 99;

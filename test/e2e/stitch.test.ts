@@ -296,7 +296,7 @@ test("what is not meant for the index is refused as usage", async () => {
     [[child, ...tag, "--annotation", "a"], "it is not KEY=VALUE"],
     [[`Linux?=${child}`, ...tag], "`Linux?` is no platform"],
     [[child, "--tag", `${proxy.host}/stitch/usage`], "it has no tag"],
-    [[child], "required option '--tag <reference>' not specified"],
+    [[child], "--tag: an index of children needs a tag"],
   ];
   for (const [argv, message] of usages) {
     const ran = await rig.run(["stitch", ...argv]);
