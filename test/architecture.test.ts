@@ -184,6 +184,11 @@ describe("what the rules catch", () => {
       'import "../test/support/make.ts";',
       "cli/x.ts imports test/support/make.ts, which is not there",
     ],
+    [
+      "core/oci/x.ts",
+      'await import("node:crypto");',
+      "core/oci/x.ts imports node:crypto late, which the launcher cannot",
+    ],
     ["core/oci/x.ts", "export const home = process.env;", "core/oci/x.ts names process, which only cli/ may"],
     [
       "core/oci/x.ts",
@@ -224,7 +229,9 @@ function violations(sources: Sources): readonly string[] {
   const graph = new Map<string, readonly string[]>();
   const problems: string[] = [];
   for (const [path, source] of sources) {
-    const { specifiers, globals } = readImports(source, CLI_GLOBALS);
+    const { specifiers, late, globals } = readImports(source, CLI_GLOBALS);
+    const builtins = late.filter((specifier) => specifier.startsWith("node:"));
+    problems.push(...builtins.map((name) => `${path} imports ${name} late, which the launcher cannot`));
     const targets = specifiers.map((specifier) => resolve(path, specifier));
     graph.set(
       path,

@@ -64,9 +64,10 @@ async function readTouched(path: string, maxBytes: number): Promise<Buffer | und
 
 /** Renamed into place: whoever reads finds the whole file or none. */
 async function writeAtomically(path: string, bytes: Uint8Array): Promise<void> {
-  // Imported late: reading does without it.
-  const { randomBytes } = await import("node:crypto");
-  const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
+  // Whoever else has chosen this name keeps it: the file is opened only where there is none. `node:crypto` would cost a start.
+  const temporary = `${path}.${Math.floor(Math.random() * 2 ** 32)
+    .toString(16)
+    .padStart(8, "0")}.tmp`;
   try {
     const file = await open(temporary, "wx", 0o600);
     try {

@@ -3,6 +3,8 @@ import { parseSync, Visitor, type ESTree } from "rolldown/utils";
 /** What a source file takes from elsewhere: its import specifiers (static, type, dynamic, re-exports) and the globals it names. */
 export interface Imports {
   readonly specifiers: readonly string[];
+  /** Those of them that are imported when they are needed. */
+  readonly late: readonly string[];
   readonly globals: readonly string[];
 }
 
@@ -16,10 +18,13 @@ export const COMPUTED = "<computed>";
 export function readImports(source: string, watched: readonly string[] = []): Imports {
   const { program, module, errors } = parseSync("source.ts", source);
   if (errors.length > 0) throw new Error(errors[0]?.message);
+  const late = module.dynamicImports.map(({ moduleRequest: { start, end } }) =>
+    unquote(source.slice(start, end)),
+  );
   const specifiers = [
     ...module.staticImports.map((statement) => statement.moduleRequest.value),
     ...module.staticExports.flatMap(({ entries }) => entries.map((entry) => entry.moduleRequest?.value)),
-    ...module.dynamicImports.map(({ moduleRequest: { start, end } }) => unquote(source.slice(start, end))),
+    ...late,
   ];
   const names = new Set<string>();
   const keys = new Set<number>();
@@ -43,6 +48,7 @@ export function readImports(source: string, watched: readonly string[] = []): Im
     Identifier: (node) => void (keys.has(node.start) || names.add(node.name)),
   }).visit(program);
   return {
+    late,
     specifiers: [...new Set(specifiers.filter((specifier) => specifier !== undefined))],
     globals: watched.filter((name) => names.has(name) && !declared.has(name)),
   };
