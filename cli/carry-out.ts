@@ -57,12 +57,13 @@ export interface Work extends Session {
 export async function carryOut(session: Work, options: CarryOutOptions, shell: Shell): Promise<number> {
   const { plan, routes, refused, buildkit, joined } = session;
   const redact = redactor(plan.secretValues);
+  const toBuild = { plan, routes: routes.filter(({ variant }) => !joined.has(variant.id)) };
   const recorder = await openRecord(plan, options, shell);
   if (!recorder.ok) return await reportFailures([recorder.error], shell, { json: options.json === true });
   const gates = await openGates(session, options.destination, shell);
   if (!gates.ok) return await reportFailures([gates.error], shell, { json: options.json === true });
   const allowed = { shrink: options.allowShrink === true, downgrade: options.allowDowngrade === true };
-  const early = options.check === false ? undefined : await beginPreflight(session, shell);
+  const early = options.check === false ? undefined : await beginPreflight(toBuild, shell);
   if (early !== undefined && hasErrors(early.findings)) {
     const failure = { kind: "preflight-failed", findings: early.findings } as const;
     return await reportFailures([failure], shell, { json: options.json === true, redact });
@@ -83,7 +84,7 @@ export async function carryOut(session: Work, options: CarryOutOptions, shell: S
     { plan, joined, options, registry, onEvent: (event) => renderer.onEvent(event) },
     shell,
   );
-  const beside = early && preflightBeside(session, early, { allowed, shell });
+  const beside = early && preflightBeside(toBuild, early, { allowed, shell });
   try {
     const opened = await openTarget(options.destination, { plan, registry }, shell);
     if (!opened.ok) return await reportFailures([opened.error], shell, { json: options.json === true });

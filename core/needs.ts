@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import type { Target } from "./deliver.ts";
+import type { BuildResult } from "./buildkit/buildkit.ts";
+import { imageFor, type Target } from "./deliver.ts";
 import type { Digest } from "./oci/digest.ts";
 import { formatRepository } from "./oci/reference.ts";
 import type { Build, BuildContext, FileOutput, Variant } from "./plan/plan.ts";
@@ -14,14 +15,27 @@ export interface Need {
   readonly layout?: string;
 }
 
-/** Is what this variant becomes nowhere that a builder could pull it from? Then it is handed over as a layout besides. */
+/** Is what this variant becomes nowhere that a builder could pull it from? Then those that are built from it get it as a layout. */
 export function isOutOfReach({ build }: Variant, target: Target): boolean {
   return target.kind !== "registries" || build.push === "client" || build.repositories.length === 0;
 }
 
-/** The output that hands a variant over to those that need it, below a private folder of the run. */
-export function handOver({ id }: Variant, folder: string): FileOutput {
-  return { type: "oci", dest: join(folder, slug(id)), attributes: { tar: "false" } };
+/** The build of a variant that others need as a layout. BuildKit hands over one layout a build: an image that is one already does for both. */
+export function withLayout(variant: Variant, target: Target, folder: string): Build {
+  const { build, id } = variant;
+  if (imageFor(variant, target).kind === "layout") return build;
+  const output: FileOutput = { type: "oci", dest: join(folder, slug(id)), attributes: { tar: "false" } };
+  return { ...build, outputs: [...build.outputs, output] };
+}
+
+/** Where that layout lies, and the result whose file stays there for as long as the run. */
+export function keptLayout(
+  { outputs }: Build,
+  built: BuildResult,
+): { readonly layout: string | undefined; readonly built: BuildResult } {
+  const { file } = built;
+  if (file === undefined) return { layout: outputs.at(-1)?.dest, built };
+  return { layout: file.path, built: { ...built, file: { path: file.path, remove: async () => undefined } } };
 }
 
 /** The build with the images of other variants in place of their names: exactly those that were made or found in this run. */

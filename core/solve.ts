@@ -1,52 +1,15 @@
-import { attempt } from "./attempts.ts";
-import type { BuildKit, BuildResult, SolveFailure } from "./buildkit/buildkit.ts";
-import { deliver, deliverTaken, imageFor, storeOf, type Delivery, type Target } from "./deliver.ts";
-import type { RunEvent, VariantOutcome } from "./event.ts";
-import type { GateFailure, Gates, VariantToCheck } from "./gate.ts";
-import { handOver, isOutOfReach, withNeeds, type Need } from "./needs.ts";
+import { attempt, type Attempted } from "./attempts.ts";
+import type { BuildResult, SolveFailure } from "./buildkit/buildkit.ts";
+import { deliver, imageFor, storeOf, type Delivery, type DeliveryFailure } from "./deliver.ts";
+import type { GateFailure, VariantToCheck } from "./gate.ts";
+import { isOutOfReach, keptLayout, withLayout, withNeeds } from "./needs.ts";
 import type { ConfirmedImage } from "./publish/confirm.ts";
 import { fail, ok, type Result } from "./result.ts";
-import type { Rooms } from "./rooms.ts";
 import type { Route } from "./route/route.ts";
+import type { Solved, SolveWorld, VariantToSolve } from "./solve-world.ts";
 import { StepWatch } from "./step-watch.ts";
-import type { Circumstances, Taken, TakenFromStaging, TakeOver } from "./take-over.ts";
-
-/** The world as one variant's solve needs it. */
-export interface SolveWorld {
-  readonly buildkit: BuildKit;
-  readonly target: Target;
-  /** What must hold before its tags move; nothing more than being confirmed where it is absent. */
-  readonly gates?: Gates;
-  /** What was finished before; nothing is taken over where it is absent. */
-  readonly takeOver?: TakeOver;
-  /** Ids of the variants that are taken over only, and not built. */
-  readonly joined: ReadonlySet<string>;
-  /** A private folder of the run, for what one build hands to another. */
-  readonly scratch: () => Promise<string>;
-  /** See {@link Delivery.uploads}. */
-  readonly uploads: Delivery["uploads"];
-  readonly rooms: Rooms;
-  readonly onEvent: (event: RunEvent) => void;
-  readonly signal: AbortSignal;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-}
-
-/** What one variant is built from, and whether others wait for it. */
-export interface VariantToSolve {
-  readonly route: Route;
-  readonly needs: readonly Need[];
-  /** Is another variant built from it? */
-  readonly isNeeded: boolean;
-}
-
-/** How a variant ended, and where it was built at last. */
-export interface Solved {
-  readonly route: Route;
-  readonly outcome: VariantOutcome;
-  /** Folder of the layout that it was handed over as, for those that are built from it. */
-  readonly layout?: string;
-}
+import type { Circumstances } from "./take-over.ts";
+import { takeVariant } from "./taking.ts";
 
 /**
  * Takes one variant over, or builds it where its route says and brings it to where it goes: the arrows `solve` and `confirm` of a
@@ -55,7 +18,7 @@ export interface Solved {
 export async function solveVariant(toSolve: VariantToSolve, world: SolveWorld): Promise<Solved> {
   const { variant } = toSolve.route;
   const circumstances = circumstancesOf(toSolve);
-  const found = await find(toSolve, circumstances, world);
+  const found = await takeVariant(toSolve, circumstances, world);
   const solved = found ?? (await build(toSolve, circumstances, world));
   const { outcome } = solved;
   world.onEvent({ kind: "variant-done", atMs: world.now(), variant: variant.id, outcome });
@@ -69,105 +32,72 @@ function circumstancesOf({ route, needs }: VariantToSolve): Circumstances {
   return { needs: new Map(digests), node: route.node };
 }
 
-type FailureOf = Extract<VariantOutcome, { readonly kind: "failed" }>["failure"];
-
-/** Undefined: it has to be built. So it is where nobody can tell what is there, which is right in any case. */
-async function find(
-  { route, isNeeded }: VariantToSolve,
-  circumstances: Circumstances,
-  world: SolveWorld,
-): Promise<Solved | undefined> {
-  const { takeOver, joined, target, signal } = world;
-  const { variant } = route;
-  // What is handed over as a layout is in no registry.
-  if (takeOver === undefined || (isNeeded && isOutOfReach(variant, target))) return undefined;
-  const found = await takeOver.find(variant, circumstances);
-  if (signal.aborted) return { route, outcome: { kind: "cancelled", durationMs: 0 } };
-  const failed = (failure: FailureOf): Solved | undefined =>
-    joined.has(variant.id) ? { route, outcome: { kind: "failed", failure, durationMs: 0 } } : undefined;
-  if (!found.ok) return failed(found.error);
-  if (found.value.kind === "taken") return await take(route, found.value, world);
-  return failed({ ...found.value, kind: "variant-not-staged", variant: variant.id });
-}
-
-async function take(route: Route, taken: Taken, world: SolveWorld): Promise<Solved> {
-  const { onEvent, now } = world;
-  const { from, image } = taken;
-  const startedMs = now();
-  const { digest } = image.manifest;
-  onEvent({ kind: "variant-taken-over", atMs: now(), variant: route.variant.id, from, digest });
-  const where = taken.from === "staging" ? builtAt(route, taken) : route;
-  const { target, uploads, signal } = world;
-  const delivered = await deliverTaken(route.variant, image, { target, uploads, signal });
-  const passed = delivered.ok && taken.from === "staging" ? await passAgain(where, taken, world) : delivered;
-  const durationMs = now() - startedMs;
-  if (!passed.ok) return { route: where, outcome: { kind: "failed", failure: passed.error, durationMs } };
-  const cache = { steps: 0, cached: 0 };
-  return { route: where, outcome: { kind: "built", published: image, cache, durationMs, takenFrom: from } };
-}
-
-function builtAt(route: Route, { built }: TakenFromStaging): Route {
-  if (built === undefined) return route;
-  return { ...route, node: { ...route.node, name: built.node }, execution: built.execution };
-}
-
-async function passAgain(
-  route: Route,
-  { image, checked }: TakenFromStaging,
-  { gates, target, onEvent, signal, now }: SolveWorld,
-): Promise<Result<void, GateFailure>> {
-  const { id: variant, build: wanted } = route.variant;
-  const store = storeOf(target, wanted.repositories);
-  if (gates === undefined || store === undefined) return ok(undefined);
-  const onFinding: VariantToCheck["onFinding"] = (finding) =>
-    onEvent({ kind: "variant-finding", atMs: now(), variant, finding });
-  const known = checked === undefined ? {} : { checked };
-  return await gates.taken({ route, image, store, ...known, onFinding, signal });
-}
-
 async function build(
-  { route, needs, isNeeded }: VariantToSolve,
+  toSolve: VariantToSolve,
   circumstances: Circumstances,
   world: SolveWorld,
 ): Promise<Solved> {
-  const { target, takeOver } = world;
+  const watch = new StepWatch(toSolve.route.variant.id, world);
+  const { built, route, startedMs, layout } = await buildSomewhere(toSolve, watch, world);
+  const there = { ...circumstances, node: route.node };
+  const passed = built.ok ? await publish(route, built.value, { circumstances: there, world }) : built;
+  const durationMs = world.now() - startedMs;
+  if (!passed.ok && world.signal.aborted) return { route, outcome: { kind: "cancelled", durationMs } };
+  if (!passed.ok) return { route, outcome: { kind: "failed", failure: passed.error, durationMs } };
+  const { image, ...checked } = passed.value;
+  if (image !== undefined)
+    world.takeOver?.keep({ route, image, durationMs, circumstances: there, ...checked });
+  const pushed = image === undefined ? {} : { published: image };
+  const outcome = { kind: "built", ...pushed, cache: watch.cacheUse(), durationMs } as const;
+  return { route, outcome, ...(layout === undefined ? {} : { layout }) };
+}
+
+interface BuiltSomewhere extends Attempted {
+  /** The last attempt. */
+  readonly startedMs: number;
+  readonly layout?: string;
+}
+
+async function buildSomewhere(
+  { route, needs, isNeeded }: VariantToSolve,
+  watch: StepWatch,
+  world: SolveWorld,
+): Promise<BuiltSomewhere> {
+  const { target } = world;
   const { variant } = route;
-  const output =
-    isNeeded && isOutOfReach(variant, target) ? handOver(variant, await world.scratch()) : undefined;
-  const wanted = withNeeds(variant.build, needs);
-  const outputs = output === undefined ? wanted.outputs : [...wanted.outputs, output];
-  const watch = new StepWatch(variant.id, world);
+  const isHandedOn = isNeeded && isOutOfReach(variant, target);
+  const own = isHandedOn ? withLayout(variant, target, await world.scratch()) : variant.build;
+  const wanted = withNeeds(own, needs);
   let startedMs = world.now();
-  const { built, route: last } = await attempt(route, world, async (at) => {
+  const attempted = await attempt(route, world, async (at) => {
     startedMs = world.now();
     watch.begin();
-    return await solve({ ...at, variant: { ...variant, build: { ...wanted, outputs } } }, watch, world);
+    return await solve({ ...at, variant: { ...variant, build: wanted } }, watch, world);
   });
-  const there = { ...circumstances, node: last.node };
-  const delivered = built.ok ? await deliver(variant, built.value, deliveryOf(last, world)) : built;
-  const marked =
-    delivered.ok && delivered.value !== undefined && takeOver !== undefined
-      ? ok(await takeOver.mark(variant, delivered.value, there))
-      : delivered;
-  const passed = marked.ok ? await passGate(last, marked.value, world) : marked;
-  const durationMs = world.now() - startedMs;
-  const layout = output === undefined ? {} : { layout: output.dest };
-  if (passed.ok) {
-    const { image, checked } = passed.value;
-    if (image !== undefined)
-      takeOver?.keep({
-        route: last,
-        image,
-        durationMs,
-        circumstances: there,
-        ...(checked === undefined ? {} : { checked }),
-      });
-    const pushed = image === undefined ? {} : { published: image };
-    const cache = watch.cacheUse();
-    return { route: last, outcome: { kind: "built", ...pushed, cache, durationMs }, ...layout };
-  }
-  if (world.signal.aborted) return { route: last, outcome: { kind: "cancelled", durationMs } };
-  return { route: last, outcome: { kind: "failed", failure: passed.error, durationMs } };
+  if (!isHandedOn || !attempted.built.ok) return { ...attempted, startedMs };
+  const { built, layout } = keptLayout(wanted, attempted.built.value);
+  return { ...attempted, built: ok(built), startedMs, ...(layout === undefined ? {} : { layout }) };
+}
+
+interface Publishing {
+  readonly circumstances: Circumstances;
+  readonly world: SolveWorld;
+}
+
+/** Brings what was built to where it goes, and through its checks. */
+async function publish(
+  route: Route,
+  built: BuildResult,
+  { circumstances, world }: Publishing,
+): Promise<Result<Passed, DeliveryFailure | GateFailure>> {
+  const { variant } = route;
+  const delivered = await deliver(variant, built, deliveryOf(route, world));
+  if (!delivered.ok) return delivered;
+  const image =
+    delivered.value === undefined || world.takeOver === undefined
+      ? delivered.value
+      : await world.takeOver.mark(variant, delivered.value, circumstances);
+  return await passGate(route, image, world);
 }
 
 interface Passed {

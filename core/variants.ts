@@ -1,7 +1,8 @@
 import type { Need } from "./needs.ts";
 import type { Plan } from "./plan/plan.ts";
 import type { Route } from "./route/route.ts";
-import { solveVariant, type Solved, type SolveWorld } from "./solve.ts";
+import { solveVariant } from "./solve.ts";
+import type { Solved, SolveWorld } from "./solve-world.ts";
 
 /**
  * All variants of a run at once, as far as their nodes have room and what they need is there. One that fails stops no other but

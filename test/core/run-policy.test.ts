@@ -172,18 +172,27 @@ describe("variants that need others", () => {
     expect(world.buildkit.begun).not.toContain("app linux/arm64");
   });
 
-  test("get the layout that it was handed over as where no builder can pull it", async () => {
+  test("get a layout where no builder can pull it: the one that was handed over, or one besides", async () => {
     const client = {
       ...base,
       variants: base.variants.map((each) => ({ ...each, build: { ...each.build, push: "client" as const } })),
     };
-    const world = start({ releases: [client, needing], scratch: "/scratch" });
-    await until(() => world.buildkit.running().length === 2);
-    expect(world.buildkit.outputsOf("base linux/arm64")).toEqual([
+    const pushed = start({ releases: [client, needing], scratch: "/scratch" });
+    await until(() => pushed.buildkit.running().length === 2);
+    expect(pushed.buildkit.outputsOf("base linux/arm64")).toEqual([]);
+    pushed.cancel();
+    await pushed.ended;
+    const nowhere = {
+      ...base,
+      variants: base.variants.map((each) => ({ ...each, build: { ...each.build, repositories: [] } })),
+    };
+    const local = start({ releases: [nowhere, needing], scratch: "/scratch" });
+    await until(() => local.buildkit.running().length === 2);
+    expect(local.buildkit.outputsOf("undefined linux/arm64")).toEqual([
       { type: "oci", dest: "/scratch/base_linux_arm64", attributes: { tar: "false" } },
     ]);
-    world.cancel();
-    await world.ended;
+    local.cancel();
+    await local.ended;
   });
 });
 

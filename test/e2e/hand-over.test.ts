@@ -242,6 +242,16 @@ describe("--append", () => {
   });
 });
 
+test("two runs of one plan at once both end right, and leave no staging tag", async () => {
+  const rig = await project(planText("twice/both"));
+  const runs = await Promise.all(["m1", "m2"].map((name) => build(rig, [], machine(rig, name))));
+  expect(runs.map(({ exitCode }) => exitCode)).toEqual([0, 0]);
+  const references = runs.map(({ stdout }) => stdout);
+  expect(references[0]).toBe(references[1]);
+  expect(references[0]).toContain(`:latest@${await digestOf("twice/both", "latest")}`);
+  expect((await tagsOf("twice/both")).toSorted()).toEqual(["1", "latest"]);
+});
+
 describe("optional platforms", () => {
   test("the release goes on without one that fails, says so, and --strict does not let it", async () => {
     const platforms = ["linux/amd64", "{ platform: linux/arm64, required: false, args: { FAIL: '4' } }"];
