@@ -35,7 +35,8 @@ export function readStamps({ block, pax }: RawHeaders): TarStamps {
     user: said.get("uname") ?? readText(block, 265, 32),
     group: said.get("gname") ?? readText(block, 297, 32),
     device: isDevice ? `${number(329, 8)},${number(337, 8)}` : "",
-    xattrs: xattrs.length === 0 ? NONE : new Map(xattrs.map(([key, value]) => [key.replace(XATTR, ""), value])),
+    xattrs:
+      xattrs.length === 0 ? NONE : new Map(xattrs.map(([key, value]) => [key.replace(XATTR, ""), value])),
   };
 }
 
