@@ -47,7 +47,7 @@ async function carryOut(session: Session, options: ReproduceOptions, shell: Shel
       routes,
       buildkit,
       readDockerfile: (build) => readDockerfile(build, cwd),
-      onEvent: renderer.onEvent,
+      onEvent: (event) => renderer.onEvent(event),
       signal,
       now,
     });
@@ -69,7 +69,7 @@ async function answer({ session, reproduced, options }: Outcome, shell: Shell): 
   const redact = redactor(plan.secretValues);
   const exitCode = exitCodeOfAll(reproduced, shell.signal);
   const findings = reproduced.flatMap(({ outcome }) =>
-    outcome.kind === "different" ? [outcome.finding] : [],
+    outcome.kind === "different" ? outcome.findings : [],
   );
   await reportFindings(findings, shell, redact);
   if (options.json === true)

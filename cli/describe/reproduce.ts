@@ -21,7 +21,7 @@ export function reproducedLine({ route: { variant }, outcome }: Reproduced): str
   }
 }
 
-/** The machine's form of it; the finding stands among all findings. */
+/** The machine's form of it; the findings stand among all findings. */
 export function reproducedJson({ route, outcome }: Reproduced): unknown {
   const { variant, node, execution } = route;
   const about = {

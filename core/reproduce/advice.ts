@@ -1,5 +1,5 @@
 import type { Build } from "../plan/plan.ts";
-import type { EntryChange, ImageDifference } from "./difference.ts";
+import type { EntryChange, LayerDifference, ValueDifference } from "./difference.ts";
 
 /** What a difference comes from, as far as it can be told: the way in which the first entry differs, or the kind of value. */
 export type Cause =
@@ -10,16 +10,28 @@ export type Cause =
   | "compression"
   | "unknown";
 
-/** The one that is to be mended first. */
-export function cause({ layers, config, manifest }: ImageDifference): Cause {
-  if (layers?.kind === "compression") return "compression";
-  if (layers?.kind === "entries") return layers.groups[0]?.example.changes[0]?.what ?? "header";
-  if (layers !== undefined) return "unknown";
-  if (config.length === 0) return manifest.length === 0 ? "unknown" : "config";
-  return config.every(({ path }) => TIMES.test(path)) ? "created" : "config";
+/** Is it the same but for the times of its entries? */
+export function isInTimesOnly(layer: LayerDifference): boolean {
+  return layer.kind === "entries" && causeOf(layer) === "mtime" && layer.groups.length === 1;
 }
 
-const TIMES = /^(?:history\[\d+\]\.)?created$/;
+/** What makes a layer another one, where several things do: what tells most. */
+export function causeOf(layer: LayerDifference): Cause {
+  if (layer.kind === "compression") return "compression";
+  if (layer.kind !== "entries") return "unknown";
+  return layer.groups[0]?.example.changes[0]?.what ?? "header";
+}
+
+/** The same for documents whose layers are the same. */
+export function causeOfValues(values: readonly Pick<ValueDifference, "path">[]): Cause {
+  if (values.length === 0) return "unknown";
+  return values.every(({ path }) => isTime(path)) ? "created" : "config";
+}
+
+/** Is it a time that BuildKit writes into the config? */
+export function isTime(path: string): boolean {
+  return /^(?:history\[\d+\]\.)?created$/.test(path);
+}
 
 /** What to do about it, one sentence or two; what the plan does already is not advised. */
 export function adviseOn(what: Cause, build: Pick<Build, "args" | "image">): string {

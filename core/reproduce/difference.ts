@@ -6,7 +6,8 @@ export interface ImageDifference {
   readonly config: readonly ValueDifference[];
   /** Of the manifest, besides its config and layers. */
   readonly manifest: readonly ValueDifference[];
-  readonly layers?: LayersDifference;
+  /** The first layer that differs; where that differs in times only, the first one after it that differs in more, too. */
+  readonly layers: readonly LayerDifference[];
 }
 
 /** One place in a JSON document that has another value, `history[3].created`; undefined where one side has nothing there. */
@@ -17,8 +18,8 @@ export interface ValueDifference {
   readonly second: string | undefined;
 }
 
-/** How the layers differ, told by the first one that does. */
-export type LayersDifference =
+/** How a layer differs; `count`: one image has more of them. */
+export type LayerDifference =
   | {
       readonly kind: "entries";
       /** Index from 0, the base first. */

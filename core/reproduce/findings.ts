@@ -3,13 +3,13 @@ import type { Finding } from "../findings/finding.ts";
 import type { Build } from "../plan/plan.ts";
 import { imagePlace, placeOf, type LayerPlace } from "../verify/made-by.ts";
 import type { ImageToVerify } from "../verify/verified.ts";
-import { adviseOn, cause } from "./advice.ts";
+import { adviseOn, causeOf, causeOfValues, isInTimesOnly, isTime } from "./advice.ts";
 import type {
   ContentPlace,
   DifferenceGroup,
   EntryChange,
   ImageDifference,
-  LayersDifference,
+  LayerDifference,
   ValueDifference,
 } from "./difference.ts";
 
@@ -17,27 +17,39 @@ import type {
 const MOST_TOLD = 3;
 const MOST_OF_VALUE = 120;
 
-/** What two builds of an image differ in, as one finding: the first difference is the one to look at. `image` is the first of the two. */
-export function reproducibleFinding(
+/** What two builds of an image differ in. `image` is the first of the two. */
+export function findDifferences(
   difference: ImageDifference,
   image: ImageToVerify,
   build: Pick<Build, "args" | "image">,
-): Finding {
-  const { layers, config, manifest } = difference;
-  const about = layers === undefined ? aboutDocuments(difference) : aboutLayers(layers, image);
-  const values = [...named(config, "config"), ...named(manifest, "manifest")];
-  // The first one of documents alone is told in the message.
-  const rest = layers === undefined ? values.slice(1) : values;
-  const { location, image: place } = placeIn(layers, image);
-  return {
-    rule: "not-reproducible",
-    severity: "error",
-    message: `Two builds of it are not the same: ${about.message}`,
-    image: place,
-    ...(location === undefined ? {} : { location }),
-    facts: [...about.facts, ...valueFacts(rest)],
-    fix: adviseOn(cause(difference), build),
-  };
+): readonly Finding[] {
+  const values = valuesOf(difference);
+  const [first, ...rest] = values;
+  const about = { rule: "not-reproducible", severity: "error" } as const;
+  const layers = difference.layers.map((layer, at): Finding => {
+    const told = aboutLayer(layer, image);
+    return {
+      ...about,
+      ...placeIn(layer, image),
+      message: `${MESSAGE}: ${told.message}`,
+      facts: [...told.facts, ...otherLayers(layer, difference), ...(at === 0 ? valueFacts(values) : [])],
+      fix: adviseOn(causeOf(layer), build),
+    };
+  });
+  if (layers.length > 0) return layers;
+  const message = first === undefined ? "their documents are written in other ways" : sentence(first);
+  const fix = adviseOn(causeOfValues(values), build);
+  return [
+    { ...about, image: imagePlace(image), message: `${MESSAGE}: ${message}`, facts: valueFacts(rest), fix },
+  ];
+}
+
+const MESSAGE = "Two builds of it are not the same";
+
+function placeIn(layer: LayerDifference, image: ImageToVerify): LayerPlace {
+  if (layer.kind === "count") return { image: imagePlace(image) };
+  const path = layer.kind === "entries" ? layer.groups[0]?.example.path : undefined;
+  return placeOf(image, layer.layer, path === undefined ? undefined : absolute(path));
 }
 
 interface About {
@@ -45,39 +57,50 @@ interface About {
   readonly facts: readonly string[];
 }
 
-function placeIn(layers: LayersDifference | undefined, image: ImageToVerify): LayerPlace {
-  if (layers === undefined || layers.kind === "count") return { image: imagePlace(image) };
-  const path = layers.kind === "entries" ? layers.groups[0]?.example.path : undefined;
-  return placeOf(image, layers.layer, path === undefined ? undefined : absolute(path));
-}
-
-function aboutDocuments({ config, manifest }: ImageDifference): About {
-  const [first] = [...named(config, "config"), ...named(manifest, "manifest")];
-  if (first === undefined) return { message: "their documents are written in other ways", facts: [] };
-  return { message: `all layers are, ${sentence(first)}`, facts: [] };
-}
-
-function aboutLayers(layers: LayersDifference, image: ImageToVerify): About {
-  if (layers.kind === "count")
-    return { message: `one has ${layers.counts.join(" layers, the other ")}`, facts: [] };
-  const name = `layer ${layers.layer + 1} of ${image.layers.length}`;
-  if (layers.kind === "unreadable")
-    return { message: `${name} differs, and cannot be read: ${layers.detail}`, facts: [] };
-  const more =
-    layers.more === 0 ? [] : [`${layers.more} more ${layers.more === 1 ? "layer differs" : "layers differ"}`];
-  const digests = `${layers.digests[0]}, then ${layers.digests[1]}`;
-  if (layers.kind === "compression")
-    return { message: `${name} holds the same files, compressed in another way`, facts: [digests, ...more] };
-  const [first] = layers.groups;
-  if (first === undefined)
-    return { message: `${name} differs between its entries only`, facts: [digests, ...more] };
-  const told = layers.groups.slice(0, MOST_TOLD).flatMap(groupFacts);
-  const hidden = layers.groups.length - MOST_TOLD;
+function aboutLayer(layer: LayerDifference, image: ImageToVerify): About {
+  if (layer.kind === "count")
+    return { message: `one has ${layer.counts.join(" layers, the other ")}`, facts: [] };
+  const name = `layer ${layer.layer + 1} of ${image.layers.length}`;
+  if (layer.kind === "unreadable")
+    return { message: `${name} differs, and cannot be read: ${layer.detail}`, facts: [] };
+  const digests = `${layer.digests[0]}, then ${layer.digests[1]}`;
+  if (layer.kind === "compression")
+    return { message: `${name} holds the same files, compressed in another way`, facts: [digests] };
+  const [first] = layer.groups;
+  const [change] = first?.example.changes ?? [];
+  if (first === undefined || change === undefined)
+    return { message: `${name} differs between its entries only`, facts: [digests] };
+  const hidden = layer.groups.length - MOST_TOLD;
   const others = hidden > 0 ? [`and entries that differ in ${hidden} other ways`] : [];
   return {
-    message: `${name} differs in ${absolute(first.example.path)}`,
-    facts: [...told, ...others, ...more],
+    message: `${differs(absolute(first.example.path), change.what)} in ${name}`,
+    facts: [...layer.groups.slice(0, MOST_TOLD).flatMap(groupFacts), ...others],
   };
+}
+
+function differs(path: string, what: EntryChange["what"]): string {
+  return what === "presence" ? `only one has ${path}` : `the ${NOUNS[what]} of ${path} differs`;
+}
+
+const NOUNS = {
+  kind: "kind",
+  content: "content",
+  link: "target",
+  device: "device number",
+  mode: "mode",
+  owner: "owner",
+  xattrs: "attributes",
+  order: "place",
+  mtime: "time",
+  header: "header",
+} as const;
+
+/** Where a first one differs in times only, all others were looked at. */
+function otherLayers(layer: LayerDifference, { layers }: ImageDifference): readonly string[] {
+  if (layer.kind === "count" || layer.kind === "unreadable" || layer.more === 0) return [];
+  const verb = layer.more === 1 ? "layer differs" : "layers differ";
+  const inWhat = isInTimesOnly(layer) && layers.length === 1 ? " in times only" : "";
+  return [`${layer.more} more ${verb}${inWhat}`];
 }
 
 function groupFacts({ example: { path, changes }, more }: DifferenceGroup): readonly string[] {
@@ -133,16 +156,27 @@ interface NamedValue extends ValueDifference {
   readonly document: string;
 }
 
-function named(values: readonly ValueDifference[], document: string): readonly NamedValue[] {
-  return values.map((value) => ({ ...value, document }));
+/** Times last: they follow from anything. */
+function valuesOf({ config, manifest }: ImageDifference): readonly NamedValue[] {
+  const all = [
+    ...config.map((value) => ({ ...value, document: "config" })),
+    ...manifest.map((value) => ({ ...value, document: "manifest" })),
+  ];
+  return [...all.filter(({ path }) => !isTime(path)), ...all.filter(({ path }) => isTime(path))];
 }
 
 function valueFacts(values: readonly NamedValue[]): readonly string[] {
-  const told = values.slice(0, MOST_TOLD).map(sentence);
-  const hidden = values.length - told.length;
-  return hidden > 0
-    ? [...told, `and ${hidden} more ${hidden === 1 ? "value" : "values"} of config and manifest`]
-    : told;
+  const told = values.filter(({ path }, at) => !isTime(path) && at < MOST_TOLD);
+  const times = values.filter(({ path }) => isTime(path));
+  const hidden = values.length - told.length - times.length;
+  const [time, ...others] = times;
+  return [
+    ...told.map(sentence),
+    ...(hidden > 0 ? [`and ${hidden} more ${hidden === 1 ? "value" : "values"} of config and manifest`] : []),
+    ...(time === undefined
+      ? []
+      : [`${sentence(time)}${others.length === 0 ? "" : `, and ${others.length} more times`}`]),
+  ];
 }
 
 function sentence({ document, path, first, second }: NamedValue): string {

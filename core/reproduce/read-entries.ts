@@ -47,7 +47,10 @@ export async function listEntries(source: LayerSource): Promise<Result<readonly 
     const add = (content: string): void =>
       void entries.push({ kind, name, linkName, mode, size, stamps, content, header });
     const stamps = readStamps(raw);
-    if (kind !== "file") return void add("");
+    if (kind !== "file") {
+      add("");
+      return undefined;
+    }
     const hash = createHash("sha256");
     return {
       take: (bytes) => hash.update(bytes) !== undefined,

@@ -14,7 +14,7 @@ import type { Route } from "../route/route.ts";
 import { StepWatch } from "../step-watch.ts";
 import { compareImages } from "./compare-images.ts";
 import type { ImageDifference, Pair } from "./difference.ts";
-import { reproducibleFinding } from "./findings.ts";
+import { findDifferences } from "./findings.ts";
 import { levelsOf } from "./levels.ts";
 import { solveOnce, type BuiltImage } from "./solve-once.ts";
 
@@ -46,7 +46,7 @@ export type ReproduceOutcome =
       readonly kind: "different";
       readonly digests: Pair<Digest>;
       readonly difference: ImageDifference;
-      readonly finding: Finding;
+      readonly findings: readonly Finding[];
     }
   /** One of the builds failed, or its result could not be read. */
   | { readonly kind: "failed"; readonly failure: ReproduceFailure }
@@ -110,8 +110,8 @@ async function buildTwice(routes: readonly Route[], world: World): Promise<reado
         : { kind: "cancelled", because };
     ended.push({ route, outcome });
     const told = toldOutcome(outcome, { durationMs: world.now() - startedMs, watch: watches.get(id) });
-    if (outcome.kind === "different")
-      world.onEvent({ kind: "variant-finding", atMs: world.now(), variant: id, finding: outcome.finding });
+    for (const finding of outcome.kind === "different" ? outcome.findings : [])
+      world.onEvent({ kind: "variant-finding", atMs: world.now(), variant: id, finding });
     world.onEvent({ kind: "variant-done", atMs: world.now(), variant: id, outcome: told });
   }
   return ended;
@@ -156,8 +156,8 @@ async function compare(
     if (compared.value === undefined) return { kind: "same", digest: one.manifest };
     const image = await toVerify(variant, one, world);
     const difference = compared.value;
-    const finding = reproducibleFinding(difference, image, build);
-    return { kind: "different", digests: [one.manifest, other.manifest], difference, finding };
+    const findings = findDifferences(difference, image, build);
+    return { kind: "different", digests: [one.manifest, other.manifest], difference, findings };
   } finally {
     if (second?.ok === true) await second.value.remove();
     if (first?.ok === true) await keepWhereNeeded(id, first.value, world);
@@ -177,7 +177,7 @@ async function toVerify(
   { release, platform, build }: Route["variant"],
   { manifest, image }: BuiltImage,
   { readDockerfile }: World,
-): Promise<Parameters<typeof reproducibleFinding>[1]> {
+): Promise<Parameters<typeof findDifferences>[1]> {
   const dockerfile = await readDockerfile(build);
   const { target, args, contexts } = build;
   const request = { platform, args, contexts, ...(target === undefined ? {} : { target }) };

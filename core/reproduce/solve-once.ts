@@ -82,9 +82,9 @@ async function readBack(
     await file.remove();
     return layout;
   }
-  const { store, close } = layout.value;
+  const { store } = layout.value;
   const remove = async (): Promise<void> => {
-    await close();
+    await layout.value.close();
     await file.remove();
   };
   const { id, platform } = variant;

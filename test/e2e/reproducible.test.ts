@@ -49,7 +49,7 @@ interface Answer {
   readonly variants: readonly {
     readonly outcome: string;
     readonly digest?: string;
-    readonly difference?: { readonly layers?: { readonly groups?: readonly Group[] } };
+    readonly difference?: { readonly layers: readonly { readonly groups?: readonly Group[] }[] };
   }[];
   readonly findings: readonly { readonly rule: string; readonly message: string; readonly fix: string }[];
 }
@@ -66,7 +66,7 @@ describe.each([HOST, FOREIGN])("%s", (platform) => {
     const dockerfile = `${BASE}RUN date > /built\n`;
     const { exitCode, stdout, stderr } = await check({ dockerfile, settings: BOTH, platforms: [platform] });
     expect(stderr).toContain("Dockerfile:5:1: error: Two builds of it are not the same");
-    expect(stderr).toContain("differs in /built [not-reproducible]");
+    expect(stderr).toContain("the content of /built differs in layer 3 of 3 [not-reproducible]");
     expect(stderr).toMatch(/\/built: other content from byte \d+ on \(\d+ bytes/);
     expect(stderr).toMatch(/line 1: ".* UTC \d{4}", then ".* UTC \d{4}"/);
     expect(stdout).toMatch(
@@ -80,7 +80,7 @@ describe.each([HOST, FOREIGN])("%s", (platform) => {
     const without = await check({ dockerfile, platforms: [platform] }, "--json");
     expect(without.exitCode).toBe(4);
     const [variant] = answerOf(without).variants;
-    const changes = variant?.difference?.layers?.groups?.flatMap(({ example }) => example.changes);
+    const changes = variant?.difference?.layers[0]?.groups?.flatMap(({ example }) => example.changes);
     expect(changes?.map(({ what }) => what)).toEqual(["mtime"]);
     const [finding] = answerOf(without).findings;
     expect(finding?.fix).toContain("`source-date-epoch: commit`");
@@ -118,7 +118,9 @@ COPY --from=made /random /
 `;
   const ran = await check({ dockerfile: shared, settings: BOTH, platforms: [HOST, FOREIGN] }, "--json");
   expect(answerOf(ran).variants.map(({ outcome }) => outcome)).toEqual(["different", "different"]);
-  const paths = answerOf(ran).variants.map(({ difference }) => difference?.layers?.groups?.[0]?.example.path);
+  const paths = answerOf(ran).variants.map(
+    ({ difference }) => difference?.layers[0]?.groups?.[0]?.example.path,
+  );
   expect(paths).toEqual(["random", "random"]);
 });
 
