@@ -72,6 +72,7 @@ async function answer({ session, reproduced, options }: Outcome, shell: Shell): 
     outcome.kind === "different" ? outcome.findings : [],
   );
   await reportFindings(findings, shell, redact);
+  if (exitCode === 130) shell.stderr.write("buildx-plan: interrupted\n");
   if (options.json === true)
     printJson(
       shell,

@@ -59,7 +59,7 @@ interface About {
 
 function aboutLayer(layer: LayerDifference, image: ImageToVerify): About {
   if (layer.kind === "count")
-    return { message: `one has ${layer.counts.join(" layers, the other ")}`, facts: [] };
+    return { message: `one has ${layer.counts.join(", the other ")} layers`, facts: [] };
   const name = `layer ${layer.layer + 1} of ${image.layers.length}`;
   if (layer.kind === "unreadable")
     return { message: `${name} differs, and cannot be read: ${layer.detail}`, facts: [] };
