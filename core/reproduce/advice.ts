@@ -12,7 +12,7 @@ export type Cause =
 
 /** Is it the same but for the times of its entries? */
 export function isInTimesOnly(layer: LayerDifference): boolean {
-  return layer.kind === "entries" && causeOf(layer) === "mtime" && layer.groups.length === 1;
+  return layer.kind === "entries" && causeOf(layer) === "mtime";
 }
 
 /** What makes a layer another one, where several things do: what tells most. */

@@ -42,6 +42,11 @@ describe("one entry", () => {
       },
     ],
     [
+      "content with a NUL",
+      { content: "one\ntw\0\n" },
+      { what: "content", sizes: [8, 8], place: { offset: 6 } },
+    ],
+    [
       "content that is no text",
       { content: Uint8Array.of(0x6f, 0x6e, 0xff, 0) },
       { what: "content", sizes: [8, 4], place: { offset: 2 } },
@@ -144,15 +149,11 @@ describe("several entries", () => {
   });
 
   test("a name that is there twice is compared time by time", async () => {
-    const first = [
-      { name: "a", content: "1" },
+    const twice = (content: string): readonly LayerEntry[] => [
+      { name: "a", content },
       { name: "a", content: "2" },
     ];
-    const second = [
-      { name: "a", content: "1" },
-      { name: "a", content: "3" },
-    ];
-    const [[path, changes] = []] = await changesBetween(first, second);
+    const [[path, changes] = []] = await changesBetween(twice("1"), twice("3"));
     expect([path, changes?.map(({ what }) => what)]).toEqual(["a", ["content"]]);
   });
 

@@ -16,7 +16,7 @@ test.each<[string, unknown, unknown, readonly string[]]>([
   ["another kind of value", { a: [] }, { a: {} }, ["a: [], {}"]],
   ["null is not nothing", { a: null }, {}, ["a: null, undefined"]],
   ["names with dots", { Labels: { "a.b": "1" } }, { Labels: { "a.b": "2" } }, ['Labels["a.b"]: "1", "2"']],
-  ["names of the prototype", { a: {} }, { a: { constructor: 1 } }, ["a.constructor: undefined, 1"]],
+  ["names of the prototype", {}, JSON.parse('{"__proto__":1}'), ["__proto__: undefined, 1"]],
   ["all of them, in order", { b: 1, a: 2 }, { a: 3, b: 4, c: 5 }, ["b: 1, 4", "a: 2, 3", "c: undefined, 5"]],
 ])("%s", (_, first, second, expected) => {
   const found = jsonDifferences(first, second);
