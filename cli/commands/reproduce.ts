@@ -1,9 +1,7 @@
-import type { Failure } from "../../core/failure.ts";
 import { readDockerfile } from "../../core/dockerfile/source.ts";
 import { reproduce, type Reproduced } from "../../core/reproduce/reproduce.ts";
-import { exitCodeOf } from "../describe/exit-code.ts";
 import { diagnosticJson, findingJson } from "../describe/json.ts";
-import { reproducedJson, reproducedLine } from "../describe/reproduce.ts";
+import { exitCodeOfReproduced, reproducedJson, reproducedLine } from "../describe/reproduce.ts";
 import { createRenderer } from "../render/create.ts";
 import {
   printJson,
@@ -67,7 +65,7 @@ interface Outcome {
 async function answer({ session, reproduced, options }: Outcome, shell: Shell): Promise<number> {
   const { plan } = session;
   const redact = redactor(plan.secretValues);
-  const exitCode = exitCodeOfAll(reproduced, shell.signal);
+  const exitCode = exitCodeOfReproduced(reproduced, { isInterrupted: shell.signal.aborted });
   const findings = reproduced.flatMap(({ outcome }) =>
     outcome.kind === "different" ? outcome.findings : [],
   );
@@ -87,19 +85,4 @@ async function answer({ session, reproduced, options }: Outcome, shell: Shell): 
     );
   else shell.stdout.write(reproduced.map((each) => `${reproducedLine(each)}\n`).join(""));
   return exitCode;
-}
-
-/** A build that failed comes before images that differ: there was nothing to compare. One that may be missing counts for nothing. */
-function exitCodeOfAll(reproduced: readonly Reproduced[], signal: AbortSignal): number {
-  const outcomes = reproduced.filter(
-    ({ route, outcome }) => route.variant.required || outcome.kind === "different",
-  );
-  const failures = outcomes.flatMap(({ outcome }): readonly Failure[] =>
-    outcome.kind === "failed" ? [outcome.failure] : [],
-  );
-  const kinds = new Set(outcomes.map(({ outcome }) => outcome.kind));
-  if (signal.aborted && kinds.has("cancelled")) return 130;
-  if (failures.length > 0) return exitCodeOf(failures);
-  if (kinds.has("cancelled")) return 1;
-  return kinds.has("different") ? 4 : 0;
 }

@@ -1,6 +1,8 @@
+import type { Failure } from "../../core/failure.ts";
 import type { Reproduced } from "../../core/reproduce/reproduce.ts";
 import { formatPlatformFull } from "../../platforms/platform.ts";
 import { unreachable } from "../unreachable.ts";
+import { exitCodeOf, type ExitCode } from "./exit-code.ts";
 import { failureJson } from "./json.ts";
 
 /** What came of building a variant twice, in one line. */
@@ -44,4 +46,22 @@ export function reproducedJson({ route, outcome }: Reproduced): unknown {
     default:
       return unreachable(outcome);
   }
+}
+
+/** A build that failed comes before images that differ: there was nothing to compare. One that may be missing counts for nothing. */
+export function exitCodeOfReproduced(
+  reproduced: readonly Reproduced[],
+  { isInterrupted }: { readonly isInterrupted: boolean },
+): ExitCode {
+  const counted = reproduced.filter(
+    ({ route, outcome }) => route.variant.required || outcome.kind === "different",
+  );
+  const failures = counted.flatMap(({ outcome }): readonly Failure[] =>
+    outcome.kind === "failed" ? [outcome.failure] : [],
+  );
+  const kinds = new Set(counted.map(({ outcome }) => outcome.kind));
+  if (isInterrupted && kinds.has("cancelled")) return 130;
+  if (failures.length > 0) return exitCodeOf(failures);
+  if (kinds.has("cancelled")) return 1;
+  return kinds.has("different") ? 4 : 0;
 }
