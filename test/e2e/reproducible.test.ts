@@ -1,4 +1,4 @@
-import { readFile, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, inject, test } from "vitest";
 import { addBusybox, openRig, type Ran, type Rig } from "../support/rig.ts";
@@ -182,7 +182,20 @@ test("nothing is left on disk, and no output or cache of the plan is written", a
   expect(ran.exitCode).toBe(0);
   expect(await readdir(temporary)).toEqual(["keep"]);
   expect(await readdir(rig.directory)).not.toContain("cache");
-  expect(await readFile(join(temporary, "keep"), "utf8")).toBe("");
+});
+
+test("an interruption ends the builds with 130, and leaves nothing on disk", async () => {
+  const rig = await project({ dockerfile: `${BASE}RUN sleep 600\n` });
+  await rig.write({ "tmp/keep": "" });
+  const temporary = join(rig.directory, "tmp");
+  const argv = ["build", "--check-reproducible", "--builder", inject("buildkit").address];
+  const running = rig.start(argv, { TMPDIR: temporary });
+  await expect.poll(running.stderr, { timeout: 60_000 }).toContain("RUN sleep 600");
+  running.kill("SIGINT");
+  const ran = await running.ended;
+  expect(ran.exitCode).toBe(130);
+  expect(ran.stdout).toBe(`app ${HOST}: cancelled\n`);
+  expect(await readdir(temporary)).toEqual(["keep"]);
 });
 
 test("what else would become of a build cannot be asked for at the same time", async () => {
