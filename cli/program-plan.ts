@@ -32,7 +32,17 @@ export function addBuild(program: Command, shell: Shell, end: End): void {
       "write the result to disk instead of pushing it: `type=oci,dest=PATH[,tar=false]` (all platforms, one layout) or `type=local,dest=FOLDER` (files, a folder for each platform)",
     )
     .option("--load", "load this machine's variant into Docker's image store instead of pushing")
-    .action(async (options: BuildOptions) => {
+    .addOption(
+      new Option(
+        "--check-reproducible",
+        "build every variant twice without a cache and show the first difference; nothing is pushed",
+      ).conflicts(["output", "load", "record"]),
+    )
+    .action(async (options: BuildOptions & { readonly checkReproducible?: boolean }) => {
+      if (options.checkReproducible === true) {
+        const { runReproduce } = await import("./commands/reproduce.ts");
+        return end(await runReproduce(options, shell));
+      }
       const { runBuild } = await import("./commands/build.ts");
       end(await runBuild(options, shell));
     });

@@ -60,6 +60,8 @@ export const RULES = {
   "child-unreadable": error("An entry of the index cannot be looked into"),
   "digest-differs": error("Registries hold different images"),
   "platform-lost": error("A platform of the older image is gone"),
+  // Building twice.
+  "not-reproducible": error("Two builds make two images"),
   // Scans.
   vulnerability: warning("A package has a known vulnerability"),
 } as const satisfies Readonly<Record<string, Rule>>;

@@ -10,7 +10,8 @@ import type { LayerSummary, LayerUnreadable } from "./layer.ts";
 import { PathSet } from "./path-set.ts";
 import { isCleanName } from "./tar-fields.ts";
 import type { ContentReader } from "./tar-sparse.ts";
-import { TarStream, type TarEntry } from "./tar-stream.ts";
+import type { TarEntry } from "./tar-entry.ts";
+import { TarStream } from "./tar-stream.ts";
 
 /** What bounds the reading of one layer. */
 export interface LayerLimits {

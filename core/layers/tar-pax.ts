@@ -28,11 +28,10 @@ export function readPax(content: Buffer): PaxFacts | undefined {
   const values = new Map<string, string>();
   // Format 0.0 repeats these two, once for each part.
   const parts: string[] = [];
-  for (let at = 0; at < content.length;) {
-    const end = endOfRecord(content, at);
-    const [key = "", value] = end === undefined ? [] : readRecord(content, at, end);
-    if (end === undefined || value === undefined) return undefined;
-    at = end;
+  for (const record of paxRecords(content)) {
+    const value = record === "damaged" ? undefined : readValue(content, record);
+    if (record === "damaged" || value === undefined) return undefined;
+    const { key } = record;
     if (key === "GNU.sparse.offset" || key === "GNU.sparse.numbytes") parts.push(value);
     else values.set(key, value);
   }
@@ -49,6 +48,24 @@ export function readPax(content: Buffer): PaxFacts | undefined {
   };
 }
 
+/** One record of an extended header: its key, and where its value stands. */
+export interface PaxRecord {
+  readonly key: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The records of an extended header, one after the other; `damaged`, and nothing after it, where one is none. */
+export function* paxRecords(content: Buffer): Generator<PaxRecord | "damaged"> {
+  for (let at = 0; at < content.length;) {
+    const end = endOfRecord(content, at);
+    const record = end === undefined ? undefined : readRecord(content, at, end);
+    yield record ?? "damaged";
+    if (end === undefined || record === undefined) return;
+    at = end;
+  }
+}
+
 /** A record is `<length> <key>=<value>\n`, its own length included. */
 function endOfRecord(content: Buffer, at: number): number | undefined {
   const digits = /^\d{1,7}(?= )/.exec(content.toString("latin1", at, at + 8))?.[0];
@@ -56,15 +73,18 @@ function endOfRecord(content: Buffer, at: number): number | undefined {
   return end <= content.length && end > at && content[end - 1] === 0x0a ? end : undefined;
 }
 
-function readRecord(content: Buffer, at: number, end: number): readonly [string?, string?] {
+function readRecord(content: Buffer, at: number, end: number): PaxRecord | undefined {
   const space = content.indexOf(0x20, at);
   const equals = content.indexOf(0x3d, space);
-  if (equals === -1 || equals >= end || equals === space + 1) return [];
-  const key = decodeName(content, space + 1, equals);
+  if (equals === -1 || equals >= end || equals === space + 1) return undefined;
+  return { key: decodeName(content, space + 1, equals), from: equals + 1, to: end - 1 };
+}
+
+function readValue(content: Buffer, { key, from, to }: PaxRecord): string | undefined {
   // Values of other keys (attributes, capabilities) are bytes, and of no use here.
   const isText = key === "path" || key === "linkpath" || key === "size" || key.startsWith("GNU.sparse.");
-  const value = isText ? decodeName(content, equals + 1, end - 1) : "";
-  return value.includes("\0") ? [] : [key, value];
+  const value = isText ? decodeName(content, from, to) : "";
+  return value.includes("\0") ? undefined : value;
 }
 
 /** @see https://www.gnu.org/software/tar/manual/html_node/Sparse-Formats.html */

@@ -1,4 +1,5 @@
 import { BLOCK, paddingOf } from "../layout/tar-header.ts";
+import type { TarEnd, TarEntry, TarProblem, TarVisitor } from "./tar-entry.ts";
 import { isZeroBlock, readBlock, readText, type TarBlock } from "./tar-fields.ts";
 import { readPax, type PaxFacts } from "./tar-pax.ts";
 import {
@@ -9,32 +10,6 @@ import {
   type ContentReader,
   type HoleBudget,
 } from "./tar-sparse.ts";
-
-/** One entry of a tar file, its extended headers applied. Names are as written. */
-export interface TarEntry {
-  readonly kind: "file" | "folder" | "symlink" | "hardlink" | "special" | "unknown";
-  readonly name: string;
-  /** Of links: what they point to. */
-  readonly linkName: string;
-  readonly mode: number;
-  /** As a reader of the file sees it: with its holes, where it has some. */
-  readonly size: number;
-  readonly isWindows: boolean;
-}
-
-/** Is told of every entry, and answers with what takes its content; without an answer the content is skipped. */
-export type TarVisitor = (entry: TarEntry) => ContentReader | undefined;
-
-/** How a tar file ended. */
-export type TarEnd =
-  | { readonly kind: "ended"; readonly entries: number; readonly hasDataAfterEnd: boolean }
-  | TarProblem;
-
-/** Why it could not be read; `detail` is for a sentence. */
-export interface TarProblem {
-  readonly kind: "truncated" | "not-tar" | "too-many-entries";
-  readonly detail: string;
-}
 
 const KINDS: Readonly<Record<string, TarEntry["kind"]>> = {
   "0": "file",
@@ -58,13 +33,19 @@ const EXTENSIONS: ReadonlySet<string> = new Set(["x", "g", "L", "K"]);
 /** What is known of the entry to come. */
 interface Pending {
   readonly pax?: PaxFacts;
+  readonly paxContent?: Buffer;
   readonly longName?: string;
   readonly longLink?: string;
 }
 
-/** A file in the old GNU format while the blocks of its map are read. */
-interface OldSparse {
+/** A header block, read and as it stands there. */
+interface Header {
   readonly block: TarBlock;
+  readonly bytes: Buffer;
+}
+
+/** A file in the old GNU format while the blocks of its map are read. */
+interface OldSparse extends Header {
   readonly parts: number[];
   readonly realSize: number;
 }
@@ -170,10 +151,11 @@ export class TarStream {
       this.#entries === 0 ? "it is no tar file" : `no tar header at byte ${this.#position - BLOCK}`;
     if (block === undefined) return this.#fail("not-tar", place);
     if (EXTENSIONS.has(block.type)) return this.#expectExtension(block);
-    if (block.type !== "S") return this.#entry(block);
+    if (block.type !== "S") return this.#entry({ block, bytes });
     const realSize = readRealSize(bytes);
     if (realSize === undefined) return this.#fail("not-tar", "a file with holes has no size");
-    this.#sparseMap({ block, parts: [], realSize }, bytes, "header");
+    // The blocks of its map are gathered where this one was.
+    this.#sparseMap({ block, bytes: Buffer.from(bytes), parts: [], realSize }, bytes, "header");
   }
 
   #expectExtension({ type, size }: TarBlock): void {
@@ -189,7 +171,7 @@ export class TarStream {
     else if (type === "K") this.#pending = { ...this.#pending, longLink: readText(bytes, 0, bytes.length) };
     else if (pax === undefined) return this.#fail("not-tar", "an extended header is damaged");
     // Clients apply global headers to nothing.
-    else if (type === "x") this.#pending = { ...this.#pending, pax };
+    else if (type === "x") this.#pending = { ...this.#pending, pax, paxContent: Buffer.from(bytes) };
     this.#pad(padding);
   }
 
@@ -199,28 +181,29 @@ export class TarStream {
       return this.#fail("not-tar", "a file with holes is damaged");
     file.parts.push(...read.parts);
     if (read.isContinued) this.#expect({ at: "sparse-map", file }, BLOCK);
-    else this.#entry(file.block, file);
+    else this.#entry(file, file);
   }
 
-  #entry(block: TarBlock, oldSparse?: OldSparse): void {
+  #entry({ block, bytes }: Header, oldSparse?: OldSparse): void {
     this.#entries += 1;
     if (this.#entries > this.#maxEntries)
       return this.#fail("too-many-entries", `it has more than ${this.#maxEntries} entries`);
-    const { pax, longName, longLink } = this.#pending;
+    const { pax, paxContent, longName, longLink } = this.#pending;
     this.#pending = {};
     const sparse = pax?.sparse;
     const name = longName ?? sparse?.name ?? pax?.path ?? block.name;
     const kind = block.type === "\0" && name.endsWith("/") ? "folder" : (KINDS[block.type] ?? "unknown");
     const stored = kind === "file" || kind === "unknown" ? (pax?.size ?? block.size) : 0;
     const parts = oldSparse?.parts ?? sparse?.map;
-    const reader = this.#visit({
+    const entry: TarEntry = {
       kind,
       name,
       linkName: longLink ?? pax?.linkPath ?? block.linkName,
       mode: block.mode,
       size: oldSparse?.realSize ?? sparse?.realSize ?? stored,
       isWindows: pax?.isWindows ?? false,
-    });
+    };
+    const reader = this.#visit(entry, { block: bytes, pax: paxContent });
     this.#expectContent(reader && this.#withHoles(reader, parts, sparse !== undefined), stored);
   }
 

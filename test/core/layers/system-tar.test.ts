@@ -3,7 +3,8 @@ import { link, mkdir, mkdtemp, open, rm, symlink, writeFile } from "node:fs/prom
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { TarStream, type TarEntry } from "../../../core/layers/tar-stream.ts";
+import type { TarEntry } from "../../../core/layers/tar-entry.ts";
+import { TarStream } from "../../../core/layers/tar-stream.ts";
 
 const DEEP = `${"long-folder-name/".repeat(9)}with-a-long-file-name-at-its-end-${"x".repeat(60)}`;
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { TarStream, type TarEnd, type TarEntry } from "../../../core/layers/tar-stream.ts";
+import type { TarEnd, TarEntry } from "../../../core/layers/tar-entry.ts";
+import { TarStream } from "../../../core/layers/tar-stream.ts";
 import { paxPart, tarBytes, tarPart, type TarPart } from "../../support/tar-bytes.ts";
 
 interface Read {
