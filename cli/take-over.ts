@@ -8,7 +8,7 @@ import type { Plan, PlannedRelease, Variant } from "../core/plan/plan.ts";
 import { toResolvable } from "../core/oci/reference.ts";
 import type { Registry } from "../core/registry/registry.ts";
 import { fail, ok } from "../core/result.ts";
-import type { Circumstances, TakeOver } from "../core/take-over.ts";
+import type { Circumstances, TakeOver } from "../core/taking-over/take-over.ts";
 import { preflightRegistry } from "./preflight.ts";
 import type { Shell } from "./shell.ts";
 
@@ -39,7 +39,7 @@ export async function openTakeOver(
   const { destination, resume, append } = options;
   if (destination.kind !== "registries" || plan.releases.every(isAlone)) return undefined;
   const [{ meetInRegistry }, { planPart }, revision] = await Promise.all([
-    import("../core/take-over-registry.ts"),
+    import("../core/taking-over/in-registry.ts"),
     import("../core/inputs/plan-part.ts"),
     revisionOf(plan, shell),
   ]);

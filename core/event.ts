@@ -7,7 +7,7 @@ import type { GateFailure } from "./gate.ts";
 import type { PublishedManifest } from "./publish/confirm.ts";
 import type { StoreFailure } from "./registry/store.ts";
 import type { Route } from "./route/route.ts";
-import type { TakenFrom, VariantNotStaged } from "./take-over.ts";
+import type { TakenFrom, VariantNotStaged } from "./taking-over/take-over.ts";
 import type { Vertex, VertexWarning } from "./buildkit/status.ts";
 
 /**

@@ -19,7 +19,7 @@ import type { ScanGateFailure } from "./scan/gate.ts";
 import type { SignFailure } from "./sign/sign.ts";
 import type { SmokeFailure } from "./smoke/smoke.ts";
 import type { RouteRefused } from "./route/route.ts";
-import type { VariantNotStaged } from "./take-over.ts";
+import type { VariantNotStaged } from "./taking-over/take-over.ts";
 
 /** Every expected failure of every stage: what cli/describe.ts must have words for. */
 export type Failure =

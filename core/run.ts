@@ -20,7 +20,7 @@ import type { Timing } from "./registry/retry.ts";
 import { fail, ok, type Result } from "./result.ts";
 import type { Route } from "./route/route.ts";
 import { openRooms } from "./rooms.ts";
-import type { TakeOver } from "./take-over.ts";
+import type { TakeOver } from "./taking-over/take-over.ts";
 import { solveVariants } from "./variants.ts";
 
 /** A routed plan, and the world to carry it out in. */

@@ -5,7 +5,7 @@ import type { Gates } from "./gate.ts";
 import type { Need } from "./needs.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Route } from "./route/route.ts";
-import type { TakeOver } from "./take-over.ts";
+import type { TakeOver } from "./taking-over/take-over.ts";
 
 /** The world as one variant's solve needs it. */
 export interface SolveWorld {

@@ -8,7 +8,7 @@ import { fail, ok, type Result } from "./result.ts";
 import type { Route } from "./route/route.ts";
 import type { Solved, SolveWorld, VariantToSolve } from "./solve-world.ts";
 import { StepWatch } from "./step-watch.ts";
-import type { Circumstances } from "./take-over.ts";
+import type { Circumstances } from "./taking-over/take-over.ts";
 import { takeVariant } from "./taking.ts";
 
 /**

@@ -5,7 +5,7 @@ import { isOutOfReach } from "./needs.ts";
 import { ok, type Result } from "./result.ts";
 import type { Route } from "./route/route.ts";
 import type { Solved, SolveWorld, VariantToSolve } from "./solve-world.ts";
-import type { Circumstances, Taken, TakenFromStaging } from "./take-over.ts";
+import type { Circumstances, Taken, TakenFromStaging } from "./taking-over/take-over.ts";
 
 type FailureOf = Extract<VariantOutcome, { readonly kind: "failed" }>["failure"];
 

@@ -6,7 +6,7 @@ import { unreachable } from "../unreachable.ts";
 import type { FailureJson, FindingJson } from "../describe/json.ts";
 import type { Node } from "../../core/buildkit/buildkit.ts";
 import type { RunEvent, VariantOutcome } from "../../core/event.ts";
-import type { TakenFrom } from "../../core/take-over.ts";
+import type { TakenFrom } from "../../core/taking-over/take-over.ts";
 import type { Route } from "../../core/route/route.ts";
 import type { Renderer, RendererOptions } from "./renderer.ts";
 

@@ -8,7 +8,7 @@ import { failuresText, gatherFailures } from "./failures.ts";
 import type { Palette } from "../text/colour.ts";
 import { isStep, type Vertex } from "../../core/buildkit/status.ts";
 import type { RunEvent, VariantOutcome } from "../../core/event.ts";
-import type { TakenFrom } from "../../core/take-over.ts";
+import type { TakenFrom } from "../../core/taking-over/take-over.ts";
 import type { Finding } from "../../core/findings/finding.ts";
 import type { Renderer, RendererOptions } from "./renderer.ts";
 

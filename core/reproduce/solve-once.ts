@@ -4,11 +4,9 @@ import { withNeeds, type Need } from "../needs.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Build } from "../plan/plan.ts";
 import { confirmVariant, type ConfirmedImage, type ConfirmFailure } from "../publish/confirm.ts";
-import type { Timing } from "../registry/retry.ts";
 import type { Store, StoreFailure } from "../registry/store.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { Route } from "../route/route.ts";
-import { watchSilence } from "../silence.ts";
 import type { StepWatch } from "../step-watch.ts";
 
 /** What one build of a variant made: an image in a layout, until it is removed. */
@@ -28,7 +26,6 @@ export interface SolveOnceWorld {
   readonly needed: ReadonlyMap<string, BuiltImage>;
   readonly watch: StepWatch | undefined;
   readonly signal: AbortSignal;
-  readonly timing: Pick<Timing, "sleep">;
 }
 
 /** Builds a variant without a cache where its route says, and reads what BuildKit hands over. Nothing leaves the builder but that. */
@@ -36,17 +33,11 @@ export async function solveOnce(
   route: Route,
   world: SolveOnceWorld,
 ): Promise<Result<BuiltImage, SolveFailure | ConfirmFailure | StoreFailure>> {
-  const { buildkit, watch, signal, timing } = world;
+  const { buildkit, watch, signal } = world;
   if (signal.aborted) return fail({ kind: "solve-cancelled" });
   watch?.begin();
-  const silence = watchSilence(route.node, buildkit, { signal, timing });
-  const onStatus: Parameters<BuildKit["solve"]>[1] = (status) => {
-    silence.heard();
-    watch?.take(status);
-  };
-  const built = await buildkit.solve(requestOf(route, world), onStatus, silence.signal);
-  const lost = silence.end();
-  if (!built.ok) return lost === undefined ? built : fail(lost);
+  const built = await buildkit.solve(requestOf(route, world), (status) => watch?.take(status), signal);
+  if (!built.ok) return built;
   const { digest, file } = built.value;
   if (digest === undefined || file === undefined)
     return fail({ kind: "result-missing", detail: "BuildKit handed over no image" });

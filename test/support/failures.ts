@@ -78,8 +78,8 @@ export function failuresOfEachKind(quote: string): {
     "variant-not-staged": {
       kind: "variant-not-staged",
       variant: "app linux/arm64",
-      lookedAt: [quote],
-      detail: quote,
+      lookedAt: [{ registry: "registry.example", path: "team/app", tag: "staged" }],
+      why: { kind: "staging-malformed", digest: `sha256:${"a".repeat(64)}`, detail: quote },
     },
     "solve-stalled": { kind: "solve-stalled", stallMs: 600_000, step: quote, log: [quote] },
     "emulator-crashed": {

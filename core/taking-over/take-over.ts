@@ -1,10 +1,12 @@
-import type { Node } from "./buildkit/buildkit.ts";
-import type { Digest } from "./oci/digest.ts";
-import type { Variant } from "./plan/plan.ts";
-import type { ConfirmedImage, PublishedManifest } from "./publish/confirm.ts";
-import type { StoreFailure } from "./registry/store.ts";
-import type { Result } from "./result.ts";
-import type { Route } from "./route/route.ts";
+import type { Node } from "../buildkit/buildkit.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { TaggedReference } from "../oci/reference.ts";
+import type { Variant } from "../plan/plan.ts";
+import type { ConfirmedImage, PublishedManifest } from "../publish/confirm.ts";
+import type { StoreFailure } from "../registry/store.ts";
+import type { Result } from "../result.ts";
+import type { Route } from "../route/route.ts";
+import type { StagingUnusable } from "../staging/staged.ts";
 
 /** `staging`: an earlier run, or another machine, has finished it; `release`: the image that the tag names now. */
 export type TakenFrom = "staging" | "release";
@@ -39,13 +41,28 @@ export interface TakenFromStaging {
   readonly checked?: string;
 }
 
-/** No such variant is there. `detail` says why what is there was not taken. */
+/** No such variant is there; `why` where something is that was not taken. */
 export interface NotTaken {
   readonly kind: "absent";
-  /** Where it was looked for, whole references. */
-  readonly lookedAt: readonly string[];
-  readonly detail?: string;
+  readonly lookedAt: readonly TaggedReference[];
+  readonly why?: NotTakenReason;
 }
+
+/** Why what is there is not what would come of a build now. */
+export type NotTakenReason =
+  | StagingUnusable
+  /** It was finished for other settings of the plan, or for other tags. */
+  | { readonly kind: "other-settings" }
+  /** It has not passed the checks that the plan asks for now. */
+  | { readonly kind: "other-checks" }
+  | { readonly kind: "other-revision"; readonly staged: string; readonly own: string }
+  /** Not all that it was made of, or would be made of now, can be told. */
+  | { readonly kind: "inputs-unknown" }
+  | { readonly kind: "inputs-differ" }
+  /** The tag names no index. */
+  | { readonly kind: "no-index" }
+  | { readonly kind: "no-platform" }
+  | { readonly kind: "not-an-image"; readonly digest: Digest };
 
 /** A variant that was only to be taken over is not there. */
 export interface VariantNotStaged extends Omit<NotTaken, "kind"> {
