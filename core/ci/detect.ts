@@ -1,39 +1,15 @@
-import { forkInPayload, pullRequestInPayload } from "./payload.ts";
-
-/** The environment of a process. */
-export type Environment = Readonly<Record<string, string | undefined>>;
-
-/** CI systems that are told apart. `forgejo` is Gitea, too: both run the same workflows. */
-export type CiKind = "github" | "forgejo" | "gitlab" | "buildkite" | "azure" | "circleci" | "jenkins";
-
-/** Why a run takes place. `dispatch`: somebody or some program asked for it; `other`: anything else, as far as CI says. */
-export type CiEvent = "push" | "tag" | "pull-request" | "schedule" | "dispatch" | "other";
-
-/** What CI says of a run. What is absent is not told there. */
-export interface CiRun {
-  readonly kind: CiKind;
-  readonly event: CiEvent;
-  /** Full name of what was checked out, `refs/heads/main`. */
-  readonly ref?: string;
-  readonly sha?: string;
-  readonly pullRequest?: PullRequest;
-  /** 1 for the first one; more for re-runs. */
-  readonly attempt?: number;
-  /** The page of this run. */
-  readonly runUrl?: string;
-  /** Folder that CI checks repositories out to. */
-  readonly workspace?: string;
-}
-
-/** A pull or merge request. */
-export interface PullRequest {
-  readonly number?: string;
-  /** Does it come from a repository that is not this one? */
-  readonly isFork?: boolean;
-}
-
-/** Where the program runs: in CI, or not. */
-export type Ci = CiRun | { readonly kind: "none" };
+import {
+  given,
+  isSet,
+  isTag,
+  refOf,
+  wholeNumber,
+  type Ci,
+  type CiEvent,
+  type CiRun,
+  type Environment,
+} from "./run.ts";
+import { readForgejo, readGithub } from "./workflow.ts";
 
 /**
  * Tells which CI runs this program, and what for, from the variables that it documents. `payload` is the event as GitHub and
@@ -61,55 +37,6 @@ const SYSTEMS: readonly System[] = [
   { marks: ["CIRCLECI"], read: readCircle },
   { marks: ["JENKINS_URL"], read: readJenkins },
 ];
-
-function isSet(value: string | undefined): boolean {
-  return value !== undefined && value !== "" && value.toLowerCase() !== "false";
-}
-
-/** @see https://docs.github.com/en/actions/reference/workflows-and-actions/variables */
-function readGithub(env: Environment, payload: unknown): CiRun {
-  const { GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository, GITHUB_RUN_ID: id } = env;
-  const runUrl = server && repository && id ? `${server}/${repository}/actions/runs/${id}` : undefined;
-  return { ...readWorkflow(env, payload), kind: "github", ...given({ runUrl }) };
-}
-
-/**
- * The page of a run is not told there: it is named by another number than GITHUB_RUN_ID.
- * @see https://forgejo.org/docs/latest/user/actions/reference/
- * @see https://docs.gitea.com/usage/actions/faq
- */
-function readForgejo(env: Environment, payload: unknown): CiRun {
-  return { ...readWorkflow(env, payload), kind: "forgejo" };
-}
-
-/** What all that run GitHub's workflows have in common. */
-function readWorkflow(env: Environment, payload: unknown): Omit<CiRun, "kind"> {
-  const ref = env["GITHUB_REF"];
-  const name = env["GITHUB_EVENT_NAME"] ?? "";
-  const event = WORKFLOW_EVENTS.get(name) ?? (isTag(ref) ? "tag" : "other");
-  const number = /^refs\/pull\/(\d+)\//.exec(ref ?? "")?.[1] ?? pullRequestInPayload(payload);
-  const pullRequest = given({ number, isFork: forkInPayload(payload) });
-  return {
-    event: event === "push" && isTag(ref) ? "tag" : event,
-    ...(event === "pull-request" ? { pullRequest } : {}),
-    ...given({
-      ref,
-      sha: env["GITHUB_SHA"],
-      attempt: wholeNumber(env["GITHUB_RUN_ATTEMPT"]),
-      workspace: env["GITHUB_WORKSPACE"],
-    }),
-  };
-}
-
-/** @see https://docs.github.com/en/actions/reference/workflows-and-actions/events-that-trigger-workflows */
-const WORKFLOW_EVENTS: ReadonlyMap<string, CiEvent> = new Map([
-  ["push", "push"],
-  ["pull_request", "pull-request"],
-  ["pull_request_target", "pull-request"],
-  ["schedule", "schedule"],
-  ["workflow_dispatch", "dispatch"],
-  ["repository_dispatch", "dispatch"],
-]);
 
 /** @see https://docs.gitlab.com/ci/variables/predefined_variables/ */
 function readGitlab(env: Environment): CiRun {
@@ -253,26 +180,3 @@ function readJenkins(env: Environment): CiRun {
     }),
   };
 }
-
-function refOf(tag: string | undefined, branch: string | undefined): string | undefined {
-  if (isSet(tag)) return `refs/tags/${tag}`;
-  return isSet(branch) ? `refs/heads/${branch}` : undefined;
-}
-
-function isTag(ref: string | undefined): boolean {
-  return ref?.startsWith("refs/tags/") === true;
-}
-
-function wholeNumber(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
-}
-
-/** The fields that have a value; CI leaves variables empty where it has nothing to say. */
-function given<T extends object>(fields: T): Given<T>;
-function given(fields: object): object {
-  return Object.fromEntries(
-    Object.entries(fields).filter(([, value]) => value !== undefined && value !== ""),
-  );
-}
-
-type Given<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };

@@ -1,27 +1,28 @@
-import * as z from "zod/mini";
-
-/**
- * The part of an event's payload that is read. The repository of a head is null where the fork is gone.
+/*
+ * The part of an event's payload that is read; the rest is nobody's business here.
  * @see https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request
  */
-const payload = z.object({
-  pull_request: z.object({
-    number: z.optional(z.number()),
-    head: z.object({ repo: z.nullish(z.object({ full_name: z.string() })) }),
-    base: z.object({ repo: z.object({ full_name: z.string() }) }),
-  }),
-});
 
-/** Does this event's pull request come from another repository? Undefined where it is none, or no payload of a kind that is known. */
-export function forkInPayload(value: unknown): boolean | undefined {
-  const read = payload.safeParse(value);
-  if (!read.success) return undefined;
-  const { head, base } = read.data.pull_request;
-  return head.repo?.full_name !== base.repo.full_name;
+/**
+ * Does this event's pull request come from another repository? Undefined where it is none, or where the payload is of a kind that
+ * is not known. A fork that is gone has no repository any more.
+ */
+export function forkInPayload(payload: unknown): boolean | undefined {
+  const own = at(payload, "pull_request", "base", "repo", "full_name");
+  const head = at(payload, "pull_request", "head");
+  if (typeof own !== "string" || head === undefined) return undefined;
+  return at(head, "repo", "full_name") !== own;
 }
 
 /** The number of this event's pull request. */
-export function pullRequestInPayload(value: unknown): string | undefined {
-  const read = payload.safeParse(value);
-  return read.success ? read.data.pull_request.number?.toString() : undefined;
+export function pullRequestInPayload(payload: unknown): string | undefined {
+  const number = at(payload, "pull_request", "number");
+  return typeof number === "number" ? String(number) : undefined;
+}
+
+function at(value: unknown, ...path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (inner, key) => (typeof inner === "object" && inner !== null ? Reflect.get(inner, key) : undefined),
+    value,
+  );
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { detectCi, type Environment } from "../../../core/ci/detect.ts";
+import { detectCi } from "../../../core/ci/detect.ts";
+import type { Environment } from "../../../core/ci/run.ts";
 
 const GITHUB = {
   CI: "true",
