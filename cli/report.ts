@@ -3,6 +3,7 @@ import type { Finding } from "../core/findings/finding.ts";
 import type { Diagnostic } from "../core/plan/source.ts";
 import type { Registry } from "../core/registry/registry.ts";
 import type { RouteRefused } from "../core/route/route.ts";
+import { harmlessJson } from "./render/ci-commands.ts";
 import type { Shell, Terminal } from "./shell.ts";
 import { palette } from "./text/colour.ts";
 import { visible } from "./text/safe.ts";
@@ -55,7 +56,8 @@ export function printJson(
   redact: (text: string) => string = (text) => text,
 ): void {
   const safe = (_: string, value: unknown): unknown => (typeof value === "string" ? redact(value) : value);
-  shell.stdout.write(`${JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...answer }, safe, 2)}\n`);
+  const json = JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...answer }, safe, 2);
+  shell.stdout.write(`${harmlessJson(json)}\n`);
 }
 
 /** Shows what is allowed in the plan but deserves a look. */

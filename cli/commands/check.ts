@@ -10,6 +10,7 @@ import { describeFindings, tally } from "../describe/findings.ts";
 import { diagnosticJson, failureJson, findingJson } from "../describe/json.ts";
 import { summarise } from "../describe.ts";
 import { PREFLIGHT_DEADLINE_MS, preflightHost, preflightRegistry } from "../preflight.ts";
+import { harmlessJson } from "../render/ci-commands.ts";
 import { sarifOf } from "../render/sarif.ts";
 import {
   printJson,
@@ -160,7 +161,7 @@ async function writeSarif(
     readPage: (rule) => readRulePage(rule, shell),
   });
   const safe = (_: string, value: unknown): unknown => (typeof value === "string" ? redact(value) : value);
-  const text = `${JSON.stringify(log, safe, 2)}\n`;
+  const text = `${harmlessJson(JSON.stringify(log, safe, 2))}\n`;
   if (sarif === true) {
     shell.stdout.write(text);
     return ok(undefined);
