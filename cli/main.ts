@@ -1,3 +1,4 @@
+import { fstatSync } from "node:fs";
 import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { text } from "node:stream/consumers";
@@ -56,8 +57,13 @@ function listenForSignals(): AbortSignal {
   return controller.signal;
 }
 
-function portTo(run: CiRun, stream: NodeJS.WriteStream): CiPort {
-  return { run, command: (text) => void stream.write(text), annotated: new Map() };
+function portTo(run: CiRun, stream: typeof process.stderr): CiPort {
+  return {
+    run,
+    command: (text) => void stream.write(text),
+    intoFile: fstatSync(stream.fd).isFile(),
+    annotated: new Map(),
+  };
 }
 
 function terminal(stream: NodeJS.WriteStream, harmless: (text: string) => string): Terminal {

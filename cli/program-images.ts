@@ -8,7 +8,7 @@ import type { ScanOptions } from "./commands/scan.ts";
 import type { StitchOptions } from "./commands/stitch.ts";
 import type { VerifyOptions } from "./commands/verify.ts";
 import { SOURCE_NAMES } from "../core/scan/source.ts";
-import { collect, type End } from "./program-parts.ts";
+import { collect, REPORT_DOTENV, type End } from "./program-parts.ts";
 import type { Shell } from "./shell.ts";
 
 /* Commands for images that are there already. */
@@ -178,6 +178,7 @@ export function addStitch(program: Command, shell: Shell, end: End): void {
         .default("keep"),
     )
     .option(...REGISTRIES_FROM)
+    .option(...REPORT_DOTENV)
     .option("--json", "print JSON")
     .action(async (children: readonly string[], options: StitchOptions) => {
       const { runStitch } = await import("./commands/stitch.ts");

@@ -3,7 +3,7 @@ import type { BuildOptions } from "./commands/build.ts";
 import type { CheckOptions } from "./commands/check.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import type { PlanOptions } from "./commands/plan.ts";
-import { collect, type End } from "./program-parts.ts";
+import { collect, REPORT_CODEQUALITY, REPORT_DOTENV, type End } from "./program-parts.ts";
 import type { Shell } from "./shell.ts";
 
 /* Commands that read a plan. */
@@ -30,6 +30,8 @@ export function addBuild(program: Command, shell: Shell, end: End): void {
       "-o, --output <attributes>",
       "write the result to disk instead of pushing it: `type=oci,dest=PATH[,tar=false]` (all platforms, one layout) or `type=local,dest=FOLDER` (files, a folder for each platform)",
     )
+    .option(...REPORT_DOTENV)
+    .option(...REPORT_CODEQUALITY)
     .option("--load", "load this machine's variant into Docker's image store instead of pushing")
     .action(async (options: BuildOptions) => {
       const { runBuild } = await import("./commands/build.ts");
@@ -57,6 +59,7 @@ export function addCheck(program: Command, shell: Shell, end: End): void {
     )
     .option("--sarif [file]", "write the findings as SARIF 2.1.0, to standard output or a file")
     .option("--strict", "end with 4 for warnings, too")
+    .option(...REPORT_CODEQUALITY)
     .option("--offline", "look at the Dockerfiles only: ask no registry and no builder")
     .action(async (options: CheckOptions) => {
       const { runCheck } = await import("./commands/check.ts");

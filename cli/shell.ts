@@ -26,6 +26,8 @@ export interface CiPort {
   readonly run: CiRun;
   /** Writes to stderr what CI is to obey; all that is written otherwise has lost that meaning. */
   readonly command: (text: string) => void;
+  /** Does stderr go to a file, where CI reads nothing? */
+  readonly intoFile: boolean;
   /** Severities of the annotations that were made, by what they say: CI shows few, and the same one once. */
   readonly annotated: Map<string, "error" | "warning">;
 }

@@ -84,6 +84,8 @@ function releaseRow({ route, outcome }: VariantReport): ReleaseRow {
     state: outcome.kind,
     durationMs: outcome.durationMs,
     execution: route.execution,
+    node: route.node.name,
+    ...(outcome.kind === "built" && outcome.takenFrom !== undefined ? { takenFrom: outcome.takenFrom } : {}),
     ...(published === undefined ? {} : { digest: published.manifest.digest, size: published.size }),
     ...(outcome.kind === "built" ? { cache: outcome.cache } : {}),
   };

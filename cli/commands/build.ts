@@ -10,6 +10,9 @@ import { reportJson } from "../json.ts";
 import { openGates } from "../gates.ts";
 import { hostPlatform } from "../host-platform.ts";
 import { lateRegistry } from "../late-registry.ts";
+import { maskSecrets } from "../report-to-ci.ts";
+import type { ReportOptions } from "../render/ci-report.ts";
+import { reportRunToCi } from "../ci-run.ts";
 import { createRenderer, type ProgressStyle } from "../render/create.ts";
 import { beginPreflight, preflightBeside } from "../preflight.ts";
 import { releaseTable } from "../render/release-table.ts";
@@ -31,7 +34,7 @@ import { resultsOf } from "../results.ts";
 import { destinationOf, openTarget, type DestinationOptions } from "../target.ts";
 import { releaseViews } from "../views.ts";
 
-export interface BuildOptions extends PlanSelection, DestinationOptions {
+export interface BuildOptions extends PlanSelection, DestinationOptions, ReportOptions {
   readonly progress: ProgressStyle;
   readonly quiet?: boolean;
   readonly allowShrink?: boolean;
@@ -76,6 +79,7 @@ type BuildTo = BuildOptions & { readonly destination: Destination };
 async function carryOut(session: Session, options: BuildTo, shell: Shell): Promise<number> {
   const { plan, routes, refused, buildkit } = session;
   const redact = redactor(plan.secretValues);
+  if (options.quiet !== true) maskSecrets(plan.secretValues, options.progress, shell);
   const recorder = await openRecord(plan, options, shell);
   if (!recorder.ok) return await reportFailures([recorder.error], shell, { json: options.json === true });
   const gates = await openGates(session, options.destination, shell);
@@ -172,7 +176,8 @@ async function answer(outcome: Outcome, shell: Shell): Promise<number> {
   } else {
     shell.stdout.write(results.map((result) => `${result}\n`).join(""));
   }
-  return exitCode;
+  const told = await reportRunToCi({ ...outcome, ok: exitCode === 0 }, options, shell);
+  return exitCode === 0 ? told : exitCode;
 }
 
 function showTable({ plan, report, options }: Outcome, shell: Shell): void {

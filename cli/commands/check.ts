@@ -13,6 +13,7 @@ import { PREFLIGHT_DEADLINE_MS, preflightHost, preflightRegistry } from "../pref
 import { harmlessJson } from "../render/ci-commands.ts";
 import { sarifOf } from "../render/sarif.ts";
 import {
+  annotateFor,
   printJson,
   redactor,
   reportFailures,
@@ -33,6 +34,7 @@ export interface CheckOptions extends PlanSelection {
   readonly sarif?: string | true;
   readonly strict?: boolean;
   readonly offline?: boolean;
+  readonly reportCodequality?: string;
 }
 
 /** `check`: looks for what would make a build of this plan fail, or its result wrong, before anything is built. */
@@ -104,10 +106,12 @@ async function answer(checked: Checked, shell: Shell): Promise<number> {
     stderr.write(
       `${redact(describeFindings(findings, { width: widthOf(stderr), colour: stderr.colour }))}\n`,
     );
+  await annotateFor({ findings }, shell, redact);
   for (const text of report.leftOut)
     stderr.write(`${palette(stderr.colour).faint("note:")} not looked at: ${visible(redact(text))}\n`);
   const written = await writeSarif(checked, redact, shell);
-  if (!written.ok) return await reportFailures([written.error], shell, { json: options.json === true });
+  const unwritten = written.ok ? await writeCodeQuality(checked, redact, shell) : [written.error];
+  if (unwritten.length > 0) return await reportFailures(unwritten, shell, { json: options.json === true });
   const code = await exitCode(checked, shell);
   if (options.json === true) printJson(shell, { ok: code === 0, ...checkJson(checked) }, redact);
   else if (options.sarif !== true) stdout.write(`${summary(report)}\n`);
@@ -172,6 +176,17 @@ async function writeSarif(
   } catch (error) {
     return fail(unwritable(sarif, error));
   }
+}
+
+async function writeCodeQuality(
+  { outlook, report, options }: Checked,
+  redact: (text: string) => string,
+  shell: Shell,
+): Promise<readonly Failure[]> {
+  if (options.reportCodequality === undefined) return [];
+  const { reportCodeQuality } = await import("../ci-files.ts");
+  const trouble = { findings: report.findings, diagnostics: outlook.plan.warnings, redact };
+  return await reportCodeQuality(trouble, options.reportCodequality, shell);
 }
 
 function unwritable(path: string, error: unknown): Failure {

@@ -2,6 +2,7 @@ import { palette } from "../text/colour.ts";
 import { renderTable } from "../text/table.ts";
 import { formatBytes, formatDuration, shortDigest } from "../text/units.ts";
 import { clipMiddle, displayWidth } from "../text/width.ts";
+import type { TakenFrom } from "../../core/take-over.ts";
 import type { Column, TableOptions } from "../text/table.ts";
 
 /** A release at the end of a build. */
@@ -29,7 +30,10 @@ export interface ReleaseRow {
   readonly size?: number;
   readonly durationMs: number;
   readonly execution: "native" | "emulated";
+  readonly node?: string;
   readonly cache?: { readonly steps: number; readonly cached: number };
+  /** Absent where it was built in this run. */
+  readonly takenFrom?: TakenFrom;
 }
 
 const COLUMNS: readonly Column<ReleaseRow>[] = [

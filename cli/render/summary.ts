@@ -1,0 +1,147 @@
+/**
+ * The end of a run as Markdown, for the page of a CI run.
+ * @see https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
+ */
+import { formatBytes, formatDuration, shortDigest } from "../text/units.ts";
+import type { CiRun } from "../../core/ci/run.ts";
+import type { CiReport, ReportedFailure, ReportedRelease, ReportedVariant } from "./ci-report.ts";
+import type { Problem } from "./problems.ts";
+import type { TagRow } from "./release-table.ts";
+
+/** Rows of problems; the log has all of them. */
+const MOST_PROBLEMS = 50;
+const NOTHING = "–";
+
+/** The summary in at most `limit` bytes of UTF-8: parts that have no room are left out, and it says so. */
+export function summaryOf(report: CiReport, limit: number): string {
+  const { ok, releases, failures, problems, run } = report;
+  const parts = [
+    [`## ${ok ? "✅" : "❌"} buildx-plan${ok ? "" : ": failed"}`, ...(run === undefined ? [] : runLine(run))],
+    ...failures.map(failurePart),
+    ...releases.map(releasePart),
+    ...(problems.length === 0 ? [] : [problemsPart(problems)]),
+  ];
+  return fitted(
+    parts.map((lines) => `${lines.join("\n")}\n\n`),
+    limit,
+  );
+}
+
+const LEFT_OUT = "_More was left out: a summary has room for so much only. The log has all of it._\n\n";
+
+function fitted(parts: readonly string[], limit: number): string {
+  const whole = parts.join("");
+  if (bytesOf(whole) <= limit) return whole;
+  let room = limit - bytesOf(LEFT_OUT);
+  const fitting = parts.filter((part) => {
+    const fits = bytesOf(part) <= room;
+    if (fits) room -= bytesOf(part);
+    return fits;
+  });
+  return room < 0 ? "" : [...fitting, LEFT_OUT].join("");
+}
+
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+/** What is unusual about a run, if anything. */
+function runLine({ pullRequest, attempt = 1 }: CiRun): readonly string[] {
+  const facts = [
+    ...(pullRequest?.isFork === true ? ["pull request from a fork"] : []),
+    ...(attempt > 1 ? [`attempt ${attempt}`] : []),
+  ];
+  return facts.length === 0 ? [] : ["", `_${facts.join(", ")}_`];
+}
+
+function failurePart({ headline, lines }: ReportedFailure): readonly string[] {
+  return [`**${markdown(headline)}**`, ...(lines.length === 0 ? [] : ["", ...codeBlock(lines)])];
+}
+
+/** A block that nothing in it can end. */
+function codeBlock(lines: readonly string[]): readonly string[] {
+  const longest = Math.max(2, ...lines.flatMap((line) => line.match(/`+/g) ?? []).map((run) => run.length));
+  const fence = "`".repeat(longest + 1);
+  return [`${fence}text`, ...lines, fence];
+}
+
+function releasePart({ name, variants, index, tags }: ReportedRelease): readonly string[] {
+  return [
+    `### ${markdown(name)}`,
+    "",
+    "| Platform | Digest | Size | Time | Runs | Cache |",
+    "| --- | --- | ---: | ---: | --- | ---: |",
+    ...variants.map(variantRow),
+    ...(index === undefined ? [] : ["", `Index ${code(index)}`]),
+    ...(tags.length === 0 ? [] : ["", ...tags.map(tagLine)]),
+    ...pullPart(tags, index),
+  ];
+}
+
+function variantRow(variant: ReportedVariant): string {
+  const { platform, digest, state, size, durationMs, execution, node, cache, takenFrom } = variant;
+  const where = [execution, ...(node === undefined ? [] : [`on ${node}`])].join(" ");
+  const cells = [
+    markdown(platform),
+    digest === undefined ? (state === "built" ? NOTHING : `**${state}**`) : code(shortDigest(digest)),
+    size === undefined ? NOTHING : formatBytes(size),
+    durationMs === undefined ? NOTHING : formatDuration(durationMs),
+    takenFrom === undefined ? (execution === undefined ? NOTHING : markdown(where)) : TAKEN[takenFrom],
+    cache === undefined || takenFrom !== undefined ? NOTHING : `${cache.cached}/${cache.steps}`,
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+const TAKEN = { staging: "taken over", release: "unchanged" } as const;
+
+function tagLine({ tag, state, digest }: TagRow): string {
+  if (state === "moved") return `- ${code(tag)}`;
+  return `- ${code(tag)} (${state === "kept" ? `kept: ${shortDigest(digest)}` : "unchanged"})`;
+}
+
+function pullPart(tags: readonly TagRow[], index: string | undefined): readonly string[] {
+  const tag = tags.find(({ state }) => state !== "kept")?.tag;
+  if (tag === undefined) return [];
+  const pinned = index === undefined ? tag : `${tag}@${index}`;
+  return ["", ...codeBlock([`docker pull ${pinned}`])];
+}
+
+function problemsPart(problems: readonly Problem[]): readonly string[] {
+  const rows = problems.slice(0, MOST_PROBLEMS).map(problemRow);
+  const more = problems.length - rows.length;
+  return [
+    "### Findings",
+    "",
+    "| | Where | What |",
+    "| --- | --- | --- |",
+    ...rows,
+    ...(more === 0 ? [] : ["", `and ${more} more, in the log`]),
+  ];
+}
+
+function problemRow({ severity, rule, message, file, line }: Problem): string {
+  const place = file === undefined ? NOTHING : code(line === undefined ? file : `${file}:${line}`);
+  const [first = ""] = message.split("\n");
+  return `| ${severity} | ${place} | ${markdown(first)} ${code(rule)} |`;
+}
+
+/** Text that means nothing but itself in Markdown, in a cell of a table, too. */
+export function markdown(text: string): string {
+  return text
+    .replaceAll(/[\r\n]+/g, " ")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll(/[\\`*_{}[\]()#+!|~@:]/g, String.raw`\$&`);
+}
+
+/** Text as code in Markdown, in a cell of a table, too: HTML, for a bar ends a cell even in a span of code. */
+export function code(text: string): string {
+  const safe = text
+    .replaceAll(/[\r\n]+/g, " ")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll(">", "&gt;")
+    .replaceAll(/[\\`*_{}[\]()#!|~@]/g, (character) => `&#${character.charCodeAt(0)};`);
+  return `<code>${safe}</code>`;
+}
