@@ -105,8 +105,7 @@ export function redactor(secretValues: readonly string[]): (text: string) => str
 
 /** What is looked for of secret values: each line of them, too, and nothing that is too short to be one. The longest first. */
 export function shownSecrets(secretValues: readonly string[]): readonly string[] {
-  return secretValues
-    .flatMap((value) => [value, ...value.split("\n")])
+  return [...new Set(secretValues.flatMap((value) => [value, ...value.split("\n")]))]
     .filter((value) => value.trim().length > 3)
     .toSorted((a, b) => b.length - a.length);
 }

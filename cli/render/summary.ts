@@ -12,33 +12,44 @@ import type { TagRow } from "./release-table.ts";
 const MOST_PROBLEMS = 50;
 const NOTHING = "–";
 
-/** The summary in at most `limit` bytes of UTF-8: parts that have no room are left out, and it says so. */
+/** The summary in at most `limit` bytes of UTF-8: parts that have no room are left out, long logs first, and it says so. */
 export function summaryOf(report: CiReport, limit: number): string {
   const { ok, releases, failures, problems, run } = report;
+  const title = `## ${ok ? "✅" : "❌"} buildx-plan${ok ? "" : ": failed"}`;
   const parts = [
-    [`## ${ok ? "✅" : "❌"} buildx-plan${ok ? "" : ": failed"}`, ...(run === undefined ? [] : runLine(run))],
-    ...failures.map(failurePart),
-    ...releases.map(releasePart),
-    ...(problems.length === 0 ? [] : [problemsPart(problems)]),
+    part(0, [title, ...(run === undefined ? [] : runLine(run))]),
+    ...failures.map((failure) => part(2, failurePart(failure))),
+    ...releases.map((release) => part(0, releasePart(release))),
+    ...(problems.length === 0 ? [] : [part(1, problemsPart(problems))]),
   ];
-  return fitted(
-    parts.map((lines) => `${lines.join("\n")}\n\n`),
-    limit,
-  );
+  return fitted(parts, limit);
+}
+
+interface Part {
+  /** Parts of a lower one are given room first. */
+  readonly rank: number;
+  readonly text: string;
+}
+
+function part(rank: number, lines: readonly string[]): Part {
+  return { rank, text: `${lines.join("\n")}\n\n` };
 }
 
 const LEFT_OUT = "_More was left out: a summary has room for so much only. The log has all of it._\n\n";
 
-function fitted(parts: readonly string[], limit: number): string {
-  const whole = parts.join("");
+function fitted(parts: readonly Part[], limit: number): string {
+  const whole = parts.map(({ text }) => text).join("");
   if (bytesOf(whole) <= limit) return whole;
   let room = limit - bytesOf(LEFT_OUT);
-  const fitting = parts.filter((part) => {
-    const fits = bytesOf(part) <= room;
-    if (fits) room -= bytesOf(part);
-    return fits;
-  });
-  return room < 0 ? "" : [...fitting, LEFT_OUT].join("");
+  if (room < 0) return "";
+  const fitting = new Set<Part>();
+  for (const each of parts.toSorted((one, other) => one.rank - other.rank)) {
+    if (bytesOf(each.text) > room) continue;
+    fitting.add(each);
+    room -= bytesOf(each.text);
+  }
+  const shown = parts.filter((each) => fitting.has(each)).map(({ text }) => text);
+  return [...shown, LEFT_OUT].join("");
 }
 
 function bytesOf(text: string): number {
