@@ -23,15 +23,10 @@ export async function writeReports(ended: Ended, options: ReportOptions, shell: 
   await annotateFor(ended, shell, ended.redact);
   const report = await reportOf(ended, shell);
   if (ci !== undefined) await writeStepFiles(report, ci, shell);
+  const dotenv = dotenvText(dotenvOutputs(report));
   const failures = [
-    ...(await writeReport("--report-dotenv", reportDotenv, {
-      text: dotenvText(dotenvOutputs(report)),
-      shell,
-    })),
-    ...(await writeReport("--report-codequality", reportCodequality, {
-      text: `${JSON.stringify(codeQuality(report.problems), undefined, 2)}\n`,
-      shell,
-    })),
+    ...(await writeReport("--report-dotenv", reportDotenv, { text: dotenv, shell })),
+    ...(await reportCodeQuality(ended, reportCodequality, shell)),
   ];
   return failures.length === 0 ? 0 : await reportFailures(failures, shell, { json: false });
 }
@@ -49,7 +44,7 @@ export async function reportCodeQuality(
 }
 
 async function reportOf(ended: Ended, shell: Shell): Promise<CiReport> {
-  const { ok, releases, failures = [], interrupted, redact } = ended;
+  const { ok, releases, failures = [], findings = [], diagnostics = [], interrupted, redact } = ended;
   const run = shell.ci === undefined ? undefined : await withPayload(shell.ci.run, shell);
   return {
     ok,
@@ -58,7 +53,7 @@ async function reportOf(ended: Ended, shell: Shell): Promise<CiReport> {
       ...failures.flatMap((failed) => inWords(failed, redact)),
       ...(interrupted === true ? [{ headline: "interrupted", lines: [] }] : []),
     ],
-    problems: problemsIn(ended, shell, redact),
+    findings: problemsIn({ findings, diagnostics }, shell, redact),
     ...(run === undefined ? {} : { run }),
   };
 }

@@ -22,7 +22,8 @@ export interface CiReport {
   readonly releases: readonly ReportedRelease[];
   /** What stopped it, with the last lines that were printed. */
   readonly failures: readonly ReportedFailure[];
-  readonly problems: readonly Problem[];
+  /** Findings and warnings of the plan. */
+  readonly findings: readonly Problem[];
   /** Absent outside of CI. */
   readonly run?: CiRun;
 }

@@ -1,4 +1,5 @@
 import { plainLine } from "../text/safe.ts";
+import { clipEnd } from "../text/width.ts";
 import { failuresText, gatherFailures } from "./failures.ts";
 import { createTeller, prefixed, type Told } from "./lines.ts";
 import type { RunEvent } from "../../core/event.ts";
@@ -16,6 +17,9 @@ export interface CiOptions extends RendererOptions {
 
 /** What is kept of a variant's log before it is written; more becomes a group of its own, so that nothing is lost. */
 const MOST_KEPT = 512 * 1024;
+
+/** Columns of a title: a step may be a whole script. */
+const MOST_TITLE = 200;
 
 /** A variant that only logs shows a line now and then, as a sign of life. */
 const SIGN_OF_LIFE_MS = 30_000;
@@ -116,7 +120,8 @@ function openGroups({ stream, command, marks, harmless }: CiOptions): {
     write: (log, title) => {
       if (!log.hides) return false;
       const { startedMs, endedMs, lines } = log;
-      const group = { title: harmless(plainLine(title)), number: ++number, startedMs, endedMs };
+      const shown = harmless(clipEnd(plainLine(title), MOST_TITLE));
+      const group = { title: shown, number: ++number, startedMs, endedMs };
       command(marks.open(group));
       stream.write(lines.map((line) => `${line.trimEnd()}\n`).join(""));
       command(marks.close(group));

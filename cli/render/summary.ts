@@ -3,24 +3,27 @@
  * @see https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
  */
 import { formatBytes, formatDuration, shortDigest } from "../text/units.ts";
+import { clipEnd } from "../text/width.ts";
 import type { CiRun } from "../../core/ci/run.ts";
 import type { CiReport, ReportedFailure, ReportedRelease, ReportedVariant } from "./ci-report.ts";
 import type { Problem } from "./problems.ts";
 import type { TagRow } from "./release-table.ts";
 
-/** Rows of problems; the log has all of them. */
-const MOST_PROBLEMS = 50;
+/** Rows of findings; the log has all of them. */
+const MOST_FINDINGS = 50;
+/** Columns of a headline: a step may be a whole script. */
+const MOST_HEADLINE = 300;
 const NOTHING = "–";
 
 /** The summary in at most `limit` bytes of UTF-8: parts that have no room are left out, long logs first, and it says so. */
 export function summaryOf(report: CiReport, limit: number): string {
-  const { ok, releases, failures, problems, run } = report;
+  const { ok, releases, failures, findings, run } = report;
   const title = `## ${ok ? "✅" : "❌"} buildx-plan${ok ? "" : ": failed"}`;
   const parts = [
     part(0, [title, ...(run === undefined ? [] : runLine(run))]),
     ...failures.map((failure) => part(2, failurePart(failure))),
     ...releases.map((release) => part(0, releasePart(release))),
-    ...(problems.length === 0 ? [] : [part(1, problemsPart(problems))]),
+    ...(findings.length === 0 ? [] : [part(1, findingsPart(findings))]),
   ];
   return fitted(parts, limit);
 }
@@ -66,7 +69,10 @@ function runLine({ pullRequest, attempt = 1 }: CiRun): readonly string[] {
 }
 
 function failurePart({ headline, lines }: ReportedFailure): readonly string[] {
-  return [`**${markdown(headline)}**`, ...(lines.length === 0 ? [] : ["", ...codeBlock(lines)])];
+  return [
+    `**${markdown(clipEnd(headline, MOST_HEADLINE))}**`,
+    ...(lines.length === 0 ? [] : ["", ...codeBlock(lines)]),
+  ];
 }
 
 /** A block that nothing in it can end. */
@@ -117,9 +123,9 @@ function pullPart(tags: readonly TagRow[], index: string | undefined): readonly 
   return ["", ...codeBlock([`docker pull ${pinned}`])];
 }
 
-function problemsPart(problems: readonly Problem[]): readonly string[] {
-  const rows = problems.slice(0, MOST_PROBLEMS).map(problemRow);
-  const more = problems.length - rows.length;
+function findingsPart(findings: readonly Problem[]): readonly string[] {
+  const rows = findings.slice(0, MOST_FINDINGS).map(findingRow);
+  const more = findings.length - rows.length;
   return [
     "### Findings",
     "",
@@ -130,7 +136,7 @@ function problemsPart(problems: readonly Problem[]): readonly string[] {
   ];
 }
 
-function problemRow({ severity, rule, message, file, line }: Problem): string {
+function findingRow({ severity, rule, message, file, line }: Problem): string {
   const place = file === undefined ? NOTHING : code(line === undefined ? file : `${file}:${line}`);
   const [first = ""] = message.split("\n");
   return `| ${severity} | ${place} | ${markdown(first)} ${code(rule)} |`;

@@ -178,6 +178,18 @@ describe("the view for CI", () => {
     expect(log).toContain("/evil");
   });
 
+  test("a title is cut where a step is a whole script", async () => {
+    const at = eventsAt(createFakeClock());
+    const failure = { ...MAKE_FAILED, step: `[2/3] RUN ${"make && ".repeat(100)}true` };
+    const events = [
+      at.runStarted(routesOf(["linux/amd64", "linux/arm64"])),
+      at.log(AMD64, "[2/3]", "cc"),
+      at.failed(AMD64, 1, failure),
+    ];
+    const [title = ""] = /^::group::.*$/m.exec(await logOf("github", events)) ?? [];
+    expect(title.length).toBe("::group::".length + 200);
+  });
+
   test("shows no secret, titles of groups included", async () => {
     const at = eventsAt(createFakeClock());
     const events = [

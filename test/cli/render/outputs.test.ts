@@ -28,7 +28,7 @@ const REPORT: CiReport = {
     release("tools", []),
   ],
   failures: [],
-  problems: [],
+  findings: [],
 };
 
 const APP = digest("app[node=22]");

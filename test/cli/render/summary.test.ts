@@ -44,7 +44,7 @@ const RELEASED: CiReport = {
     },
   ],
   failures: [],
-  problems: [
+  findings: [
     {
       severity: "warning",
       rule: "platform-arg-default",
@@ -74,7 +74,7 @@ const FAILED: CiReport = {
       lines: ["  at Dockerfile:7", "  | ```", "  | </details><script>"],
     },
   ],
-  problems: [],
+  findings: [],
   run: {
     kind: "github",
     event: "pull-request",
@@ -96,7 +96,7 @@ describe("the summary", () => {
     const [release] = RELEASED.releases;
     if (release === undefined) throw new Error("no release");
     const variants = [{ platform: "linux/amd64", state: "built", digest: digest("amd64") } as const];
-    const text = summaryOf({ ...RELEASED, releases: [{ ...release, variants }], problems: [] }, LIMIT);
+    const text = summaryOf({ ...RELEASED, releases: [{ ...release, variants }], findings: [] }, LIMIT);
     expect(text).toContain("| linux/amd64 | <code>sha256:5861314d7fcc</code> | – | – | – | – |");
   });
 
@@ -116,10 +116,10 @@ describe("the summary", () => {
     }
   });
 
-  test("tells the first fifty of many problems", () => {
-    const [problem] = RELEASED.problems;
-    if (problem === undefined) throw new Error("no problem");
-    const text = summaryOf({ ...RELEASED, problems: Array.from({ length: 60 }, () => problem) }, LIMIT);
+  test("tells the first fifty of many findings", () => {
+    const [finding] = RELEASED.findings;
+    if (finding === undefined) throw new Error("no finding");
+    const text = summaryOf({ ...RELEASED, findings: Array.from({ length: 60 }, () => finding) }, LIMIT);
     expect(text.match(/^\| warning/gm)).toHaveLength(50);
     expect(text).toContain("and 10 more, in the log");
   });
