@@ -1,4 +1,5 @@
 import { Option, type Command } from "commander";
+import { REPORT_DOTENV } from "./program-reports.ts";
 import type { CopyOptions } from "./commands/copy.ts";
 import type { DiffOptions } from "./commands/diff.ts";
 import type { GcOptions } from "./commands/gc.ts";
@@ -8,7 +9,7 @@ import type { ScanOptions } from "./commands/scan.ts";
 import type { StitchOptions } from "./commands/stitch.ts";
 import type { VerifyOptions } from "./commands/verify.ts";
 import { SOURCE_NAMES } from "../core/scan/source.ts";
-import { collect, REPORT_DOTENV, type End } from "./program-parts.ts";
+import { collect, type End } from "./program-parts.ts";
 import type { Shell } from "./shell.ts";
 
 /* Commands for images that are there already. */

@@ -1,9 +1,10 @@
 import { Option, type Command } from "commander";
+import { REPORT_CODEQUALITY, REPORT_DOTENV } from "./program-reports.ts";
 import type { BuildOptions } from "./commands/build.ts";
 import type { CheckOptions } from "./commands/check.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import type { PlanOptions } from "./commands/plan.ts";
-import { collect, REPORT_CODEQUALITY, REPORT_DOTENV, type End } from "./program-parts.ts";
+import { collect, type End } from "./program-parts.ts";
 import type { Shell } from "./shell.ts";
 
 /* Commands that read a plan. */

@@ -81,12 +81,13 @@ function releaseRow({ route, outcome }: VariantReport): ReleaseRow {
   const published = outcome.kind === "built" ? outcome.published : undefined;
   return {
     platform: formatPlatformFull(route.variant.platform),
+    node: route.node.name,
     state: outcome.kind,
     durationMs: outcome.durationMs,
     execution: route.execution,
-    node: route.node.name,
-    ...(outcome.kind === "built" && outcome.takenFrom !== undefined ? { takenFrom: outcome.takenFrom } : {}),
-    ...(published === undefined ? {} : { digest: published.manifest.digest, size: published.size }),
+    ...(published === undefined ? {} : { digest: published.manifest.digest }),
+    ...(published?.size === undefined ? {} : { size: published.size }),
     ...(outcome.kind === "built" ? { cache: outcome.cache } : {}),
+    ...(outcome.kind === "built" && outcome.takenFrom !== undefined ? { takenFrom: outcome.takenFrom } : {}),
   };
 }

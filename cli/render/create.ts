@@ -1,10 +1,10 @@
-import type { Shell } from "../shell.ts";
+import type { CiPort, Shell } from "../shell.ts";
 import { unreachable } from "../unreachable.ts";
 import { groupMarks, harmlessFor } from "./ci-commands.ts";
 import { createJson } from "./json.ts";
 import { createLines } from "./lines.ts";
 import { createQuiet } from "./quiet.ts";
-import type { RenderClock, Renderer } from "./renderer.ts";
+import type { RenderClock, Renderer, RendererOptions } from "./renderer.ts";
 
 /**
  * What `--progress` takes; `auto` is `tty` on a terminal that can move its cursor, groups and annotations in a CI that has them,
@@ -25,13 +25,6 @@ export async function createRenderer(
   const chosen = style === "auto" ? (canDraw ? "tty" : "plain") : style;
   const columns = (): number => (stderr.isTerminal ? stderr.columns() : Number.POSITIVE_INFINITY);
   const options = { stream: stderr, colour: stderr.colour, columns, redact };
-  const marks = style === "auto" && shell.ci !== undefined ? groupMarks(shell.ci.run.kind) : undefined;
-  if (marks !== undefined && shell.ci !== undefined) {
-    // Imported late: laptops need none of it.
-    const { createCi } = await import("./ci.ts");
-    const { command, run } = shell.ci;
-    return createCi({ ...options, marks, command, harmless: harmlessFor(run.kind) });
-  }
   switch (chosen) {
     case "tty": {
       // Imported late: its task engine is a quarter of the program, and a pipe needs none.
@@ -44,7 +37,9 @@ export async function createRenderer(
       });
     }
     case "plain":
-      return createLines(options);
+      return style === "auto" && shell.ci !== undefined
+        ? await forCi(options, shell.ci)
+        : createLines(options);
     case "json":
       return createJson(options);
     case "quiet":
@@ -52,6 +47,15 @@ export async function createRenderer(
     default:
       return unreachable(chosen);
   }
+}
+
+/** Groups where this CI has them. */
+async function forCi(options: RendererOptions, { run, command }: CiPort): Promise<Renderer> {
+  const marks = groupMarks(run.kind);
+  if (marks === undefined) return createLines(options);
+  // Imported late: laptops need none of it.
+  const { createCi } = await import("./ci.ts");
+  return createCi({ ...options, marks, command, harmless: harmlessFor(run.kind) });
 }
 
 function systemClock(shell: Shell): RenderClock {

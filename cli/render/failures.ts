@@ -41,8 +41,7 @@ export function gatherFailures(): FailureLog {
       if (event.outcome.failure.kind === "solve-cancelled") return;
       const route = routes.get(event.variant);
       const isLeftOut = route?.variant.required === false;
-      const context = route === undefined ? undefined : contextOf(route);
-      failed.push({ failure: event.outcome.failure, context, isLeftOut });
+      failed.push({ failure: event.outcome.failure, context: contextOf(route), isLeftOut });
     },
   };
 }
@@ -78,8 +77,13 @@ export function warningsText(
   return `\n${redact(describeFindings(warnings, { colour, width: columns() }))}\n`;
 }
 
-/** What words about a failure take from the route that it happened on. */
-export function contextOf({ variant, node, execution }: Route): VariantContext {
-  const platform = formatPlatformFull(variant.platform);
-  return { variant: variant.id, platform, node: node.name, execution };
+function contextOf(route: Route | undefined): VariantContext | undefined {
+  return route === undefined
+    ? undefined
+    : {
+        variant: route.variant.id,
+        platform: formatPlatformFull(route.variant.platform),
+        node: route.node.name,
+        execution: route.execution,
+      };
 }

@@ -2,7 +2,6 @@ import { palette } from "../text/colour.ts";
 import { renderTable } from "../text/table.ts";
 import { formatBytes, formatDuration, shortDigest } from "../text/units.ts";
 import { clipMiddle, displayWidth } from "../text/width.ts";
-import type { TakenFrom } from "../../core/take-over.ts";
 import type { Column, TableOptions } from "../text/table.ts";
 
 /** A release at the end of a build. */
@@ -25,15 +24,15 @@ export interface TagRow {
 /** A variant at the end of a build. `state` is `built` where all is well. */
 export interface ReleaseRow {
   readonly platform: string;
+  readonly node?: string;
   readonly state: "built" | "failed" | "cancelled";
   readonly digest?: string;
   readonly size?: number;
   readonly durationMs: number;
   readonly execution: "native" | "emulated";
-  readonly node?: string;
   readonly cache?: { readonly steps: number; readonly cached: number };
-  /** Absent where it was built in this run. */
-  readonly takenFrom?: TakenFrom;
+  /** It was there already: finished by an earlier run or another machine, or in the image that the tag named. */
+  readonly takenFrom?: "staging" | "release";
 }
 
 const COLUMNS: readonly Column<ReleaseRow>[] = [
