@@ -38,13 +38,21 @@ export async function reportCodeQuality(
   shell: Shell,
 ): Promise<readonly Failure[]> {
   if (path === undefined) return [];
-  const issues = codeQuality(problemsIn(trouble, shell, trouble.redact));
+  const issues = codeQuality(problemsIn(trouble, shell, trouble.redact ?? asItIs));
   const text = `${JSON.stringify(issues, undefined, 2)}\n`;
   return await writeReport("--report-codequality", path, { text, shell });
 }
 
 async function reportOf(ended: Ended, shell: Shell): Promise<CiReport> {
-  const { ok, releases, failures = [], findings = [], diagnostics = [], interrupted, redact } = ended;
+  const {
+    ok,
+    releases,
+    failures = [],
+    findings = [],
+    diagnostics = [],
+    interrupted,
+    redact = asItIs,
+  } = ended;
   const run = shell.ci === undefined ? undefined : await withPayload(shell.ci.run, shell);
   return {
     ok,
@@ -124,6 +132,10 @@ async function writeReport(
     const detail = `this file cannot be written (${detailOf(error)})`;
     return [{ kind: "override-invalid", option, value: path, detail }];
   }
+}
+
+function asItIs(text: string): string {
+  return text;
 }
 
 function detailOf(error: unknown): string {

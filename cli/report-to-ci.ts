@@ -1,7 +1,8 @@
 import { maskCommands } from "./render/ci-commands.ts";
 import type { Ended, ReportOptions } from "./render/ci-report.ts";
 import type { ProgressStyle } from "./render/create.ts";
-import { shownSecrets } from "./report.ts";
+import type { Failure } from "../core/failure.ts";
+import { reportFailures, shownSecrets } from "./report.ts";
 import type { Shell } from "./shell.ts";
 
 /**
@@ -14,6 +15,24 @@ export async function reportToCi(ended: Ended, options: ReportOptions, shell: Sh
   // Imported late: laptops need none of it.
   const { writeReports } = await import("./ci-files.ts");
   return await writeReports(ended, options, shell);
+}
+
+/** Ends a command that has released nothing, in words and for CI; see {@link reportFailures}. Answers the exit code. */
+export async function reportRefusal(
+  failures: readonly Failure[],
+  { redact, ...options }: RefusalOptions,
+  shell: Shell,
+): Promise<number> {
+  const secrets = redact === undefined ? {} : { redact };
+  const exitCode = await reportFailures(failures, shell, { json: options.json === true, ...secrets });
+  const failed = failures.map((failure) => ({ failure }));
+  await reportToCi({ ok: false, releases: [], failures: failed, ...secrets }, options, shell);
+  return exitCode;
+}
+
+interface RefusalOptions extends ReportOptions {
+  readonly json?: boolean;
+  readonly redact?: (text: string) => string;
 }
 
 /**

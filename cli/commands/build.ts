@@ -10,7 +10,7 @@ import { reportJson } from "../json.ts";
 import { openGates } from "../gates.ts";
 import { hostPlatform } from "../host-platform.ts";
 import { lateRegistry } from "../late-registry.ts";
-import { maskSecrets } from "../report-to-ci.ts";
+import { maskSecrets, reportRefusal } from "../report-to-ci.ts";
 import type { ReportOptions } from "../render/ci-report.ts";
 import { reportRunToCi } from "../ci-run.ts";
 import { createRenderer, type ProgressStyle } from "../render/create.ts";
@@ -54,7 +54,7 @@ export async function runBuild(options: BuildOptions, shell: Shell): Promise<num
   const session = await openSession(options, shell, (plan) =>
     redirect(asToldBy(options, plan), destination.value, hostPlatform()),
   );
-  if (!session.ok) return await reportFailures(session.error, shell, { json });
+  if (!session.ok) return await reportRefusal(session.error, options, shell);
   try {
     return await carryOut(session.value, { ...options, destination: destination.value }, shell);
   } finally {
@@ -88,7 +88,7 @@ async function carryOut(session: Session, options: BuildTo, shell: Shell): Promi
   const early = options.check === false ? undefined : await beginPreflight(session, shell);
   if (early !== undefined && hasErrors(early.findings)) {
     const failure = { kind: "preflight-failed", findings: early.findings } as const;
-    return await reportFailures([failure], shell, { json: options.json === true, redact });
+    return await reportRefusal([failure], { ...options, redact }, shell);
   }
   if (options.quiet !== true) await reportWarnings(plan.warnings, shell);
   if (options.quiet !== true) await reportFindings(early?.findings ?? [], shell, redact);

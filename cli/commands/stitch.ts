@@ -10,7 +10,7 @@ import { fail, ok, type Result } from "../../core/result.ts";
 import { stitchImages, type Stitched } from "../../core/images/stitch.ts";
 import type { StitchChild } from "../../core/images/stitch-child.ts";
 import type { AttestationPolicy } from "../../core/images/stitch-policy.ts";
-import { reportToCi } from "../report-to-ci.ts";
+import { reportRefusal, reportToCi } from "../report-to-ci.ts";
 import type { Ended, ReportOptions } from "../render/ci-report.ts";
 import { guardOf, type GuardOptions } from "../guard.ts";
 import { notCopiedLines, transferLine } from "../render/transfer-view.ts";
@@ -40,11 +40,7 @@ export async function runStitch(
   const stores = openStores(shell, "write", registries.value);
   try {
     const stitched = await stitch(children, options, { stores, signal: shell.signal });
-    if (!stitched.ok) {
-      const failures = [{ failure: stitched.error }];
-      await reportToCi({ ok: false, releases: [], failures, redact: asItIs }, options, shell);
-      return await reportFailures([stitched.error], shell, { json });
-    }
+    if (!stitched.ok) return await reportRefusal([stitched.error], options, shell);
     show(stitched.value, json, shell);
     return await reportToCi(endedOf(stitched.value), options, shell);
   } finally {
@@ -62,12 +58,7 @@ function endedOf({ index, names, platforms }: Stitched): Ended {
     digest: entry.digest,
   }));
   const tags = names.map((tag) => ({ tag, state: "moved" as const, digest }));
-  return { ok: true, releases: [{ name, index: digest, variants, tags }], redact: asItIs };
-}
-
-/** Nothing here knows a secret. */
-function asItIs(text: string): string {
-  return text;
+  return { ok: true, releases: [{ name, index: digest, variants, tags }] };
 }
 
 async function stitch(

@@ -13,7 +13,8 @@ export interface Ended extends Trouble {
   readonly ok: boolean;
   readonly releases: readonly ReportedRelease[];
   readonly interrupted?: boolean;
-  readonly redact: (text: string) => string;
+  /** Replaces secret values; absent where none is known. */
+  readonly redact?: (text: string) => string;
 }
 
 /** The same, as summaries, outputs and reports are made of it: safe to show, without secrets. */

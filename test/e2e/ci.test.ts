@@ -156,6 +156,7 @@ test("GitHub: what is wrong with a plan, or a Dockerfile, is annotated by check 
     expect(ran.exitCode).toBe(2);
     expect(ran.stderr).toMatch(/^::error file=service\/buildx-plan\.yaml,line=4,col=5,title=plan::.*contxt/m);
   }
+  expect((await job.read("summary")).match(/^## ❌ buildx-plan: failed$/gm)).toHaveLength(1);
   await job.rig.write({
     "buildx-plan.yaml": `version: 1\nimages:\n  app: { context: ., platforms: [linux/amd64, linux/arm64], tags: ["${registry.host}/ci/check:1"] }\n`,
   });
