@@ -11,6 +11,9 @@ import { reportJson } from "./json.ts";
 import { lateRegistry } from "./late-registry.ts";
 import { beginPreflight, preflightBeside } from "./preflight.ts";
 import { openRecord } from "./recorder.ts";
+import type { ReportOptions } from "./render/ci-report.ts";
+import { reportRunToCi } from "./ci-run.ts";
+import { maskSecrets, reportRefusal } from "./report-to-ci.ts";
 import { createRenderer, type ProgressStyle } from "./render/create.ts";
 import { releaseTable } from "./render/release-table.ts";
 import {
@@ -32,7 +35,7 @@ import { openTarget } from "./target.ts";
 import { releaseViews } from "./views.ts";
 
 /** How a run is carried out and shown, whether it builds or joins what is there. */
-export interface CarryOutOptions {
+export interface CarryOutOptions extends ReportOptions {
   readonly destination: Destination;
   readonly progress: ProgressStyle;
   readonly quiet?: boolean;
@@ -57,6 +60,7 @@ export interface Work extends Session {
 export async function carryOut(session: Work, options: CarryOutOptions, shell: Shell): Promise<number> {
   const { plan, routes, refused, buildkit, joined } = session;
   const redact = redactor(plan.secretValues);
+  if (options.quiet !== true) maskSecrets(plan.secretValues, options.progress, shell);
   const toBuild = { plan, routes: routes.filter(({ variant }) => !joined.has(variant.id)) };
   const recorder = await openRecord(plan, options, shell);
   if (!recorder.ok) return await reportFailures([recorder.error], shell, { json: options.json === true });
@@ -66,7 +70,7 @@ export async function carryOut(session: Work, options: CarryOutOptions, shell: S
   const early = options.check === false ? undefined : await beginPreflight(toBuild, shell);
   if (early !== undefined && hasErrors(early.findings)) {
     const failure = { kind: "preflight-failed", findings: early.findings } as const;
-    return await reportFailures([failure], shell, { json: options.json === true, redact });
+    return await reportRefusal([failure], { ...options, redact }, shell);
   }
   if (options.quiet !== true) await reportWarnings(plan.warnings, shell);
   if (options.quiet !== true) await reportFindings(early?.findings ?? [], shell, redact);
@@ -167,7 +171,9 @@ async function answer(outcome: Outcome, shell: Shell): Promise<number> {
   } else {
     shell.stdout.write(results.map((result) => `${result}\n`).join(""));
   }
-  return exitCode;
+  const { findings } = outcome;
+  const told = await reportRunToCi({ ok: exitCode === 0, plan, report, findings, redact }, options, shell);
+  return exitCode === 0 ? told : exitCode;
 }
 
 function showTable({ session: { plan }, report, options }: Outcome, shell: Shell): void {

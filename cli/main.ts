@@ -1,15 +1,21 @@
+import { fstatSync } from "node:fs";
 import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { text } from "node:stream/consumers";
+import type { CiRun } from "../core/ci/run.ts";
+import { detectCi } from "../core/ci/detect.ts";
 import { runProgram } from "./program.ts";
-import { wantsColour, type Shell, type Terminal } from "./shell.ts";
+import { harmlessFor } from "./render/ci-commands.ts";
+import { wantsColour, type CiPort, type Shell, type Terminal } from "./shell.ts";
 
 /** The one place that touches the process: argv in, exit code out. `bin/buildx-plan.js` calls it. */
 export async function main(argv: readonly string[], version: string): Promise<void> {
   const interruption = listenForSignals();
+  const ci = detectCi(process.env);
+  const harmless = harmlessFor(ci.kind);
   const shell: Shell = {
-    stdout: terminal(process.stdout),
-    stderr: terminal(process.stderr),
+    stdout: terminal(process.stdout, harmless),
+    stderr: terminal(process.stderr, harmless),
     stdin: () => text(process.stdin),
     env: process.env,
     cwd: process.cwd(),
@@ -18,6 +24,7 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     now: Date.now,
     packageDirectory: fileURLToPath(new URL("..", import.meta.url)),
     version,
+    ...(ci.kind === "none" ? {} : { ci: portTo(ci, process.stderr) }),
   };
   // A reader that has seen enough (`| head`) closes the pipe; that is no failure of ours.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
@@ -50,10 +57,19 @@ function listenForSignals(): AbortSignal {
   return controller.signal;
 }
 
-function terminal(stream: NodeJS.WriteStream): Terminal {
+function portTo(run: CiRun, stream: typeof process.stderr): CiPort {
+  return {
+    run,
+    command: (text) => void stream.write(text),
+    intoFile: fstatSync(stream.fd).isFile(),
+    annotated: new Map(),
+  };
+}
+
+function terminal(stream: NodeJS.WriteStream, harmless: (text: string) => string): Terminal {
   return {
     stream,
-    write: (chunk) => void stream.write(chunk),
+    write: (chunk) => void stream.write(harmless(chunk)),
     isTerminal: stream.isTTY,
     columns: () => stream.columns || 80,
     rows: () => stream.rows || 24,

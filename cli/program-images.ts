@@ -1,4 +1,5 @@
 import { Option, type Command } from "commander";
+import { REPORT_DOTENV } from "./program-reports.ts";
 import type { CopyOptions } from "./commands/copy.ts";
 import type { DiffOptions } from "./commands/diff.ts";
 import type { GcOptions } from "./commands/gc.ts";
@@ -169,6 +170,7 @@ export function addStitch(program: Command, shell: Shell, end: End): void {
       "the plan; with children, one whose `registries` say how registries are reached",
     )
     .option("--json", "print JSON")
+    .option(...REPORT_DOTENV)
     .option("--allow-shrink", "let a tag lose platforms that it has now")
     .option("--allow-downgrade", "let a tag go back to an older revision");
   planJoinOptions(command);

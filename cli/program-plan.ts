@@ -1,4 +1,5 @@
 import { Option, type Command } from "commander";
+import { REPORT_CODEQUALITY, REPORT_DOTENV } from "./program-reports.ts";
 import type { BuildOptions } from "./commands/build.ts";
 import type { CheckOptions } from "./commands/check.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
@@ -31,6 +32,8 @@ export function addBuild(program: Command, shell: Shell, end: End): void {
       "-o, --output <attributes>",
       "write the result to disk instead of pushing it: `type=oci,dest=PATH[,tar=false]` (all platforms, one layout) or `type=local,dest=FOLDER` (files, a folder for each platform)",
     )
+    .option(...REPORT_DOTENV)
+    .option(...REPORT_CODEQUALITY)
     .option("--load", "load this machine's variant into Docker's image store instead of pushing")
     .addOption(
       new Option(
@@ -68,6 +71,7 @@ export function addCheck(program: Command, shell: Shell, end: End): void {
     )
     .option("--sarif [file]", "write the findings as SARIF 2.1.0, to standard output or a file")
     .option("--strict", "end with 4 for warnings, too")
+    .option(...REPORT_CODEQUALITY)
     .option("--offline", "look at the Dockerfiles only: ask no registry and no builder")
     .action(async (options: CheckOptions) => {
       const { runCheck } = await import("./commands/check.ts");

@@ -4,6 +4,8 @@ import type { Finding } from "../core/findings/finding.ts";
 import type { Diagnostic } from "../core/plan/source.ts";
 import type { Registry } from "../core/registry/registry.ts";
 import type { RouteRefused } from "../core/route/route.ts";
+import { harmlessJson } from "./render/ci-commands.ts";
+import type { Trouble } from "./render/problems.ts";
 import type { Shell, Terminal } from "./shell.ts";
 import { palette } from "./text/colour.ts";
 import { visible } from "./text/safe.ts";
@@ -42,6 +44,7 @@ export async function reportFailures(
     )
     .join("\n\n");
   stderr.write(`${text}\n`);
+  await annotateFor({ failures: failures.map((failure) => ({ failure })) }, shell, options.redact);
   if (options.json) {
     const { failureJson } = await import("./describe/json.ts");
     printJson(shell, { ok: false, failures: failures.map(failureJson) }, options.redact);
@@ -56,7 +59,8 @@ export function printJson(
   redact: (text: string) => string = (text) => text,
 ): void {
   const safe = (_: string, value: unknown): unknown => (typeof value === "string" ? redact(value) : value);
-  shell.stdout.write(`${JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...answer }, safe, 2)}\n`);
+  const json = JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...answer }, safe, 2);
+  shell.stdout.write(`${harmlessJson(json)}\n`);
 }
 
 /** Shows what is allowed in the plan but deserves a look. */
@@ -65,28 +69,46 @@ export async function reportWarnings(warnings: readonly Diagnostic[], shell: She
   const { describeWarnings } = await import("./describe.ts");
   const { stderr } = shell;
   stderr.write(`${describeWarnings(warnings, { width: widthOf(stderr), colour: stderr.colour })}\n`);
+  await annotateFor({ diagnostics: warnings }, shell);
+}
+
+/** Shows trouble beside the code, in a CI that can. */
+export async function annotateFor(
+  trouble: Trouble,
+  shell: Shell,
+  redact: (text: string) => string = (text) => text,
+): Promise<void> {
+  if (shell.ci === undefined) return;
+  const { annotate } = await import("./annotate.ts");
+  annotate(trouble, shell, redact);
 }
 
 /** Shows what checks found before or beside a build; notes are for `check`. */
 export async function reportFindings(
   findings: readonly Finding[],
-  { stderr }: Shell,
+  shell: Shell,
   redact: (text: string) => string,
 ): Promise<void> {
+  const { stderr } = shell;
   const shown = findings.filter(({ severity }) => severity !== "note");
   if (shown.length === 0) return;
   const { describeFindings } = await import("./describe/findings.ts");
   const text = describeFindings(shown, { width: widthOf(stderr), colour: stderr.colour });
   stderr.write(`${redact(text)}\n`);
+  await annotateFor({ findings: shown }, shell, redact);
 }
 
 /** Replaces every secret value of a plan in text that is about to be shown; the longest first, so that none shines through. */
 export function redactor(secretValues: readonly string[]): (text: string) => string {
-  const values = secretValues
-    .flatMap((value) => [value, ...value.split("\n")])
+  const values = shownSecrets(secretValues);
+  return (text) => values.reduce((shown, value) => shown.replaceAll(value, "***"), text);
+}
+
+/** What is looked for of secret values: each line of them, too, and nothing that is too short to be one. The longest first. */
+export function shownSecrets(secretValues: readonly string[]): readonly string[] {
+  return [...new Set(secretValues.flatMap((value) => [value, ...value.split("\n")]))]
     .filter((value) => value.trim().length > 3)
     .toSorted((a, b) => b.length - a.length);
-  return (text) => values.reduce((shown, value) => shown.replaceAll(value, "***"), text);
 }
 
 /** Says which optional variants no node may build: the release goes on without them, but never silently. */

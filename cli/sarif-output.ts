@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import type { Finding } from "../core/findings/finding.ts";
 import type { OverrideInvalid } from "../core/plan/select.ts";
 import { readRulePage } from "./rule-pages.ts";
+import { harmlessJson } from "./render/ci-commands.ts";
 import { sarifOf } from "./render/sarif.ts";
 import type { Shell } from "./shell.ts";
 import { palette } from "./text/colour.ts";
@@ -39,7 +40,7 @@ export async function writeSarif(
     readPage: (rule) => readRulePage(rule, shell),
   });
   const safe = (_: string, value: unknown): unknown => (typeof value === "string" ? redact(value) : value);
-  const text = `${JSON.stringify(log, safe, 2)}\n`;
+  const text = `${harmlessJson(JSON.stringify(log, safe, 2))}\n`;
   if (target === true) {
     shell.stdout.write(text);
     return true;

@@ -1,3 +1,5 @@
+import type { CiRun } from "../core/ci/run.ts";
+
 /** The process as commands see it: everything that comes from outside, so that main.ts alone touches `process`. */
 export interface Shell {
   /** The answer of a command; nothing else goes there. */
@@ -15,6 +17,19 @@ export interface Shell {
   /** Folder of the installed package: tools/go.mod lies there. */
   readonly packageDirectory: string;
   readonly version: string;
+  /** Absent where no CI runs it. */
+  readonly ci?: CiPort;
+}
+
+/** The CI that runs the process. */
+export interface CiPort {
+  readonly run: CiRun;
+  /** Writes to stderr what CI is to obey; all that is written otherwise has lost that meaning. */
+  readonly command: (text: string) => void;
+  /** Does stderr go to a file, where CI reads nothing? */
+  readonly intoFile: boolean;
+  /** Severities of the annotations that were made, by what they say: CI shows few, and the same one once. */
+  readonly annotated: Map<string, "error" | "warning">;
 }
 
 /** An output stream, and what is known of the screen behind it. */

@@ -76,6 +76,7 @@ function releaseRow({ route, outcome }: VariantReport): ReleaseRow {
   const published = outcome.kind === "built" ? outcome.published : undefined;
   return {
     platform: formatPlatformFull(route.variant.platform),
+    node: route.node.name,
     state: outcome.kind,
     durationMs: outcome.durationMs,
     execution: route.execution,

@@ -12,6 +12,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ["core/result.ts", "core/concurrent.ts"],
   ["core/oci/"],
   ["core/plan/", "core/findings/"],
+  ["core/ci/"],
   ["core/dockerfile/"],
   ["core/buildkit/", "core/host/"],
   ["core/history/"],

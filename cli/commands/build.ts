@@ -7,6 +7,7 @@ import { carryOut, type CarryOutOptions } from "../carry-out.ts";
 import { hostPlatform } from "../host-platform.ts";
 import { withJoined } from "../joined.ts";
 import { reportFailures } from "../report.ts";
+import { reportRefusal } from "../report-to-ci.ts";
 import { openSession, type PlanSelection, type SessionChanges } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { destinationOf, type DestinationOptions } from "../target.ts";
@@ -32,7 +33,7 @@ export async function runBuild(options: BuildOptions, shell: Shell): Promise<num
     },
     isJoined: append.isJoined,
   });
-  if (!session.ok) return await reportFailures(session.error, shell, { json });
+  if (!session.ok) return await reportRefusal(session.error, options, shell);
   try {
     const work = withJoined(session.value, append.isJoined);
     return await carryOut(work, { ...options, destination: destination.value }, shell);

@@ -10,8 +10,10 @@ import { describeFindings, tally } from "../describe/findings.ts";
 import { diagnosticJson, failureJson, findingJson } from "../describe/json.ts";
 import { summarise } from "../describe.ts";
 import { PREFLIGHT_DEADLINE_MS, preflightHost, preflightRegistry } from "../preflight.ts";
+import { harmlessJson } from "../render/ci-commands.ts";
 import { sarifOf } from "../render/sarif.ts";
 import {
+  annotateFor,
   printJson,
   redactor,
   reportFailures,
@@ -32,6 +34,7 @@ export interface CheckOptions extends PlanSelection {
   readonly sarif?: string | true;
   readonly strict?: boolean;
   readonly offline?: boolean;
+  readonly reportCodequality?: string;
 }
 
 /** `check`: looks for what would make a build of this plan fail, or its result wrong, before anything is built. */
@@ -103,10 +106,12 @@ async function answer(checked: Checked, shell: Shell): Promise<number> {
     stderr.write(
       `${redact(describeFindings(findings, { width: widthOf(stderr), colour: stderr.colour }))}\n`,
     );
+  await annotateFor({ findings }, shell, redact);
   for (const text of report.leftOut)
     stderr.write(`${palette(stderr.colour).faint("note:")} not looked at: ${visible(redact(text))}\n`);
   const written = await writeSarif(checked, redact, shell);
-  if (!written.ok) return await reportFailures([written.error], shell, { json: options.json === true });
+  const unwritten = written.ok ? await writeCodeQuality(checked, redact, shell) : [written.error];
+  if (unwritten.length > 0) return await reportFailures(unwritten, shell, { json: options.json === true });
   const code = await exitCode(checked, shell);
   if (options.json === true) printJson(shell, { ok: code === 0, ...checkJson(checked) }, redact);
   else if (options.sarif !== true) stdout.write(`${summary(report)}\n`);
@@ -161,7 +166,7 @@ async function writeSarif(
     readPage: (rule) => readRulePage(rule, shell),
   });
   const safe = (_: string, value: unknown): unknown => (typeof value === "string" ? redact(value) : value);
-  const text = `${JSON.stringify(log, safe, 2)}\n`;
+  const text = `${harmlessJson(JSON.stringify(log, safe, 2))}\n`;
   if (sarif === true) {
     shell.stdout.write(text);
     return ok(undefined);
@@ -172,6 +177,17 @@ async function writeSarif(
   } catch (error) {
     return fail(unwritable(sarif, error));
   }
+}
+
+async function writeCodeQuality(
+  { outlook, report, options }: Checked,
+  redact: (text: string) => string,
+  shell: Shell,
+): Promise<readonly Failure[]> {
+  if (options.reportCodequality === undefined) return [];
+  const { reportCodeQuality } = await import("../ci-files.ts");
+  const trouble = { findings: report.findings, diagnostics: outlook.plan.warnings, redact };
+  return await reportCodeQuality(trouble, options.reportCodequality, shell);
 }
 
 function unwritable(path: string, error: unknown): Failure {

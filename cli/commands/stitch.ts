@@ -10,6 +10,8 @@ import { fail, ok, type Result } from "../../core/result.ts";
 import { stitchImages, type Stitched } from "../../core/images/stitch.ts";
 import type { StitchChild } from "../../core/images/stitch-child.ts";
 import type { AttestationPolicy } from "../../core/images/stitch-policy.ts";
+import { reportRefusal, reportToCi } from "../report-to-ci.ts";
+import type { Ended, ReportOptions } from "../render/ci-report.ts";
 import { guardOf, type GuardOptions } from "../guard.ts";
 import { notCopiedLines, transferLine } from "../render/transfer-view.ts";
 import { registriesOf } from "../registries.ts";
@@ -17,7 +19,7 @@ import { printJson, reportFailures } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { openStores, type Stores } from "../stores.ts";
 
-export interface StitchOptions extends GuardOptions {
+export interface StitchOptions extends GuardOptions, ReportOptions {
   /** A plan that says how registries are reached. */
   readonly file?: string;
   readonly tag: readonly string[];
@@ -38,12 +40,25 @@ export async function runStitch(
   const stores = openStores(shell, "write", registries.value);
   try {
     const stitched = await stitch(children, options, { stores, signal: shell.signal });
-    if (!stitched.ok) return await reportFailures([stitched.error], shell, { json });
+    if (!stitched.ok) return await reportRefusal([stitched.error], options, shell);
     show(stitched.value, json, shell);
-    return 0;
+    return await reportToCi(endedOf(stitched.value), options, shell);
   } finally {
     await stores.close();
   }
+}
+
+/** An index is made of what is there already: times, nodes and caches belong to the runs that built it. */
+function endedOf({ index, names, platforms }: Stitched): Ended {
+  const { digest } = index.descriptor;
+  const [name = digest] = names;
+  const variants = platforms.map(({ entry }) => ({
+    platform: platformOf(entry),
+    state: "built" as const,
+    digest: entry.digest,
+  }));
+  const tags = names.map((tag) => ({ tag, state: "moved" as const, digest }));
+  return { ok: true, releases: [{ name, index: digest, variants, tags }] };
 }
 
 async function stitch(
@@ -144,8 +159,7 @@ function show({ index, names, platforms, transferred }: Stitched, json: boolean,
   const { digest, mediaType, size } = index.descriptor;
   const references = names.map((name) => `${name}@${digest}`);
   const images = platforms.map(({ entry, name, attestations }) => ({
-    platform:
-      entry.platform === undefined ? "unknown" : formatPlatformFull(normalizePlatform(entry.platform)),
+    platform: platformOf(entry),
     digest: entry.digest,
     child: name,
     attestations: attestations.map((attestation) => attestation.digest),
@@ -162,6 +176,10 @@ function show({ index, names, platforms, transferred }: Stitched, json: boolean,
     ...notCopiedLines(transferred),
   ];
   shell.stderr.write(lines.map((line) => `${line}\n`).join(""));
+}
+
+function platformOf({ platform }: Stitched["platforms"][number]["entry"]): string {
+  return platform === undefined ? "unknown" : formatPlatformFull(normalizePlatform(platform));
 }
 
 function attested(amount: number): string {

@@ -1,12 +1,16 @@
 import { emulatorOf } from "../emulator.ts";
-import type { Shell } from "../shell.ts";
+import type { CiPort, Shell } from "../shell.ts";
 import { unreachable } from "../unreachable.ts";
+import { groupMarks, harmlessFor } from "./ci-commands.ts";
 import { createJson } from "./json.ts";
 import { createLines } from "./lines.ts";
 import { createQuiet } from "./quiet.ts";
-import type { RenderClock, Renderer } from "./renderer.ts";
+import type { RenderClock, Renderer, RendererOptions } from "./renderer.ts";
 
-/** What `--progress` takes; `auto` is `tty` on a terminal that can move its cursor and `plain` elsewhere. */
+/**
+ * What `--progress` takes; `auto` is `tty` on a terminal that can move its cursor, groups and annotations in a CI that has them,
+ * and `plain` elsewhere.
+ */
 export type ProgressStyle = "auto" | "tty" | "plain" | "json" | "quiet";
 
 /** The renderer for a run. Progress goes to stderr; JSON events are an answer for programs, but not the command's, so they go there too. */
@@ -16,7 +20,9 @@ export async function createRenderer(
   redact: (text: string) => string,
 ): Promise<Renderer> {
   const { stderr, env } = shell;
-  const canDraw = stderr.isTerminal && env["TERM"] !== "dumb" && (env["CI"] ?? "") === "";
+  // Some CIs give a pseudo-terminal, which draws nothing.
+  const isCi = shell.ci !== undefined || (env["CI"] ?? "") !== "";
+  const canDraw = stderr.isTerminal && env["TERM"] !== "dumb" && !isCi;
   const chosen = style === "auto" ? (canDraw ? "tty" : "plain") : style;
   const columns = (): number => (stderr.isTerminal ? stderr.columns() : Number.POSITIVE_INFINITY);
   const options = { stream: stderr, colour: stderr.colour, columns, redact, emulatorOf };
@@ -32,7 +38,9 @@ export async function createRenderer(
       });
     }
     case "plain":
-      return createLines(options);
+      return style === "auto" && shell.ci !== undefined
+        ? await forCi(options, shell.ci)
+        : createLines(options);
     case "json":
       return createJson(options);
     case "quiet":
@@ -40,6 +48,15 @@ export async function createRenderer(
     default:
       return unreachable(chosen);
   }
+}
+
+/** Groups where this CI has them. */
+async function forCi(options: RendererOptions, { run, command }: CiPort): Promise<Renderer> {
+  const marks = groupMarks(run.kind);
+  if (marks === undefined) return createLines(options);
+  // Imported late: laptops need none of it.
+  const { createCi } = await import("./ci.ts");
+  return createCi({ ...options, marks, command, harmless: harmlessFor(run.kind) });
 }
 
 function systemClock(shell: Shell): RenderClock {

@@ -3,6 +3,7 @@ import { failureJson, findingJson } from "../describe/json.ts";
 import { formatReference, formatRepository } from "../../core/oci/reference.ts";
 import { plainLine } from "../text/safe.ts";
 import { unreachable } from "../unreachable.ts";
+import { harmlessJson } from "./ci-commands.ts";
 import type { FailureJson, FindingJson } from "../describe/json.ts";
 import type { Node } from "../../core/buildkit/buildkit.ts";
 import type { RunEvent, VariantOutcome } from "../../core/event.ts";
@@ -134,7 +135,7 @@ export function createJson(options: Pick<RendererOptions, "stream" | "redact">):
     typeof value === "string" ? options.redact(value) : value;
   return {
     onEvent: (event) => {
-      options.stream.write(`${JSON.stringify(jsonEvent(event), redacted)}\n`);
+      options.stream.write(`${harmlessJson(JSON.stringify(jsonEvent(event), redacted))}\n`);
     },
     end: async () => {},
   };

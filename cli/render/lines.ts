@@ -12,47 +12,68 @@ import type { TakenFrom } from "../../core/taking-over/take-over.ts";
 import type { Finding } from "../../core/findings/finding.ts";
 import type { Renderer, RendererOptions } from "./renderer.ts";
 
-/** What one event has to say: a line each, without the prefix. */
-type Say = (lines: readonly string[]) => void;
-
 /** Work of BuildKit's own, loading and exporting, is told only where it costs something. */
 const SLOW_MS = 1000;
 
 /**
- * The view for pipes and CI logs: one line an event, each after its variant's name in brackets, nothing ever drawn over.
- * What failed is told again at the end, where people look first.
+ * The view for pipes: one line an event, each after its variant's name in brackets, nothing ever drawn over. What failed is
+ * told again at the end, where people look first.
  */
 export function createLines(options: RendererOptions): Renderer {
   const failures = gatherFailures();
-  const colours = palette(options.colour);
-  const told = new Set<string>();
-  const places = new Map<string, string>();
-  const safe = (text: string): string => options.redact(plainLine(text));
-  const sayAs =
-    (name: string): Say =>
-    (lines) => {
-      const prefix = `[${plainLine(name)}]`;
-      const text = lines.map((line) => `${colours.running(prefix)} ${line}`.trimEnd() + "\n").join("");
-      if (text !== "") options.stream.write(text);
-    };
+  const tell = createTeller(options);
   return {
     onEvent: (event) => {
       failures.apply(event);
-      if (event.kind === "run-started") {
-        for (const { variant, node, execution } of event.routes)
-          places.set(variant.id, `${node.name}, ${execution}`);
-      } else if (event.kind !== "run-ended") {
-        const name = nameOf(event);
-        if (event.kind === "variant-rerouted")
-          places.set(event.variant, `${event.to.node.name}, ${event.to.execution}`);
-        sayAs(name)(linesOf(event, { told, places, colours, safe }));
-      }
+      const text = prefixed(tell(event), options.colour);
+      if (text !== "") options.stream.write(text);
     },
     end: async () => {
       const text = failuresText(failures, options);
       if (text !== "") options.stream.write(text);
     },
   };
+}
+
+/** What one event has to say, safe to show. */
+export interface Told {
+  /** Of the variant, release or node that it is about. */
+  readonly name: string;
+  /** Without a prefix; none where it says nothing, or nothing new. */
+  readonly lines: readonly string[];
+}
+
+/** Puts events into words, in their order: some say only what has changed since an earlier one. */
+export function createTeller({
+  colour,
+  redact,
+}: Pick<RendererOptions, "colour" | "redact">): (event: RunEvent) => Told {
+  const places = new Map<string, string>();
+  const tools = {
+    told: new Set<string>(),
+    places,
+    colours: palette(colour),
+    safe: (text: string): string => redact(plainLine(text)),
+  };
+  return (event) => {
+    if (event.kind === "run-ended") return NOTHING;
+    if (event.kind === "run-started") {
+      for (const { variant, node, execution } of event.routes)
+        places.set(variant.id, `${node.name}, ${execution}`);
+      return NOTHING;
+    }
+    if (event.kind === "variant-rerouted")
+      places.set(event.variant, `${event.to.node.name}, ${event.to.execution}`);
+    return { name: nameOf(event), lines: linesOf(event, tools) };
+  };
+}
+
+const NOTHING: Told = { name: "", lines: [] };
+
+/** What was told, each line after its name in brackets. */
+export function prefixed({ name, lines }: Told, colour: boolean): string {
+  const prefix = palette(colour).running(`[${plainLine(name)}]`);
+  return lines.map((line) => `${prefix} ${line}`.trimEnd() + "\n").join("");
 }
 
 interface Tools {

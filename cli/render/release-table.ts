@@ -24,6 +24,7 @@ export interface TagRow {
 /** A variant at the end of a build. `state` is `built` where all is well. */
 export interface ReleaseRow {
   readonly platform: string;
+  readonly node?: string;
   readonly state: "built" | "failed" | "cancelled";
   readonly digest?: string;
   readonly size?: number;

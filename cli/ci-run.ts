@@ -1,0 +1,46 @@
+import type { Finding } from "../core/findings/finding.ts";
+import type { Plan } from "../core/plan/plan.ts";
+import type { RunReport } from "../core/run.ts";
+import type { ReportOptions } from "./render/ci-report.ts";
+import { reportToCi } from "./report-to-ci.ts";
+import type { VariantContext } from "./describe/explanation.ts";
+import { formatPlatformFull } from "../platforms/platform.ts";
+import type { Route } from "../core/route/route.ts";
+import type { Shell } from "./shell.ts";
+import { releaseViews } from "./views.ts";
+
+/** A run of a plan that has ended. */
+export interface EndedRun {
+  readonly ok: boolean;
+  readonly plan: Plan;
+  readonly report: RunReport;
+  /** Of all checks. */
+  readonly findings: readonly Finding[];
+  readonly redact: (text: string) => string;
+}
+
+/** Tells CI how a run has ended; see {@link reportToCi}. */
+export async function reportRunToCi(
+  { ok, plan, report, findings, redact }: EndedRun,
+  options: ReportOptions,
+  shell: Shell,
+): Promise<number> {
+  const failed = report.variants.flatMap(({ route, outcome }) =>
+    outcome.kind === "failed" ? [{ failure: outcome.failure, context: contextOf(route) }] : [],
+  );
+  const ended = {
+    ok,
+    releases: releaseViews(plan, report),
+    failures: [...failed, ...(report.failure === undefined ? [] : [{ failure: report.failure }])],
+    findings,
+    diagnostics: plan.warnings,
+    interrupted: report.interrupted,
+    redact,
+  };
+  return await reportToCi(ended, options, shell);
+}
+
+function contextOf({ variant, node, execution }: Route): VariantContext {
+  const platform = formatPlatformFull(variant.platform);
+  return { variant: variant.id, platform, node: node.name, execution };
+}
