@@ -14,6 +14,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ["core/plan/", "core/findings/"],
   ["core/dockerfile/"],
   ["core/buildkit/", "core/host/"],
+  ["core/ci/"],
+  ["core/init/"],
   ["core/history/"],
   ["core/route/"],
   ["core/registry/"],
@@ -50,7 +52,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   execa: ["core/buildkit/", "core/registry/credential", "core/plan/git.ts"],
   listr2: ["cli/"],
   undici: ["core/registry/"],
-  yaml: ["core/plan/"],
+  yaml: ["core/plan/", "core/ci/", "core/init/"],
   "zod/mini": ["core/"],
 };
 
@@ -66,8 +68,11 @@ const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
     "core/inputs/hash-files.ts",
     "core/layout/",
     "core/plan/load.ts",
+    "core/init/folder.ts",
   ],
   "node:fs/promises": [
+    "core/init/folder.ts",
+    "core/init/write-new.ts",
     "core/buildkit/",
     "core/host/",
     "core/layout/",
