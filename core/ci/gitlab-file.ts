@@ -1,6 +1,14 @@
 import { stringify } from "yaml";
-import { credentials, gitlabJob, GITLAB_HEADER } from "./gitlab.ts";
-import { NODE_VERSION, ownCommand } from "./names.ts";
+import {
+  BUILDING,
+  buildScript,
+  credentials,
+  GITLAB_HEADER,
+  gitlabTemplates,
+  LOGGED_IN,
+  NODE_IMAGE,
+} from "./gitlab.ts";
+import { ownCommand } from "./names.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { selectionArguments, shellLine } from "./shell-words.ts";
 
@@ -18,32 +26,36 @@ const ON_RELEASE = [{ if: "$CI_COMMIT_TAG" }, { if: "$CI_COMMIT_BRANCH == $CI_DE
  */
 export function gitlabFile(pipeline: Pipeline, isFanOut: boolean): string {
   const jobs = {
+    ...gitlabTemplates(pipeline.registries),
     "buildx-plan:merge-request": tryJob(pipeline),
     ...(isFanOut ? fanOutJobs(pipeline) : singleJob(pipeline)),
   };
-  return `${GITLAB_HEADER}# Add it to .gitlab-ci.yml:  include: [{ local: ${GITLAB_FILE} }]\n${stringify(jobs, { lineWidth: 0, aliasDuplicateObjects: false })}`;
+  const include = `# Add it to .gitlab-ci.yml:  include: [{ local: ${GITLAB_FILE} }]\n`;
+  return `${GITLAB_HEADER}${include}${stringify(jobs, { lineWidth: 0, aliasDuplicateObjects: false })}`;
 }
 
 /** Builds all and pushes nothing; it logs in nowhere. */
 function tryJob(pipeline: Pipeline): Job {
   return {
-    ...gitlabJob([]),
+    extends: [BUILDING],
+    image: NODE_IMAGE,
     stage: "test",
     ...tags(pipeline),
     rules: ON_MERGE_REQUEST,
-    script: [own(pipeline, ["build", "--output", "type=oci,dest=image.tar"])],
+    script: builds(pipeline, ["build", "--output", "type=oci,dest=image.tar"]),
   };
 }
 
 function singleJob(pipeline: Pipeline): Readonly<Record<string, Job>> {
   return {
     "buildx-plan:release": {
-      ...gitlabJob(pipeline.registries),
+      extends: [BUILDING, LOGGED_IN],
+      image: NODE_IMAGE,
       stage: "deploy",
       ...tags(pipeline),
       rules: ON_RELEASE,
       resource_group: "buildx-plan",
-      script: [own(pipeline, ["build"])],
+      script: builds(pipeline, ["build"]),
     },
   };
 }
@@ -51,7 +63,7 @@ function singleJob(pipeline: Pipeline): Readonly<Record<string, Job>> {
 function fanOutJobs(pipeline: Pipeline): Readonly<Record<string, Job>> {
   return {
     "buildx-plan:matrix": {
-      image: `node:${NODE_VERSION}`,
+      image: NODE_IMAGE,
       stage: "build",
       ...tags(pipeline),
       rules: ON_RELEASE,
@@ -73,6 +85,10 @@ function fanOutJobs(pipeline: Pipeline): Readonly<Record<string, Job>> {
 
 function tags({ others }: Pipeline): Job {
   return others.length > 0 ? { tags: others } : {};
+}
+
+function builds({ selection, version }: Pipeline, words: readonly string[]): readonly string[] {
+  return buildScript(version, [...words, ...selectionArguments(selection)]);
 }
 
 function own({ selection, version }: Pipeline, words: readonly string[]): string {

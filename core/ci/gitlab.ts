@@ -1,37 +1,52 @@
 import { BUILDKIT_VERSION } from "../buildkit/pins.ts";
-import { NODE_VERSION } from "./names.ts";
+import { formatVersion } from "../host/tools.ts";
+import { NODE_VERSION, ownCommand } from "./names.ts";
+import { shellLine } from "./shell-words.ts";
 
 export const GITLAB_HEADER =
   "# Written by buildx-plan. Its runners must allow privileged services, as Docker-in-Docker needs them.\n";
 
+/** Templates that the jobs extend. */
+export const BUILDING = ".buildx-plan:buildkit";
+export const LOGGED_IN = ".buildx-plan:login";
+
+export const NODE_IMAGE = `node:${NODE_VERSION}`;
+
 /**
- * What every job has: Node, and a BuildKit as a service, whose image brings its own QEMU for what the runner's CPU does not run.
- * `registries`: those that it logs in to; none for jobs that push nothing.
+ * What jobs have in common: a BuildKit as a service, whose image brings its own QEMU for what the runner's CPU does not run, and the logins of
+ * the registries.
  */
-export function gitlabJob(registries: readonly string[]): Readonly<Record<string, unknown>> {
-  return {
-    image: `node:${NODE_VERSION}`,
-    services: [
-      {
-        name: `moby/buildkit:v${BUILDKIT_VERSION.join(".")}`,
-        alias: "buildkit",
-        command: ["--addr", "tcp://0.0.0.0:1234"],
-      },
-    ],
-    variables: { BUILDKIT_HOST: "tcp://buildkit:1234" },
-    ...(registries.length > 0 && { before_script: loginScript(registries) }),
+export function gitlabTemplates(registries: readonly string[]): Readonly<Record<string, unknown>> {
+  const service = {
+    name: `moby/buildkit:v${formatVersion(BUILDKIT_VERSION)}`,
+    alias: "buildkit",
+    command: ["--addr", "tcp://0.0.0.0:1234"],
   };
+  return {
+    [BUILDING]: { services: [service], variables: { BUILDKIT_HOST: "tcp://buildkit:1234" } },
+    [LOGGED_IN]: { before_script: registries.length > 0 ? loginScript(registries) : [] },
+  };
+}
+
+/** The commands of a job that builds: BuildKit's client is not in the image of Node. */
+export function buildScript(version: string, words: readonly string[]): readonly string[] {
+  const command = ownCommand(version);
+  return [shellLine(command, ["setup"]), shellLine(command, words)];
 }
 
 /** Writes Docker's file of logins, the form that every tool reads; the values are variables of the project. */
 function loginScript(registries: readonly string[]): readonly string[] {
-  const entries = registries.map((registry) => {
+  const logins = registries.map((registry) => {
     const { user, password, key } = credentials(registry);
     return `login '${key}' "$${user}" "$${password}"`;
   });
-  const encode = `login() { printf '%s"%s":{"auth":"%s"}' "$comma" "$1" "$(printf '%s:%s' "$2" "$3" | base64 | tr -d '\\n')"; comma=,; }`;
-  const write = `{ printf '{"auths":{'; ${entries.join("; ")}; printf '}}'; } > "$HOME/.docker/config.json"`;
-  return ["umask 077", 'mkdir -p "$HOME/.docker"', encode, write];
+  return [
+    'mkdir -p -m 700 "$HOME/.docker"',
+    [
+      `login() { printf '"%s":{"auth":"%s"}' "$1" "$(printf '%s:%s' "$2" "$3" | base64 | tr -d '\\n')"; }`,
+      `{ printf '{"auths":{'; ${logins.join("; printf ,; ")}; printf '}}'; } > "$HOME/.docker/config.json"\n`,
+    ].join("\n"),
+  ];
 }
 
 interface Credentials {

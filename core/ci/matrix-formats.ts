@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 import { platformSlug } from "./fan-out.ts";
 import type { FanOutJob } from "./fan-out.ts";
-import { gitlabJob, GITLAB_HEADER } from "./gitlab.ts";
+import { BUILDING, buildScript, GITLAB_HEADER, gitlabTemplates, LOGGED_IN, NODE_IMAGE } from "./gitlab.ts";
 import { GITHUB_RUNNER, ownCommand } from "./names.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { selectionArguments, shellLine } from "./shell-words.ts";
@@ -25,25 +25,31 @@ function oneOrAll(labels: readonly string[]): string | readonly string[] | undef
  * @see https://docs.gitlab.com/ci/pipelines/downstream_pipelines/#dynamic-child-pipelines
  */
 export function gitlabPipeline({ jobs, others, selection, registries, version }: Pipeline): string {
-  const command = ownCommand(version);
   const words = selectionArguments(selection);
-  const builds = jobs.map(({ platform, runner }) => [
+  const builds = jobs.map(({ platform, runner }): [string, unknown] => [
     `build ${platform}`,
     {
-      ...gitlabJob(registries),
+      extends: [BUILDING, LOGGED_IN],
+      image: NODE_IMAGE,
       stage: "build",
       ...(runner.length > 0 && { tags: runner }),
-      script: [shellLine(command, ["build", "--only", platform, ...words])],
+      script: buildScript(version, ["build", "--only", platform, ...words]),
     },
   ]);
   const stitch = {
-    ...gitlabJob(registries),
+    extends: [LOGGED_IN],
+    image: NODE_IMAGE,
     stage: "release",
     ...(others.length > 0 && { tags: others }),
     needs: builds.map(([name]) => name),
-    script: [shellLine(command, ["stitch", ...words])],
+    script: [shellLine(ownCommand(version), ["stitch", ...words])],
   };
-  const pipeline = { stages: ["build", "release"], ...Object.fromEntries(builds), stitch };
+  const pipeline = {
+    stages: ["build", "release"],
+    ...gitlabTemplates(registries),
+    ...Object.fromEntries(builds),
+    stitch,
+  };
   return `${GITLAB_HEADER}${yaml(pipeline)}`;
 }
 

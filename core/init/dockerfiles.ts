@@ -35,11 +35,17 @@ export function readDockerfiles(paths: readonly string[], folder: string): Found
 
 function imageOf(path: string, folder: string): FoundImage {
   const [directory, file] = [posix.dirname(path), posix.basename(path)];
-  const own = NAMED.exec(file)?.[1] ?? VARIANT.exec(file)?.[1];
   const build = {
     context: literal(directory),
     ...(file !== "Dockerfile" && { dockerfile: literal(file) }),
   };
-  const name = own ?? (directory === "." ? folder : posix.basename(directory));
-  return { name, build, platforms: [], tags: [] };
+  return { name: nameOf(directory, file, folder), build, platforms: [], tags: [] };
+}
+
+function nameOf(directory: string, file: string, folder: string): string {
+  const own = NAMED.exec(file)?.[1];
+  if (own !== undefined) return own;
+  const suffix = VARIANT.exec(file)?.[1];
+  if (directory === ".") return suffix ?? folder;
+  return [posix.basename(directory), suffix].filter((part) => part !== undefined).join("-");
 }

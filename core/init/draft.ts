@@ -67,8 +67,8 @@ function draftImage(image: FoundImage, name: string, names: ReadonlyMap<string, 
   if (image.platforms.length === 0)
     comments["platforms"] = "The source says nothing of platforms: these are the usual ones.";
   const given = Object.entries({
-    context: ".",
-    ...image.build,
+    context: image.build["context"] ?? ".",
+    ...without(image.build, "context"),
     contexts: rename(image.build["contexts"], names),
   });
   return {
@@ -81,6 +81,10 @@ function draftImage(image: FoundImage, name: string, names: ReadonlyMap<string, 
     },
     comments,
   };
+}
+
+function without(build: FoundImage["build"], name: string): FoundImage["build"] {
+  return Object.fromEntries(Object.entries(build).filter(([key]) => key !== name));
 }
 
 const IMAGE = "image:";

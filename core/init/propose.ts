@@ -9,6 +9,7 @@ import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
 import type { BakeQuestion } from "./ask-bake.ts";
 import { draftPlan } from "./draft.ts";
+import type { Draft } from "./draft.ts";
 import { lookInto } from "./folder.ts";
 import type { InitFailure, LookedAt } from "./init-failure.ts";
 import { planText } from "./plan-text.ts";
@@ -66,47 +67,41 @@ async function lookAt(
   });
 }
 
+/** Images that the loader refuses are left out, until it takes the rest. */
 async function propose(
   found: FoundPlan,
   lookedAt: readonly LookedAt[],
   options: ProposeOptions,
 ): Promise<Result<Proposal, InitFailure>> {
-  const { files, source } = found;
-  let images = found.images;
-  let leftOut = found.leftOut;
-  // Each round takes an image away, so that there is an end.
-  while (images.length > 0) {
-    const draft = draftPlan({ ...found, images });
-    const text = planText(draft, files, leftOut);
-    const loaded = await load(text, options);
-    if (loaded.ok) {
-      const open = [...draft.variables].flatMap(([name, variable]) =>
-        variable.comment !== undefined && name !== "release" ? [{ ...variable, name }] : [],
-      );
-      return ok({ text, plan: loaded.value, source, lookedAt, leftOut, open });
-    }
-    const wrong = wrongImages(text, loaded.error);
-    const named = draft.images.flatMap(({ name }, index) => {
-      const message = wrong.get(name);
-      return message === undefined ? [] : [{ index, message }];
-    });
-    if (named.length === 0)
-      return fail({ kind: "init-unusable", source, files, reasons: reasonsOf(loaded.error) });
-    const gone = new Map(named.map(({ index, message }) => [index, message]));
-    leftOut = [...leftOut, ...namesOf(images, gone)];
-    images = images.filter((_, index) => !gone.has(index));
-  }
-  return fail({
-    kind: "init-unusable",
-    source,
-    files,
-    reasons: leftOut.map(({ of, what }) => `${of}: ${what}`),
-  });
+  const { files, images, leftOut, source } = found;
+  const unusable = (reasons: readonly string[]) =>
+    fail<InitFailure>({ kind: "init-unusable", source, files, reasons });
+  if (images.length === 0) return unusable(leftOut.map(({ of, what }) => `${of}: ${what}`));
+  const draft = draftPlan(found);
+  const text = planText(draft, files, leftOut);
+  const loaded = await load(text, options);
+  if (loaded.ok)
+    return ok({ text, plan: loaded.value, source, lookedAt, leftOut, open: openVariables(draft) });
+  const wrong = wrongImages(text, loaded.error);
+  const gone = draft.images.map(({ name }) => wrong.get(name));
+  if (gone.every((message) => message === undefined)) return unusable(reasonsOf(loaded.error));
+  const rest = images.filter((_, index) => gone[index] === undefined);
+  return await propose(
+    { ...found, images: rest, leftOut: [...leftOut, ...namesOf(images, gone)] },
+    lookedAt,
+    options,
+  );
 }
 
-function namesOf(images: FoundPlan["images"], gone: ReadonlyMap<number, string>): readonly LeftOut[] {
+function openVariables({ variables }: Draft): Proposal["open"] {
+  return [...variables].flatMap(([name, variable]) =>
+    variable.comment !== undefined && name !== "release" ? [{ ...variable, name }] : [],
+  );
+}
+
+function namesOf(images: FoundPlan["images"], gone: readonly (string | undefined)[]): readonly LeftOut[] {
   return images.flatMap(({ name }, index) => {
-    const message = gone.get(index);
+    const message = gone[index];
     return message === undefined ? [] : [{ of: name, what: `the image: ${message}` }];
   });
 }

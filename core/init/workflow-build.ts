@@ -13,7 +13,7 @@ export function buildOf(step: BuildStep): FoundImage["build"] {
     context,
     dockerfile: dockerfileOf(step, context),
     target: textOf(step, "target"),
-    args: mapOf(step, "build-args"),
+    args: mapOf(step, "build-args", (line) => !isSecret(line)),
     contexts: mapOf(step, "build-contexts"),
     labels: mapOf(step, "labels"),
     annotations: textsOf(step, "annotations"),
@@ -36,8 +36,18 @@ function textsOf({ with: inputs, scope }: BuildStep, key: string): PlanValue | u
   return listOf(linesIn(inputs, key).flatMap((line) => resolveText(line, scope) ?? []));
 }
 
-function mapOf({ with: inputs, scope }: BuildStep, key: string): PlanValue | undefined {
-  const pairs = linesIn(inputs, key).flatMap((line): (readonly [string, string])[] => {
+/** An argument is kept in the image, so that none may be a secret. */
+function isSecret(line: string): boolean {
+  return /\$\{\{[^}]*\bsecrets\b/.test(line);
+}
+
+function mapOf(
+  { with: inputs, scope }: BuildStep,
+  key: string,
+  isTaken: (line: string) => boolean = () => true,
+): PlanValue | undefined {
+  const lines = linesIn(inputs, key).filter(isTaken);
+  const pairs = lines.flatMap((line): (readonly [string, string])[] => {
     const [name, text] = splitPair(line);
     const value = text === undefined ? undefined : resolveText(text, scope);
     return value === undefined ? [] : [[name, value]];
@@ -125,8 +135,13 @@ export function leftOutOf({ with: inputs, scope }: BuildStep, of: string): reado
     .filter((key) => !["secrets", "tags", "push", "load", "outputs", "builder", "github-token"].includes(key))
     .flatMap((key) => linesIn(inputs, key).map((line) => ({ key, line })))
     .filter(({ line }) => resolveText(line, scope) === undefined);
+  const secret = linesIn(inputs, "build-args").filter(isSecret);
   return [
     ...withoutCounterpart(of, unknown),
+    ...secret.map((line) => ({
+      of,
+      what: `the argument \`${line}\`: it would be kept in the image; make it one of \`secrets\``,
+    })),
     ...unresolved.map(({ key, line }) => ({
       of,
       what: `\`${key}: ${line}\`: known only while the workflow runs`,

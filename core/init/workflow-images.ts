@@ -25,8 +25,10 @@ export function imagesOf(step: BuildStep, file: Value): WorkflowTags {
   const merging = isPart ? later.flatMap((job) => metadataOf(job)) : [];
   if (merging.length > 0) return ofMetadata(merging, step.scope, file);
   const lines = tagLines(step);
-  const made = lines.flatMap((line) => /steps\.([\w-]+)\.outputs\.(?:tags|json)/.exec(line)?.[1] ?? []);
-  const metadata = own === undefined ? [] : metadataOf(own).filter(({ id }) => made.includes(id));
+  const made = new Set(
+    lines.flatMap((line) => /steps\.([\w-]+)\.outputs\.(?:tags|json)/.exec(line)?.[1] ?? []),
+  );
+  const metadata = own === undefined ? [] : metadataOf(own).filter(({ id }) => made.has(id));
   const fixed = lines.filter((line) => !/steps\.[\w-]+\.outputs\./.test(line));
   return both(ofMetadata(metadata, step.scope, file), ofLines(fixed, step.scope));
 }

@@ -119,13 +119,15 @@ function withIncluded(
   const entries = include?.kind === "list" ? include.items.map((item) => flatten(item, "")) : [];
   if (entries.length === 0) return cells;
   if (!hasAxes) return entries;
-  const fits = (cell: ReadonlyMap<string, string>, entry: ReadonlyMap<string, string>) =>
-    [...entry].every(([key, value]) => (cell.get(key) ?? value) === value);
   const extended = cells.map((cell) => {
     const fitting = entries.filter((entry) => fits(cell, entry));
     return new Map([...cell, ...fitting.flatMap((entry) => [...entry])]);
   });
   return [...extended, ...entries.filter((entry) => !cells.some((cell) => fits(cell, entry)))];
+}
+
+function fits(cell: ReadonlyMap<string, string>, entry: ReadonlyMap<string, string>): boolean {
+  return [...entry].every(([key, value]) => (cell.get(key) ?? value) === value);
 }
 
 /** `{ os: { name: x } }` as `os.name`. */
