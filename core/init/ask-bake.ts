@@ -1,5 +1,6 @@
 import { readTool } from "../buildkit/tool.ts";
 import type { Answer } from "../buildkit/tool.ts";
+import { shellLine } from "../ci/shell-words.ts";
 import { findTool } from "../host/tools.ts";
 import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
@@ -54,7 +55,7 @@ async function ask(
   { directory, files, env, signal, onCommand }: BakeQuestion,
 ): Promise<Answer> {
   const argv = [...words, "bake", "--print", ...files.flatMap((file) => ["-f", file]), ...targets];
-  onCommand([tool, ...argv].join(" "));
+  onCommand(shellLine(tool, argv));
   return await readTool({
     tool: findTool(tool, env) ?? tool,
     argv,

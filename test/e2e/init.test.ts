@@ -1,8 +1,9 @@
 import { chmod, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { describe, expect, inject, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
+import { startRealRegistry } from "../support/real-registry.ts";
 import { openRig, type Environment, type Rig } from "../support/rig.ts";
 import { testTool } from "../support/tools.ts";
 
@@ -72,7 +73,7 @@ describe("a bake file", () => {
     });
     const ran = await rig.run(["init", "--dry-run"], await withBuildx(rig, "docker"));
     expect(ran.exitCode).toBe(0);
-    expect(ran.stderr).toContain("asking: docker buildx bake --print -f docker-bake.hcl *\n");
+    expect(ran.stderr).toContain("asking: docker buildx bake --print -f docker-bake.hcl '*'\n");
     expect(parse(ran.stdout)).toMatchObject({ images: { web: { tags: ["you/web:1"] } } });
   });
 
@@ -131,7 +132,9 @@ test("a plan that was proposed is built, and one that has nothing but a Dockerfi
     source: "dockerfile",
     open: [{ name: "registry" }],
   });
-  const { host } = inject("registry");
+  const registry = await startRealRegistry();
+  onTestFinished(() => registry.close());
+  const { host } = registry;
   const built = await rig.build("--set", `registry=${host}/init`, "--set", "release=v1");
   expect(built).toMatchObject({ exitCode: 0 });
   const shown = await rig.run(["inspect", `${host}/init/hello:v1`, "--platforms"]);
