@@ -1,8 +1,9 @@
-import { dirname, relative, resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import type { Failure } from "../../core/failure.ts";
 import type { LookedAt } from "../../core/init/init-failure.ts";
 import { proposePlan, type Proposal } from "../../core/init/propose.ts";
 import type { Source } from "../../core/init/proposal.ts";
+import { isInside } from "../../core/plan/paths.ts";
 import { writeNew } from "../../core/init/write-new.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
 import { foundLines, lookedAtJson, nextLines } from "../render/init-view.ts";
@@ -88,7 +89,7 @@ async function write(
 ): Promise<Result<string | undefined, Failure>> {
   if (dryRun === true) return ok(undefined);
   const root = shell.cwd;
-  if (relative(root, file.path).startsWith(".."))
+  if (!isInside(file.path, root))
     return fail({ kind: "init-unwritable", path: file.path, detail: "it is outside of the current folder" });
   return await writeNew({ ...file, root, force: force === true });
 }
