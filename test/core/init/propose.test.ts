@@ -151,7 +151,10 @@ describe("what is not taken", () => {
     await symlink(outside, join(directory, "web"));
     const large = await proposePlan(options(directory));
     expect(large).toMatchObject({
-      error: { kind: "init-nothing-found", lookedAt: [{ source: "compose", unusable: /at most 1048576/ }] },
+      error: {
+        kind: "init-nothing-found",
+        lookedAt: [{ source: "compose", unusable: expect.stringContaining("at most 1048576") }],
+      },
     });
     await writeFile(join(directory, "compose.yaml"), Buffer.from([0xff, 0xfe, 0x00]));
     const binary = await proposePlan(options(directory));
