@@ -3,6 +3,7 @@ import { layOut } from "./describe/explanation.ts";
 import { explainDelivery } from "./describe/deliver.ts";
 import { explainLayout } from "./describe/layout.ts";
 import { describePlan, explainUnreadable } from "./describe/plan.ts";
+import { explainInit } from "./describe/init.ts";
 import { explainConfirm } from "./describe/confirm.ts";
 import { explainRegistry } from "./describe/registry.ts";
 import { explainTagsRefused } from "./describe/guard.ts";
@@ -81,6 +82,11 @@ function explain(failure: Exclude<Failure, PlanInvalid>, context?: VariantContex
     case "plan-too-large":
     case "override-invalid":
       return explainUnreadable(failure);
+    case "init-nothing-found":
+    case "init-unusable":
+    case "init-exists":
+    case "init-unwritable":
+      return explainInit(failure);
     case "route-refused":
       return explainRefusal(failure);
     case "connect-cancelled":

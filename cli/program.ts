@@ -12,6 +12,7 @@ import {
 } from "./program-images.ts";
 import type { End } from "./program-parts.ts";
 import { addBuild, addCheck, addDoctor, addPlan } from "./program-plan.ts";
+import { addInit, addMatrix } from "./program-ci.ts";
 import type { Shell } from "./shell.ts";
 
 /**
@@ -49,6 +50,7 @@ function commandLine(argv: readonly string[], shell: Shell, end: End): Command {
 
 const EXAMPLES = `
 Examples:
+  buildx-plan init                                a first plan, from what is in this folder
   buildx-plan plan                                what would be built, and where
   buildx-plan check                               what would go wrong, in seconds
   buildx-plan build                               build, push, verify, stitch, then move the tags
@@ -62,9 +64,11 @@ Exit codes: 0 done, 1 a build failed, 2 plan or usage invalid, 3 publishing fail
 `;
 
 const COMMANDS: ReadonlyMap<string, (program: Command, shell: Shell, end: End) => void> = new Map([
+  ["init", addInit],
   ["build", addBuild],
   ["plan", addPlan],
   ["check", addCheck],
+  ["matrix", addMatrix],
   ["rollback", addRollback],
   ["inspect", addInspect],
   ["verify", addVerify],

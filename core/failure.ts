@@ -7,6 +7,7 @@ import type { InstallFailure } from "./buildkit/install.ts";
 import type { InspectFailure } from "./images/inspected-image.ts";
 import type { ReferenceInvalid } from "./oci/reference.ts";
 import type { LayoutFailure } from "./oci/layout-failure.ts";
+import type { InitFailure } from "./init/init-failure.ts";
 import type { PlanFailure } from "./plan/plan.ts";
 import type { DeliveryFailure } from "./deliver.ts";
 import type { ReleaseFailure } from "./publish/release-failure.ts";
@@ -24,6 +25,7 @@ import type { VariantNotStaged } from "./taking-over/take-over.ts";
 /** Every expected failure of every stage: what cli/describe.ts must have words for. */
 export type Failure =
   | PlanFailure
+  | InitFailure
   | RouteRefused
   | ToolFailure
   | InstallFailure

@@ -15,6 +15,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ["core/ci/"],
   ["core/dockerfile/"],
   ["core/buildkit/", "core/host/"],
+  ["core/ci/"],
+  ["core/init/"],
   ["core/history/"],
   ["core/route/"],
   ["core/registry/"],
@@ -57,7 +59,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   execa: ["core/buildkit/", "core/registry/credential", "core/plan/git.ts"],
   listr2: ["cli/"],
   undici: ["core/registry/"],
-  yaml: ["core/plan/"],
+  yaml: ["core/plan/", "core/ci/", "core/init/"],
   "zod/mini": ["core/"],
 };
 
@@ -72,8 +74,11 @@ const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
     "core/inputs/hash-files.ts",
     "core/layout/",
     "core/plan/load.ts",
+    "core/init/folder.ts",
   ],
   "node:fs/promises": [
+    "core/init/folder.ts",
+    "core/init/write-new.ts",
     "core/buildkit/",
     "core/host/",
     "core/layout/",

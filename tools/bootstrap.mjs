@@ -33,7 +33,9 @@ function stepsOf(mode, withDocker) {
     registry,
     demoBase,
     ...(mode === "demo" ? [] : [go, buildx, programs("test")]),
-    ...(mode === "test" ? [programs("cosign"), programs("osv-scanner"), goPrograms, rootFiles] : []),
+    ...(mode === "test"
+      ? [programs("cosign"), programs("osv-scanner"), programs("actionlint"), goPrograms, rootFiles]
+      : []),
     ...(mode === "registries" ? [programs("registries"), zot] : []),
   ];
 }
@@ -67,6 +69,7 @@ function environment() {
     programFolder("test"),
     programFolder("cosign"),
     programFolder("osv-scanner"),
+    programFolder("actionlint"),
     programFolder("registries"),
     zotFolder,
     folders.buildkit(),

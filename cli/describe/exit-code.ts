@@ -22,6 +22,10 @@ export function exitCode(failure: Failure): ExitCode {
     case "plan-too-large":
     case "plan-invalid":
     case "override-invalid":
+    case "init-nothing-found":
+    case "init-unusable":
+    case "init-exists":
+    case "init-unwritable":
     case "reference-invalid":
     case "layout-reference-invalid":
     case "signing-unready":

@@ -84,9 +84,11 @@ export interface Answer {
 const ANSWER_BYTES = 8 * 1024 * 1024;
 
 /** Asks a tool a question: short-lived, without a shell, its output whole (8 MiB at most, unless `maxBytes` says otherwise). */
-export function readTool(run: Omit<ToolRun, "onLine"> & { readonly maxBytes?: number }): Promise<Answer> {
-  const { signal, maxBytes: maxBuffer = ANSWER_BYTES } = run;
-  const options = { env: { ...run.env }, signal, maxBuffer, windowsHide: true } as const;
+export function readTool(
+  run: Omit<ToolRun, "onLine"> & { readonly maxBytes?: number; readonly cwd?: string },
+): Promise<Answer> {
+  const { cwd, signal, maxBytes: maxBuffer = ANSWER_BYTES } = run;
+  const options = { env: { ...run.env }, cwd, signal, maxBuffer, windowsHide: true } as const;
   return new Promise((resolve) => {
     const child = execFile(run.tool, [...run.argv], options, (error, stdout, stderr) => {
       const ended = howItEnded(error);

@@ -3,6 +3,7 @@ import type { Result } from "../result.ts";
 import { resolveBuilders } from "./builders.ts";
 import { resolveIgnoredRules } from "./checks.ts";
 import { resolveRegistries, warnUnused } from "./registries.ts";
+import { resolveRunners, warnIdle } from "./runners.ts";
 import { readDocument } from "./document.ts";
 import { expandImage } from "./expand.ts";
 import type { GitFacts } from "./git-facts.ts";
@@ -79,8 +80,8 @@ async function makePlan(
   making: Making,
 ): Promise<Omit<Plan, "warnings">> {
   const { file, directory, options, problems } = making;
-  const { env, run } = options;
-  const outer = runScope(await making.git, run);
+  const { env } = options;
+  const outer = runScope(await making.git, options.run);
   const sources = { variables: written.variables, overrides, env, outer, placeless: PLACELESS, problems };
   const variables = resolveVariables(sources);
   const paths: Paths = { directory, uses: new Map(), problems };
@@ -90,12 +91,15 @@ async function makePlan(
   const builders = resolveBuilders(written.builders, file, placeless);
   const registries = resolveRegistries(written.registries, file, placeless);
   const check = resolveIgnoredRules(written.ignoredRules, placeless);
+  const runners = resolveRunners(written.runners, file, placeless);
   const releases = makeReleases(written, place);
   warnUnused(registries, releases, problems);
+  warnIdle(runners, releases, problems);
   checkVariables(sources, variables);
   making.checkPaths(paths);
   const secretValues = [...new Set([...variables.secretValues(), ...environmentSecrets(releases, env)])];
-  return { file, directory, builders, registries, check, ...limits(written), releases, secretValues };
+  const run = { ...limits(written), ...(runners.length > 0 && { runners }) };
+  return { file, directory, builders, registries, check, ...run, releases, secretValues };
 }
 
 function makeReleases({ images }: WrittenPlan, place: PlanPlace): readonly PlannedRelease[] {

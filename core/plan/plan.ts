@@ -23,6 +23,8 @@ export interface Plan {
   readonly maxParallelism?: number;
   /** The first failure of a variant that is required cancels all others; absent: they go on, and all failures are told. */
   readonly failFast?: true;
+  /** Which machine of the CI builds which platform, in the plan's order; absent: the plan does not say. */
+  readonly runners?: readonly Runner[];
   /** Things that are allowed but deserve a look. */
   readonly warnings: readonly Diagnostic[];
   /** Values of `secret: true` variables and of secrets from the environment, for redaction of everything that is shown. */
@@ -49,6 +51,15 @@ export interface BuilderTls {
   readonly cert?: string;
   readonly key?: string;
   readonly serverName?: string;
+}
+
+/** A machine of the CI, by its labels. */
+export interface Runner {
+  /** What it builds; absent: all platforms that have no runner of their own. */
+  readonly platform?: Platform;
+  /** All of them are what the CI looks for. Never empty. */
+  readonly labels: readonly string[];
+  readonly location: Location;
 }
 
 /** How a registry is reached where the rule (TLS with a certificate that the system knows; plain HTTP on loopback) is not right. */

@@ -12,6 +12,7 @@ import { rangeOf } from "./fields.ts";
 import { resolveText } from "./place.ts";
 import type { Place, Resolved } from "./place.ts";
 import type { Problems } from "./problems.ts";
+import type { Range } from "./source.ts";
 import type { WrittenPlatform } from "./written.ts";
 
 /** A platform of an image, in canonical form, and what the plan says for it alone. */
@@ -53,8 +54,12 @@ function reportTwice({ platform: text }: WrittenPlatform, first: ImagePlatform, 
 
 /** Reads a platform and reports what is wrong with it; a platform that nobody publishes for is only a warning. */
 export function readPlatform({ value, text }: Resolved, problems: Problems): Platform | undefined {
+  return readPlatformAt(value, rangeOf(text), problems);
+}
+
+/** Reads a platform that stands anywhere, in a key for instance. */
+export function readPlatformAt(value: string, range: Range, problems: Problems): Platform | undefined {
   const parsed = parsePlatform(value);
-  const range = rangeOf(text);
   const shown = value.slice(0, 100);
   if (!parsed.ok) {
     const { problem, suggestion } = parsed.error;
@@ -69,7 +74,7 @@ export function readPlatform({ value, text }: Resolved, problems: Problems): Pla
     problems.error(range, `There is no variant ${impossible.variant} of ${architecture}`, { hint });
     return undefined;
   }
-  if (!isKnownPlatform(parsed.value)) warnUnknown(parsed.value, { value, text }, problems);
+  if (!isKnownPlatform(parsed.value)) warnUnknown(parsed.value, { value, range }, problems);
   return parsed.value;
 }
 
@@ -86,14 +91,14 @@ const WORDS: Readonly<Record<PlatformProblem, string>> = {
   "missing-architecture": "its architecture is missing",
 };
 
-function warnUnknown(platform: Platform, { value, text }: Resolved, problems: Problems): void {
+function warnUnknown(
+  platform: Platform,
+  { value, range }: { readonly value: string; readonly range: Range },
+  problems: Problems,
+): void {
   if (problems.full("warning")) return;
   const meant = suggestPlatform(value);
-  problems.warning(
-    rangeOf(text),
-    `${formatPlatform(platform)} is no platform that images are usually made for`,
-    {
-      hint: meant === undefined ? "Check the spelling" : `Did you mean ${meant}?`,
-    },
-  );
+  problems.warning(range, `${formatPlatform(platform)} is no platform that images are usually made for`, {
+    hint: meant === undefined ? "Check the spelling" : `Did you mean ${meant}?`,
+  });
 }

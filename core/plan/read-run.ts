@@ -1,7 +1,17 @@
 import { textOf, textsOf } from "./fields.ts";
 import { child } from "./tree.ts";
 import type { Value } from "./tree.ts";
-import type { Text, WrittenTakeOver } from "./written.ts";
+import type { Text, WrittenRunner, WrittenTakeOver } from "./written.ts";
+
+/** Reads the labels of runners by platform. */
+export function readRunners(root: Value): readonly WrittenRunner[] {
+  const runners = child(root, "runners");
+  const entries = runners?.kind === "map" ? runners.entries : [];
+  return entries.map(({ key, keyRange, value }) => {
+    const label = textOf(value);
+    return { platform: key, range: keyRange, labels: label === undefined ? textsOf(value) : [label] };
+  });
+}
 
 /** Reads what of an image is taken over from earlier runs. */
 export function readTakeOver(value: Value): WrittenTakeOver {

@@ -1,5 +1,5 @@
 import { readBuild } from "./read-build.ts";
-import { readEpoch, readNeeds, readTakeOver } from "./read-run.ts";
+import { readEpoch, readNeeds, readRunners, readTakeOver } from "./read-run.ts";
 import { readScan, readSign, readVerify } from "./read-checks.ts";
 import { numberOf, textOf, textsOf } from "./fields.ts";
 import type { Problems } from "./problems.ts";
@@ -32,6 +32,7 @@ export function readPlan(root: Value, problems: Problems): WrittenPlan {
     ignoredRules: textsOf(child(child(root, "check"), "ignore")),
     ...(maxParallelism !== undefined && { maxParallelism }),
     failFast: flag(child(root, "fail-fast")) ?? false,
+    runners: readRunners(root),
     images: entriesOf(child(root, "images"))
       .filter(({ value }) => value.kind === "map")
       .map((entry) => readImage(entry, problems)),

@@ -16,6 +16,11 @@ export const planRun = {
     z.boolean(),
     "true: the first platform that fails ends the others. Default: they go on, and all failures are told.",
   ),
+  runners: maybe(
+    z.record(text, z.union([text, z.array(text).check(z.minLength(1))])),
+    "Which machine of the CI builds which platform, for `matrix` and `init --ci`: the label of a runner, or several, by platform. " +
+      "`*` is for all platforms that have none of their own.",
+  ),
 };
 
 /** Of a builder. */

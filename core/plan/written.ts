@@ -81,6 +81,7 @@ export interface WrittenPlan {
   readonly ignoredRules: readonly Text[];
   readonly maxParallelism?: number;
   readonly failFast: boolean;
+  readonly runners: readonly WrittenRunner[];
   readonly images: readonly WrittenImage[];
 }
 
@@ -111,6 +112,14 @@ export interface WrittenRegistry {
   readonly insecure: boolean;
   /** `ca`, `cert` and `key`. */
   readonly files: readonly Field[];
+}
+
+/** The labels of the runner that builds a platform. */
+export interface WrittenRunner {
+  /** A platform, or `*`. */
+  readonly platform: string;
+  readonly range: Range;
+  readonly labels: readonly Text[];
 }
 
 /** What to do where a tag is there already. */

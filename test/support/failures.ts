@@ -43,6 +43,19 @@ export function failuresOfEachKind(quote: string): {
 } {
   return {
     "plan-not-found": { kind: "plan-not-found", path: quote, detail: quote, nearby: [quote] },
+    "init-nothing-found": {
+      kind: "init-nothing-found",
+      directory: quote,
+      from: "compose",
+      lookedAt: [
+        { source: "bake", files: [quote], unusable: quote },
+        { source: "compose", files: [quote] },
+        { source: "dockerfile", files: [quote], after: "bake" },
+      ],
+    },
+    "init-unusable": { kind: "init-unusable", source: "bake", files: [quote], reasons: [quote] },
+    "init-exists": { kind: "init-exists", path: quote },
+    "init-unwritable": { kind: "init-unwritable", path: quote, detail: quote },
     "plan-too-large": { kind: "plan-too-large", path: quote, bytes: 10_000_000, maxBytes: 1_000_000 },
     "plan-invalid": {
       kind: "plan-invalid",

@@ -113,6 +113,7 @@ const SETS = {
   // By themselves: they take minutes to build, and seldom change.
   cosign: { cosign: "github.com/sigstore/cosign/v3/cmd/cosign" },
   "osv-scanner": { "osv-scanner": "github.com/google/osv-scanner/v2/cmd/osv-scanner" },
+  actionlint: { actionlint: "github.com/rhysd/actionlint/cmd/actionlint" },
   registries: { olareg: "github.com/olareg/olareg/cmd/olareg" },
 };
 

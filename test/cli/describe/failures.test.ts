@@ -261,6 +261,7 @@ group("the exit code", () => {
   test.each<[number, readonly Failure["kind"][]]>([
     [1, ["step-failed", "solve-refused", "solve-timed-out", "result-missing"]],
     [2, ["plan-not-found", "plan-too-large", "plan-invalid", "override-invalid"]],
+    [2, ["init-nothing-found", "init-unusable", "init-exists", "init-unwritable"]],
     [
       3,
       [

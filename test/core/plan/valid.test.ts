@@ -387,3 +387,18 @@ describe("what must hold before tags move", () => {
     ]);
   });
 });
+
+test("runners: labels by platform in canonical form, the rest under no platform; one without work is pointed out", async () => {
+  const plan = await valid("runners");
+  expect(plan.runners?.map(({ platform, labels }) => [platform?.architecture, labels])).toEqual([
+    ["arm64", ["ubuntu-24.04-arm"]],
+    ["amd64", ["self-hosted", "linux", "x64"]],
+    [undefined, ["ubuntu-24.04"]],
+  ]);
+  const idle = await loadText(
+    "version: 1\nrunners: { linux/s390x: z }\nimages: { app: { platforms: [linux/amd64], tags: [a.example/app:1] } }\n",
+  );
+  expect(renderAll(planOf(idle).warnings)).toBe(
+    "2:12 (warning) No image of this plan is built for linux/s390x | Remove its runner, or add the platform to an image\n",
+  );
+});

@@ -1,0 +1,167 @@
+import { stringify } from "yaml";
+import { variableName } from "./gitlab.ts";
+import { ACTIONS, GITHUB_RUNNER, NODE_VERSION, OWN_ACTION, ownCommand } from "./names.ts";
+import type { Pipeline } from "./pipeline.ts";
+import { selectionArguments, shellLine } from "./shell-words.ts";
+
+/** Where GitHub looks for it. */
+export const GITHUB_FILE = ".github/workflows/release.yml";
+
+const HEADER = `# Written by \`buildx-plan init --ci github\`; from here on it is yours.
+# A pull request is built, pushes nothing, and sees no secret. A push to main or a tag v* is released.
+`;
+
+type Step = Readonly<Record<string, unknown>>;
+type Job = Readonly<Record<string, unknown>>;
+
+/** A workflow that releases the plan. `isFanOut`: a job for each platform on its own runner, and one that joins them. */
+export function githubWorkflow(pipeline: Pipeline, isFanOut: boolean): string {
+  const jobs = isFanOut ? fanOutJobs(pipeline) : singleJobs(pipeline);
+  const workflow = {
+    name: "release",
+    on: {
+      push: { branches: ["main"], tags: ["v*"] },
+      pull_request: {},
+      workflow_dispatch: {},
+    },
+    permissions: { contents: "read" },
+    // A release that has begun is finished; of a pull request only the last push counts.
+    concurrency: {
+      group: "${{ github.workflow }}-${{ github.ref }}",
+      "cancel-in-progress": "${{ github.event_name == 'pull_request' }}",
+    },
+    jobs,
+  };
+  return `${HEADER}${stringify(workflow, { lineWidth: 0, aliasDuplicateObjects: false })}`;
+}
+
+const ON_PULL_REQUEST = "github.event_name == 'pull_request'";
+const ON_RELEASE = "github.event_name != 'pull_request'";
+
+function singleJobs(pipeline: Pipeline): Readonly<Record<string, Job>> {
+  const needsQemu = pipeline.jobs.some(({ emulated }) => emulated);
+  const prepare = prepareSteps(needsQemu ? [{ uses: ACTIONS.qemu }] : []);
+  const runner = sharedRunner(pipeline);
+  return {
+    "pull-request": {
+      if: ON_PULL_REQUEST,
+      "runs-on": runner,
+      steps: [...prepare, ownStep(pipeline, { command: "build", push: false })],
+    },
+    release: {
+      if: ON_RELEASE,
+      "runs-on": runner,
+      ...permissions(pipeline),
+      steps: [...prepare, ...loginSteps(pipeline), ownStep(pipeline, { command: "build" })],
+    },
+  };
+}
+
+/** The platforms of the plan, and so the jobs, are asked of the plan each time: the workflow stays as it is when they change. */
+function fanOutJobs(pipeline: Pipeline): Readonly<Record<string, Job>> {
+  const prepare = prepareSteps([{ if: "matrix.emulated", uses: ACTIONS.qemu }]);
+  const build = {
+    needs: "plan",
+    strategy: { "fail-fast": false, matrix: "${{ fromJSON(needs.plan.outputs.matrix) }}" },
+    "runs-on": "${{ matrix.runner }}",
+  };
+  const only = "${{ matrix.platform }}";
+  return {
+    plan: planJob(pipeline),
+    "pull-request": {
+      name: `try ${only}`,
+      if: ON_PULL_REQUEST,
+      ...build,
+      steps: [...prepare, ownStep(pipeline, { command: "build", only, push: false })],
+    },
+    build: {
+      name: `build ${only}`,
+      if: ON_RELEASE,
+      ...build,
+      ...permissions(pipeline),
+      steps: [...prepare, ...loginSteps(pipeline), ownStep(pipeline, { command: "build", only })],
+    },
+    stitch: {
+      needs: "build",
+      "runs-on": sharedRunner(pipeline),
+      ...permissions(pipeline),
+      steps: [CHECKOUT, ...loginSteps(pipeline), ownStep(pipeline, { command: "stitch" })],
+    },
+  };
+}
+
+function planJob(pipeline: Pipeline): Job {
+  const words = ["matrix", "--format", "github", ...selectionArguments(pipeline.selection)];
+  return {
+    "runs-on": sharedRunner(pipeline),
+    outputs: { matrix: "${{ steps.matrix.outputs.matrix }}" },
+    steps: [
+      CHECKOUT,
+      { uses: ACTIONS.node, with: { "node-version": NODE_VERSION } },
+      {
+        id: "matrix",
+        run: `matrix=$(${shellLine(ownCommand(pipeline.version), words)})\necho "matrix=$matrix" >> "$GITHUB_OUTPUT"\n`,
+      },
+    ],
+  };
+}
+
+/** The runner for all that is no platform's own: that of `*`. */
+function sharedRunner({ others }: Pipeline): string | readonly string[] {
+  return others.length > 1 ? others : (others[0] ?? GITHUB_RUNNER);
+}
+
+/** No later step, and nothing that a Dockerfile runs, needs the token that checked the sources out. */
+const CHECKOUT: Step = { uses: ACTIONS.checkout, with: { "persist-credentials": false } };
+
+function prepareSteps(qemu: readonly Step[]): readonly Step[] {
+  return [CHECKOUT, ...qemu, { uses: ACTIONS.buildx }];
+}
+
+function ownStep({ selection }: Pipeline, inputs: Readonly<Record<string, unknown>>): Step {
+  const { file, set } = selection;
+  return {
+    uses: OWN_ACTION,
+    with: {
+      ...inputs,
+      ...(file !== "buildx-plan.yaml" && { file }),
+      ...(set.length > 0 && { set: set.join("\n") }),
+    },
+  };
+}
+
+const GHCR = "ghcr.io";
+
+/** To push to GitHub's own registry is all that a job of a release may do more. */
+function permissions({ registries }: Pipeline): Job {
+  return registries.includes(GHCR) ? { permissions: { contents: "read", packages: "write" } } : {};
+}
+
+function loginSteps({ registries }: Pipeline): readonly Step[] {
+  return registries.map((registry) => ({ uses: ACTIONS.login, with: login(registry) }));
+}
+
+function login(registry: string): Step {
+  if (registry === GHCR)
+    return { registry, username: "${{ github.actor }}", password: "${{ secrets.GITHUB_TOKEN }}" };
+  if (registry === "docker.io")
+    return { username: "${{ vars.DOCKERHUB_USERNAME }}", password: "${{ secrets.DOCKERHUB_TOKEN }}" };
+  const name = variableName(registry);
+  return {
+    registry,
+    username: `\${{ vars.${name}_USERNAME }}`,
+    password: `\${{ secrets.${name}_PASSWORD }}`,
+  };
+}
+
+/** Variables and secrets that the repository must have, beside those that GitHub sets. */
+export function githubLogins({ registries }: Pipeline): readonly string[] {
+  return registries
+    .filter((registry) => registry !== GHCR)
+    .flatMap((registry) => {
+      const name = registry === "docker.io" ? undefined : variableName(registry);
+      return name === undefined
+        ? ["variable DOCKERHUB_USERNAME", "secret DOCKERHUB_TOKEN"]
+        : [`variable ${name}_USERNAME`, `secret ${name}_PASSWORD`];
+    });
+}

@@ -1,0 +1,91 @@
+import { stringify } from "yaml";
+import { platformSlug } from "./fan-out.ts";
+import type { FanOutJob } from "./fan-out.ts";
+import { BUILDING, buildScript, GITLAB_HEADER, gitlabTemplates, LOGGED_IN, NODE_IMAGE } from "./gitlab.ts";
+import { GITHUB_RUNNER, ownCommand } from "./names.ts";
+import type { Pipeline } from "./pipeline.ts";
+import { selectionArguments, shellLine } from "./shell-words.ts";
+
+/**
+ * The value of `strategy.matrix`, in one line, as GITHUB_OUTPUT takes it. `runs-on` takes a label as well as a list of them.
+ * @see https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idstrategymatrixinclude
+ */
+export function githubMatrix(jobs: readonly FanOutJob[]): string {
+  const include = jobs.map(({ runner, ...job }) => ({ ...job, runner: oneOrAll(runner) ?? GITHUB_RUNNER }));
+  return `${JSON.stringify({ include })}\n`;
+}
+
+function oneOrAll(labels: readonly string[]): string | readonly string[] | undefined {
+  return labels.length > 1 ? labels : labels[0];
+}
+
+/**
+ * A child pipeline: a job for each platform, and one that joins what they have built. A list for `parallel:matrix` would not do, because
+ * the tags of its jobs cannot be of different number.
+ * @see https://docs.gitlab.com/ci/pipelines/downstream_pipelines/#dynamic-child-pipelines
+ */
+export function gitlabPipeline({ jobs, others, selection, registries, version }: Pipeline): string {
+  const words = selectionArguments(selection);
+  const builds = jobs.map(({ platform, runner }): [string, unknown] => [
+    `build ${platform}`,
+    {
+      extends: [BUILDING, LOGGED_IN],
+      image: NODE_IMAGE,
+      stage: "build",
+      ...(runner.length > 0 && { tags: runner }),
+      script: buildScript(version, ["build", "--only", platform, ...words]),
+    },
+  ]);
+  const stitch = {
+    extends: [LOGGED_IN],
+    image: NODE_IMAGE,
+    stage: "release",
+    ...(others.length > 0 && { tags: others }),
+    needs: builds.map(([name]) => name),
+    script: [shellLine(ownCommand(version), ["stitch", ...words])],
+  };
+  const pipeline = {
+    stages: ["build", "release"],
+    ...gitlabTemplates(registries),
+    ...Object.fromEntries(builds),
+    stitch,
+  };
+  return `${GITLAB_HEADER}${yaml(pipeline)}`;
+}
+
+/**
+ * Steps for `buildkite-agent pipeline upload`, which takes `$` for a variable of its own unless it is doubled.
+ * @see https://buildkite.com/docs/pipelines/configure/step-types/command-step
+ */
+export function buildkitePipeline({ jobs, others, selection, version }: Pipeline): string {
+  const command = ownCommand(version);
+  const words = selectionArguments(selection);
+  const builds = jobs.map(({ platform, runner }) => ({
+    label: `build ${platform}`,
+    key: `build-${platformSlug(platform)}`,
+    command: literal(shellLine(command, ["build", "--only", platform, ...words])),
+    ...(runner.length > 0 && { agents: Object.fromEntries(runner.map(agentTag)) }),
+  }));
+  const stitch = {
+    label: "stitch",
+    key: "stitch",
+    depends_on: builds.map(({ key }) => key),
+    command: literal(shellLine(command, ["stitch", ...words])),
+    ...(others.length > 0 && { agents: Object.fromEntries(others.map(agentTag)) }),
+  };
+  return yaml({ steps: [...builds, stitch] });
+}
+
+/** `queue=arm` is a tag of an agent; a label alone names its queue. */
+function agentTag(label: string): readonly [string, string] {
+  const at = label.indexOf("=");
+  return at === -1 ? ["queue", literal(label)] : [label.slice(0, at), literal(label.slice(at + 1))];
+}
+
+function literal(text: string): string {
+  return text.replaceAll("$", "$$$$");
+}
+
+function yaml(value: unknown): string {
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
+}

@@ -1,0 +1,26 @@
+/*
+ * What generated pipelines call by name, in one place: a version that is raised here is raised in all of them.
+ */
+
+/** The action of this project, as workflows use it. */
+export const OWN_ACTION = "buildx-plan/buildx-plan@v1";
+
+/** Actions of others, at the major versions that their own documentation names. */
+export const ACTIONS = {
+  checkout: "actions/checkout@v6",
+  node: "actions/setup-node@v6",
+  qemu: "docker/setup-qemu-action@v4",
+  buildx: "docker/setup-buildx-action@v4",
+  login: "docker/login-action@v4",
+} as const;
+
+/** The runner of GitHub for what the plan names none for. */
+export const GITHUB_RUNNER = "ubuntu-latest";
+
+/** The Node that pipelines run this program with. */
+export const NODE_VERSION = "24";
+
+/** How a pipeline without an action calls this program: the very version that wrote the pipeline. */
+export function ownCommand(version: string): string {
+  return `npx --yes buildx-plan@${version}`;
+}

@@ -1,0 +1,39 @@
+import type { Plan } from "../plan/plan.ts";
+import { fanOut } from "./fan-out.ts";
+import type { FanOutJob } from "./fan-out.ts";
+import type { Selection } from "./shell-words.ts";
+
+/** What a pipeline is made of. */
+export interface Pipeline {
+  readonly jobs: readonly FanOutJob[];
+  /** Labels of the runner for all that is no platform's own; empty where the plan names none. */
+  readonly others: readonly string[];
+  /** How the jobs find the plan. */
+  readonly selection: Selection;
+  /** Registries that the jobs log in to, in the plan's order. */
+  readonly registries: readonly string[];
+  /** Of this program. */
+  readonly version: string;
+}
+
+/** What a pipeline for a plan is made of, and the variables that its jobs must be given because their values are secret. */
+export function pipelineOf(
+  plan: Pick<Plan, "releases" | "runners" | "secretValues">,
+  selection: Selection,
+  version: string,
+): { readonly pipeline: Pipeline; readonly withheld: readonly string[] } {
+  const isSecret = (option: string) => plan.secretValues.includes(option.slice(option.indexOf("=") + 1));
+  const shown = { ...selection, set: selection.set.filter((option) => !isSecret(option)) };
+  const withheld = selection.set.filter(isSecret).map((option) => option.slice(0, option.indexOf("=")));
+  const registries = registriesOf(plan);
+  const others = plan.runners?.find(({ platform }) => platform === undefined)?.labels ?? [];
+  return { pipeline: { jobs: fanOut(plan), others, selection: shown, registries, version }, withheld };
+}
+
+/** A registry on the machine itself has no logins. */
+const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/;
+
+function registriesOf({ releases }: Pick<Plan, "releases">): readonly string[] {
+  const all = releases.flatMap(({ repositories }) => repositories.map(({ registry }) => registry));
+  return [...new Set(all)].filter((registry) => !LOOPBACK.test(registry));
+}
