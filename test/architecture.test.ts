@@ -66,6 +66,7 @@ const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
     "core/inputs/hash-files.ts",
     "core/layout/",
     "core/plan/load.ts",
+    "core/plan/surroundings.ts",
   ],
   "node:fs/promises": [
     "core/buildkit/",

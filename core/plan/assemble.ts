@@ -3,6 +3,7 @@ import type { Result } from "../result.ts";
 import { resolveBuilders } from "./builders.ts";
 import { resolveIgnoredRules } from "./checks.ts";
 import { resolveRegistries, warnUnused } from "./registries.ts";
+import { joinCheckout } from "./checkout.ts";
 import { readDocument } from "./document.ts";
 import { expandImage } from "./expand.ts";
 import type { GitFacts } from "./git-facts.ts";
@@ -14,6 +15,7 @@ import type { LoadOptions, Plan, PlanFailure, PlannedRelease } from "./plan.ts";
 import { gatherProblems } from "./problems.ts";
 import type { Problems } from "./problems.ts";
 import { readPlan } from "./read.ts";
+import type { Fact, RefFacts } from "./ref-facts.ts";
 import { checkRules } from "./rules.ts";
 import { refusing, runScope, within } from "./scopes.ts";
 import { readOverrides, selectReleases } from "./select.ts";
@@ -27,9 +29,12 @@ import type { WrittenPlan } from "./written.ts";
 export interface PlanSource {
   readonly file: SourceFile;
   readonly directory: string;
-  readonly options: Pick<LoadOptions, "env" | "set" | "images" | "only" | "run">;
+  readonly options: Pick<LoadOptions, "env" | "set" | "images" | "only" | "run" | "now">;
   /** What git says, as far as the plan uses it. */
   readonly git: Promise<GitFacts>;
+  readonly ci: RefFacts | undefined;
+  readonly licenses?: Fact;
+  readonly labelsOf: PlanPlace["labelsOf"];
   /** Looks for the files that a plan names, and reports what is wrong with them. */
   readonly checkPaths: (paths: Paths) => void;
 }
@@ -79,13 +84,17 @@ async function makePlan(
   making: Making,
 ): Promise<Omit<Plan, "warnings">> {
   const { file, directory, options, problems } = making;
-  const { env, run } = options;
-  const outer = runScope(await making.git, run);
+  const { env, run, now } = options;
+  const git = await making.git;
+  const outer = runScope(git, run);
   const sources = { variables: written.variables, overrides, env, outer, placeless: PLACELESS, problems };
   const variables = resolveVariables(sources);
   const paths: Paths = { directory, uses: new Map(), problems };
   const names = written.builders.map(({ name }) => name);
-  const place = { scope: variables.scope, problems, paths, variables, file, env, builders: names };
+  const { licenses, labelsOf } = making;
+  const checkout = { ...joinCheckout(git, making.ci), ...(licenses && { licenses }) };
+  const known = { checkout, labelsOf, ...(now !== undefined && { now }) };
+  const place = { scope: variables.scope, problems, paths, variables, file, env, builders: names, ...known };
   const placeless = { ...place, scope: within(PLACELESS, variables.scope) };
   const builders = resolveBuilders(written.builders, file, placeless);
   const registries = resolveRegistries(written.registries, file, placeless);

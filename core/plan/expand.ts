@@ -4,6 +4,7 @@ import { attestationRules } from "./attest.ts";
 import { cellSlug, releaseName, resolveCells } from "./cells.ts";
 import type { ImageCells } from "./cells.ts";
 import { resolveScan, resolveSign, resolveVerify } from "./checks.ts";
+import { gatherMetadata, indexDefaults } from "./metadata.ts";
 import { resolveNeeds } from "./needs.ts";
 import { resolveFields } from "./place.ts";
 import type { PlanPlace } from "./place.ts";
@@ -45,13 +46,14 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
   const matrix = image.matrix === undefined ? NO_MATRIX : matrixScope(cell, keys);
   const scope = within(matrix, plan.scope);
   const shared: PlanPlace = { ...plan, scope: within(NO_PLATFORM, scope) };
-  const tags = resolveTags(image, shared);
+  const { tags, origins, version } = resolveTags(image, shared);
+  const metadata = gatherMetadata(image, version, shared);
   const rules = attestationRules(image);
   const platforms = resolvePlatforms(image.platforms, shared);
   const name = releaseName(image.name, cell);
   const [scan, sign] = [resolveScan(image.scan, shared), resolveSign(image.sign, shared)];
   const needs = resolveNeeds(image.needs, shared);
-  const own = { name, image, rules, needs, tags: tags.map(({ tag }) => tag), cell: cellSlug(cell) };
+  const own = { name, image, rules, needs, metadata, tags: tags.map(({ tag }) => tag), cell: cellSlug(cell) };
   const variants = platforms.map((platform) =>
     expandVariant(platform, own, { ...plan, scope: within(platformScope(platform.platform), scope) }),
   );
@@ -65,6 +67,7 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
       cell: Object.fromEntries(cell),
       variants: variants.map(({ variant }) => variant),
       tags: own.tags,
+      origins: { tags: origins, metadata: metadata.facts },
       omitted: [],
       repositories: repositoriesOf(own.tags),
       ...rules,
@@ -72,7 +75,10 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
       verify: resolveVerify(image.verify, shared),
       ...(scan && { scan }),
       ...(sign && { sign }),
-      indexAnnotations: indexAnnotations(image, platforms, shared),
+      indexAnnotations: {
+        ...indexDefaults(image, metadata, shared),
+        ...indexAnnotations(image, platforms, shared),
+      },
       location: { file: plan.file, range: image.range },
     },
   };

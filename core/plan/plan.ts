@@ -134,6 +134,32 @@ export interface ReleaseTag extends TaggedReference {
   readonly ifExists?: "skip" | "fail";
 }
 
+/** Where tags, labels and annotations of a release come from, for those who ask (`tags`). */
+export interface Origins {
+  /** In the plan's order; rules that gave no tag included. */
+  readonly tags: readonly TagOrigin[];
+  /** What the repository gives for labels and annotations, unless the plan says something else. */
+  readonly metadata: readonly MetadataFact[];
+}
+
+/** What became of one entry or rule of `tags`. */
+export interface TagOrigin {
+  /** As the plan has it, in one line; `latest` for the tag that a release gets besides. */
+  readonly rule: string;
+  /** The reference; absent where the rule gave none. */
+  readonly tag?: string;
+  /** What it was made of and who says so, or why there is none. */
+  readonly why: string;
+  readonly location: Location;
+}
+
+/** One predefined annotation key of OCI, and who says its value: `git`, a variable of the CI, `package.json`, a rule of `tags`. */
+export interface MetadataFact {
+  readonly key: string;
+  readonly value: string;
+  readonly from: string;
+}
+
 /** What becomes of attestations: in the index as they were made; left out; or each image must have all that `attest` asks for. */
 export type AttestationPolicy = "keep" | "strip" | "require";
 
@@ -150,6 +176,8 @@ export interface PlannedRelease {
   readonly omitted: readonly string[];
   /** In the order in which they will be moved. Empty where the image has outputs only. */
   readonly tags: readonly ReleaseTag[];
+  /** Where its tags and what its labels and annotations say come from. Absent in a release that no plan file asked for. */
+  readonly origins?: Origins;
   /** The distinct repositories of `tags`, in order. */
   readonly repositories: readonly Repository[];
   /** Of the index and everything below it. */
@@ -295,6 +323,8 @@ export interface LoadOptions {
   readonly only: readonly string[];
   /** `${run.*}`: values of this very run. */
   readonly run: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970, for `{{date ...}}`. */
+  readonly now?: number;
 }
 
 /** The plan cannot be used: it was not readable at all, or these are all its problems. */
