@@ -11,7 +11,7 @@ import {
   addVerify,
 } from "./program-images.ts";
 import type { End } from "./program-parts.ts";
-import { addBuild, addCheck, addDoctor, addPlan } from "./program-plan.ts";
+import { addBuild, addCheck, addDoctor, addPlan, addTags } from "./program-plan.ts";
 import type { Shell } from "./shell.ts";
 
 /**
@@ -64,6 +64,7 @@ Exit codes: 0 done, 1 a build failed, 2 plan or usage invalid, 3 publishing fail
 const COMMANDS: ReadonlyMap<string, (program: Command, shell: Shell, end: End) => void> = new Map([
   ["build", addBuild],
   ["plan", addPlan],
+  ["tags", addTags],
   ["check", addCheck],
   ["rollback", addRollback],
   ["inspect", addInspect],

@@ -3,6 +3,7 @@ import { redirect, type Destination } from "../../core/destination.ts";
 import { run, type RunReport } from "../../core/run.ts";
 import { hasErrors, type Finding } from "../../core/findings/finding.ts";
 import type { Plan } from "../../core/plan/plan.ts";
+import { refuseUntagged } from "../../core/plan/untagged.ts";
 import type { Failure } from "../../core/failure.ts";
 import { exitCodeOf } from "../describe/exit-code.ts";
 import { diagnosticJson, findingJson } from "../describe/json.ts";
@@ -48,9 +49,11 @@ export async function runBuild(options: BuildOptions, shell: Shell): Promise<num
   const json = options.json === true;
   const destination = destinationOf(options, shell);
   if (!destination.ok) return await reportFailures([destination.error], shell, { json });
-  const session = await openSession(options, shell, (plan) =>
-    redirect(asToldBy(options, plan), destination.value, hostPlatform()),
-  );
+  const session = await openSession(options, shell, (plan) => {
+    const told = asToldBy(options, plan);
+    if (destination.value.kind === "registries") return refuseUntagged(told);
+    return redirect(told, destination.value, hostPlatform());
+  });
   if (!session.ok) return await reportFailures(session.error, shell, { json });
   try {
     return await carryOut(session.value, { ...options, destination: destination.value }, shell);

@@ -68,7 +68,7 @@ export function nameCheckout({ tag, branch, pr }: Checkout): string | undefined 
  * password are left out; a folder or another kind of address has none.
  */
 export function webAddress(remote: string): string | undefined {
-  const [, host, path] = /^(?:[^@/:]+@)?([A-Za-z0-9.-]+):(?!\/)(.+)$/.exec(remote) ?? [];
+  const [, host, path] = /^(?:[^@/:]+@)?([A-Za-z0-9.-]+):(?![/:])(.+)$/.exec(remote) ?? [];
   if (host !== undefined && path !== undefined && host.length > 1) return trimmed(`https://${host}/${path}`);
   const url = URL.canParse(remote) ? new URL(remote) : undefined;
   if (url === undefined || url.hostname === "") return undefined;

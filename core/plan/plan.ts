@@ -148,8 +148,10 @@ export interface TagOrigin {
   readonly rule: string;
   /** The reference; absent where the rule gave none. */
   readonly tag?: string;
-  /** What it was made of and who says so, or why there is none. */
+  /** What it was made of and who says so, or why there is none: for people. */
   readonly why: string;
+  /** What a rule has made it of: a value, and `git`, `plan` or the variable of a CI that says so. */
+  readonly of?: { readonly value: string; readonly from: string };
   readonly location: Location;
 }
 

@@ -140,6 +140,8 @@ function readMap(value: Value): Parts | undefined {
 /** `type=ref,event=branch` is what metadata-action calls `branch`. */
 function checkRule(parts: Parts, problems: Problems): WrittenTagRule | undefined {
   const [type, event] = ["type", "event"].map((key) => parts.fields.find((field) => field.key === key));
+  if (type === undefined && parts.fields.some(({ keyRange }) => problems.hasErrorAt(keyRange)))
+    return undefined;
   if (type === undefined)
     return complainOf(
       parts.range,

@@ -51,17 +51,17 @@ function notA(kind: keyof typeof KINDS, { branch, tag, pr, why }: Checkout): str
 
 function makeSchedule(rule: WrittenTagRule, place: RulePlace): Made | undefined {
   const { event } = place.checkout;
-  if (event?.value !== "schedule") return { why: "no schedule has started this" };
   const pattern = field(rule.fields, "pattern")?.value;
   const text = pattern === undefined ? "nightly" : expand(pattern, place);
-  return text === undefined ? undefined : { text, of: event };
+  if (text === undefined) return undefined;
+  return event?.value === "schedule" ? { text, of: event } : { why: "no schedule has started this" };
 }
 
 function makeEdge(rule: WrittenTagRule, place: RulePlace): Made | undefined {
   const { branch, defaultBranch } = place.checkout;
-  if (branch === undefined) return ofRef(place.checkout, "branch");
   const written = field(rule.fields, "branch")?.value;
   const wanted = written === undefined ? defaultBranch?.value : expand(written, place);
+  if (branch === undefined) return ofRef(place.checkout, "branch");
   if (wanted === undefined) return written ? undefined : { why: "the default branch is not known" };
   return branch.value === wanted
     ? { text: "edge", of: branch }

@@ -1,6 +1,7 @@
 import { isValidTag } from "../oci/reference.ts";
 import { complain, field, resolveText } from "./place.ts";
 import type { Place } from "./place.ts";
+import type { Fact } from "./ref-facts.ts";
 import { expand } from "./tag-expressions.ts";
 import type { RulePlace } from "./tag-expressions.ts";
 import { makeTag } from "./tag-makers.ts";
@@ -8,7 +9,7 @@ import type { TagRuleType, WrittenTagRule, WrittenTagRules } from "./written.ts"
 
 /** What one rule gives for what is checked out, and why. `latest`: may its tag be followed by `latest`; or why not. */
 export type RuleOutcome =
-  | { readonly kind: "tag"; readonly tag: string; readonly why: string; readonly latest: true | string }
+  | { readonly kind: "tag"; readonly tag: string; readonly of: Fact; readonly latest: true | string }
   | { readonly kind: "none"; readonly why: string };
 
 /** The order of rules that say nothing of it: the first that gives a tag gives the version, too. As in docker/metadata-action. */
@@ -52,14 +53,16 @@ export function applyRule(
 ): RuleOutcome | undefined {
   const enabled = isEnabled(rule, place);
   if (enabled !== true) return enabled && none(enabled.why);
+  // Resolved whether there is a tag or not: what is wrong with them should not only come out on the day of a release.
+  const [prefix, suffix] = around(rule, entry, place);
   const made = makeTag(rule, place);
   if (made === undefined) return undefined;
   if ("why" in made) return none(made.why);
   const { text, of, latest = NOT_LATEST } = made;
   if (text === "") return none("it gives an empty text");
-  const tag = sanitizeTag(dress(text, { rule, entry, place }));
+  const tag = sanitizeTag(`${prefix}${text}${suffix}`);
   if (!isValidTag(tag)) return none(`\`${text.slice(0, 60)}\` gives no tag of 1 to 128 characters`);
-  return { kind: "tag", tag, why: `${of.value} (${of.from})`, latest };
+  return { kind: "tag", tag, of, latest };
 }
 
 const NOT_LATEST = "only a release is the latest";
@@ -68,14 +71,17 @@ function none(why: string): RuleOutcome {
   return { kind: "none", why };
 }
 
-/** Puts prefix and suffix around: the rule's own, even an empty one, before those of all rules. */
-function dress(
-  text: string,
-  { rule, entry, place }: { rule: WrittenTagRule; entry: WrittenTagRules; place: RulePlace },
-): string {
-  const own = (key: string): string | undefined => expand(field(rule.fields, key)?.value, place);
-  const prefix = own("prefix") ?? PREFIXES.get(rule.type) ?? expand(entry.prefix, place) ?? "";
-  return `${prefix}${text}${own("suffix") ?? expand(entry.suffix, place) ?? ""}`;
+/** Prefix and suffix: the rule's own, even an empty one, before those of all rules. */
+function around(
+  { type, fields }: WrittenTagRule,
+  entry: WrittenTagRules,
+  place: RulePlace,
+): readonly [prefix: string, suffix: string] {
+  const [prefix, suffix] = ["prefix", "suffix"].map((key) => expand(field(fields, key)?.value, place));
+  return [
+    prefix ?? PREFIXES.get(type) ?? expand(entry.prefix, place) ?? "",
+    suffix ?? expand(entry.suffix, place) ?? "",
+  ];
 }
 
 /** Every run of characters that a tag cannot have becomes one `-`, as metadata-action has it; it begins with none of `-` and `.`. */

@@ -115,7 +115,10 @@ function runRule(rule: WrittenTagRule, making: Making): Gathered {
   const outcome = applyRule(rule, making.entry, making.place);
   if (outcome === undefined) return { tags: [], origins: [] };
   const { shown, range } = rule;
-  if (outcome.kind === "tag") return give(making, { ...outcome, rule: shown, range });
+  if (outcome.kind === "tag") {
+    const { of } = outcome;
+    return give(making, { ...outcome, rule: shown, range, why: `${of.value} (${of.from})` });
+  }
   const origin = { rule: shown, why: outcome.why, location: { file: making.place.file, range } };
   return { tags: [], origins: [origin] };
 }
@@ -125,16 +128,20 @@ interface Given {
   readonly range: Range;
   readonly tag: string;
   readonly why: string;
+  readonly of?: Fact;
   readonly latest: true | string;
 }
 
-function give({ repository, ifExists, place }: Making, { rule, range, tag, why, latest }: Given): Gathered {
+function give(
+  { repository, ifExists, place }: Making,
+  { rule, range, tag, why, of, latest }: Given,
+): Gathered {
   const reference = { ...repository, tag };
   const planned = { tag: { ...reference, ...unlessMoved(ifExists) }, range, isMade: true };
   const location = { file: place.file, range };
   return {
     tags: [{ ...planned, latest, by: rule }],
-    origins: [{ rule, tag: formatReference(reference), why, location }],
+    origins: [{ rule, tag: formatReference(reference), why, ...(of && { of }), location }],
   };
 }
 

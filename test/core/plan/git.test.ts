@@ -100,6 +100,22 @@ images:
     expect(release?.variants[0]?.build.args).toEqual({ SOURCE_DATE_EPOCH: epoch });
   });
 
+  test("its tags, its remote and the remote's own branch are told where they are asked for", async () => {
+    const { folder, git } = await repository();
+    git("tag", "feature/v2");
+    git("remote", "add", "origin", "https://git.example/team/app.git");
+    git("update-ref", "refs/remotes/origin/trunk", "HEAD");
+    git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk");
+    const question = { directory: folder, env, dirty: false };
+    const remote = "https://git.example/team/app.git";
+    expect(await readGit({ ...question, tags: true })).toMatchObject({
+      remote,
+      tags: ["feature/v2", "v1.2.3"],
+      defaultBranch: "trunk",
+    });
+    expect(Object.keys(await readGit({ ...question, tags: false }))).toEqual(["values", "remote"]);
+  });
+
   test("configuration of the repository runs no program and hides no tag", async () => {
     const { folder, git } = await repository();
     const trap = join(folder, ".git", "trapped");
