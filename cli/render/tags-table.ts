@@ -8,7 +8,11 @@ import type { TagsView, TextPlace, TextView } from "../tag-views.ts";
 type TagRow = TagsView["tags"][number];
 
 const TAGS: readonly Column<TagRow>[] = [
-  { heading: "TAG", cell: ({ tag }) => visible(tag ?? "-"), clip: true },
+  {
+    heading: "TAG",
+    cell: ({ tag, repository }) => visible(tag?.slice(repository.length + 1) ?? "-"),
+    clip: true,
+  },
   { heading: "RULE", cell: ({ rule }) => visible(rule), clip: true },
   { heading: "WHY", cell: ({ why }) => visible(why), clip: true },
 ];
@@ -20,16 +24,20 @@ const TEXTS: readonly Column<TextView>[] = [
   { heading: "ON", cell: ({ on }) => on.map(placeName).join(", "), clip: true },
 ];
 
-/** The answer of `tags`: of each release every rule with what it gave, then its labels and annotations. */
+/** The answer of `tags`: of each release every rule with what it gave, by repository, then its labels and annotations. */
 export function tagsTable(releases: readonly TagsView[], options: TableOptions): string {
+  return releases.map((release) => releaseBlock(release, options)).join("\n\n");
+}
+
+function releaseBlock({ name, tags, texts }: TagsView, options: TableOptions): string {
   const { strong } = palette(options.colour);
   const indented = { ...options, indent: 2 };
-  const blocks = releases.map(({ name, tags, texts }) => {
-    const tables = [renderTable(tags, TAGS, indented), renderTable(texts, TEXTS, indented)];
-    const filled = tables.filter((lines) => lines.length > 0).map((lines) => lines.join("\n"));
-    return [strong(clipMiddle(visible(name), options.width)), filled.join("\n\n")].join("\n");
-  });
-  return blocks.join("\n\n");
+  const heading = (text: string): string => clipMiddle(visible(text), options.width);
+  const repositories = [...Map.groupBy(tags, ({ repository }) => repository)].map(([repository, rows]) =>
+    [heading(`  ${repository}`), ...renderTable(rows, TAGS, indented)].join("\n"),
+  );
+  const described = texts.length === 0 ? [] : [renderTable(texts, TEXTS, indented).join("\n")];
+  return [strong(heading(name)), [...repositories, ...described].join("\n\n")].join("\n");
 }
 
 function placeName({ level, platforms }: TextPlace): string {

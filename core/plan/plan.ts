@@ -144,6 +144,7 @@ export interface Origins {
 
 /** What became of one entry or rule of `tags`. */
 export interface TagOrigin {
+  readonly repository: string;
   /** As the plan has it, in one line; `latest` for the tag that a release gets besides. */
   readonly rule: string;
   /** The reference; absent where the rule gave none. */

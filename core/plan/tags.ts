@@ -75,7 +75,7 @@ function resolveWritten(
   const location = { file: place.file, range };
   return {
     tags: [{ tag: { ...tag, ...unlessMoved(ifExists ?? image.ifExists) }, range, isMade: false }],
-    origins: [{ rule: text.value, tag: formatReference(tag), why: "written in the plan", location }],
+    origins: [{ ...originOf(tag), rule: text.value, why: "written in the plan", location }],
   };
 }
 
@@ -119,7 +119,9 @@ function runRule(rule: WrittenTagRule, making: Making): Gathered {
     const { of } = outcome;
     return give(making, { ...outcome, rule: shown, range, why: `${of.value} (${of.from})` });
   }
-  const origin = { rule: shown, why: outcome.why, location: { file: making.place.file, range } };
+  const location = { file: making.place.file, range };
+  const repository = formatRepository(making.repository);
+  const origin = { repository, rule: shown, why: outcome.why, location };
   return { tags: [], origins: [origin] };
 }
 
@@ -141,20 +143,25 @@ function give(
   const location = { file: place.file, range };
   return {
     tags: [{ ...planned, latest, by: rule }],
-    origins: [{ rule, tag: formatReference(reference), why, ...(of && { of }), location }],
+    origins: [{ ...originOf(reference), rule, why, ...(of && { of }), location }],
   };
 }
 
 /** `latest` goes with what the first rule gives, as metadata-action has it; `auto`: where that is the highest release. */
 function addLatest({ latest, by }: Gathered["tags"][number], making: Making): Gathered {
-  const { entry, place } = making;
+  const { entry, place, repository } = making;
   const range = rangeOf(entry.image);
   const [before, after] = entry.onLatest ? [expand(entry.prefix, place), expand(entry.suffix, place)] : [];
   const given = { rule: "latest", range, tag: sanitizeTag(`${before ?? ""}latest${after ?? ""}`), latest };
   if (entry.latest === "always") return give(making, { ...given, why: "`latest: true`" });
   const why = entry.latest === "never" ? "`latest: false`" : latest;
   if (why === true) return give(making, { ...given, why: `${by} gives the highest release` });
-  return { tags: [], origins: [{ rule: "latest", why, location: { file: place.file, range } }] };
+  const location = { file: place.file, range };
+  return { tags: [], origins: [{ repository: formatRepository(repository), rule: "latest", why, location }] };
+}
+
+function originOf(tag: TaggedReference): Pick<TagOrigin, "repository" | "tag"> {
+  return { repository: formatRepository(tag), tag: formatReference(tag) };
 }
 
 function unlessMoved(ifExists: IfExists | undefined): Pick<ReleaseTag, "ifExists"> {

@@ -166,9 +166,7 @@ test("`tags` tells what there will be, and asks no builder", async () => {
   await git("tag", "v1.2.3");
   const told = await rig.run(["tags"], NO_CI);
   expect(told).toMatchObject({ exitCode: 0, stderr: "" });
-  expect(told.stdout.replaceAll(registry.host, "registry.example").replaceAll(sha, "<sha>")).toMatch(
-    /registry\.example\/told:1\.2 +semver:\{\{major\}\}\.\{\{minor\}\} +v1\.2\.3 \(git\)\n/,
-  );
+  expect(told.stdout).toMatch(/  1\.2 +semver:\{\{major\}\}\.\{\{minor\}\} +v1\.2\.3 \(git\)\n/);
   const json = JSON.parse((await rig.run(["tags", "--json"], NO_CI)).stdout);
   expect(json).toMatchObject({
     schemaVersion: 1,
