@@ -9,6 +9,7 @@ import type { Paths, PathUse } from "./paths.ts";
 import type { LoadOptions, Plan, PlanFailure } from "./plan.ts";
 import { refFacts } from "./ref-facts.ts";
 import type { SourceFile } from "./source.ts";
+import { createLabelsReader, readEvent, readLicenses } from "./surroundings.ts";
 
 /** Largest plan that is read, in bytes. */
 export const MAX_PLAN_BYTES = 1024 * 1024;
@@ -28,7 +29,6 @@ export async function loadPlan(options: LoadOptions): Promise<Result<Plan, PlanF
   const git = readGit({ directory, env: options.env, dirty, tags });
   // Imported late: git, and whatever else was asked before, answers while the parser is loaded.
   const { assemblePlan } = await import("./assemble.ts");
-  const { createLabelsReader, readEvent, readLicenses } = await import("./surroundings.ts");
   const licenses = readLicenses(directory);
   const around = {
     ci: refFacts(options.env, readEvent(options.env)),

@@ -1,5 +1,6 @@
 import { annotationsFor, readAnnotations } from "./annotations.ts";
 import type { Checkout } from "./checkout.ts";
+import { CHANGING_KEYS, METADATA_KEYS, METADATA_PREFIX } from "./metadata-keys.ts";
 import { mentions, resolveFields } from "./place.ts";
 import type { PlanPlace } from "./place.ts";
 import type { MetadataFact } from "./plan.ts";
@@ -18,18 +19,6 @@ export interface Metadata {
   readonly index: Texts;
 }
 
-const PREFIX = "org.opencontainers.image.";
-/** Those that change with every commit. */
-const CHANGING: ReadonlySet<string> = new Set(
-  ["revision", "created", "version"].map((name) => `${PREFIX}${name}`),
-);
-
-/** The keys that a repository can give a value for. */
-export const METADATA_KEYS: readonly string[] = [
-  ...["title", "source", "url", "licenses"].map((name) => `${PREFIX}${name}`),
-  ...CHANGING,
-];
-
 /**
  * Gathers the predefined annotations of OCI for one release. `created` is the time of the commit, so that the same commit gives the
  * same bytes. With `reuse: unchanged` what changes with every commit stands on the index alone: an image that says of which commit it is
@@ -44,7 +33,7 @@ export function gatherMetadata(
   const facts = image.metadata ? factsOf(checkout, version) : [];
   const isKept = image.takeOver.reuse !== undefined;
   const all = textsOf(facts);
-  const ofImages = textsOf(facts.filter(({ key }) => !isKept || !CHANGING.has(key)));
+  const ofImages = textsOf(facts.filter(({ key }) => !isKept || !CHANGING_KEYS.has(key)));
   const isDocker = image.mediaTypes === "docker";
   return { facts, labels: ofImages, manifest: isDocker ? {} : ofImages, index: isDocker ? {} : all };
 }
@@ -59,7 +48,7 @@ function factsOf(checkout: Checkout, version: Fact | undefined): readonly Metada
   const time = created && { ...created, value: timeOf(Number(created.value)) };
   const found = { title, source, url: source, licenses, revision: sha, created: time, version };
   return Object.entries(found).flatMap(([name, fact]) =>
-    fact === undefined ? [] : [{ key: `${PREFIX}${name}`, ...fact }],
+    fact === undefined ? [] : [{ key: `${METADATA_PREFIX}${name}`, ...fact }],
   );
 }
 

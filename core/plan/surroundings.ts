@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { METADATA_KEYS } from "./metadata.ts";
+import { METADATA_KEYS } from "./metadata-keys.ts";
 import type { EventPayload, Fact } from "./ref-facts.ts";
 
 /*
