@@ -1,4 +1,4 @@
-import { access } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, expect, inject, test } from "vitest";
@@ -158,6 +158,25 @@ test("an older run does not overwrite what a newer one has released, unless told
   await git("checkout", "--quiet", newer);
   expect(await build({ ...late, GITHUB_SHA: newer })).toMatchObject({ exitCode: 0 });
   expect(await crane("digest", `${registry.host}/older:main`)).toBe(released);
+});
+
+test("with `reuse: unchanged` the next commit has the same images, and the index alone says of which it is", async () => {
+  const { rig, git, commit, build } = await repository("reused", ["branch"]);
+  const plan = await readFile(join(rig.directory, "buildx-plan.yaml"), "utf8");
+  await rig.write({ "buildx-plan.yaml": `${plan}    reuse: unchanged\n` });
+  await commit(1);
+  const first = await build();
+  expect(first).toMatchObject({ exitCode: 0 });
+  await git("commit", "--quiet", "--allow-empty", "--message=y");
+  const sha = await git("rev-parse", "HEAD");
+  const second = await build();
+  expect(second).toMatchObject({ exitCode: 0 });
+  const [before, after] = [first, second].map(({ stdout }) => JSON.parse(stdout));
+  const digests = (report: { releases: { platforms: { digest: string }[] }[] }) =>
+    report.releases[0]?.platforms.map(({ digest }) => digest);
+  expect(digests(after)).toEqual(digests(before));
+  const index = JSON.parse(await crane("manifest", `${registry.host}/reused:main`));
+  expect(index.annotations[`${PREFIX}revision`]).toBe(sha);
 });
 
 test("`tags` tells what there will be, and asks no builder", async () => {
