@@ -1,4 +1,5 @@
-import type { MetadataFact, Plan, PlannedRelease, TagOrigin, Variant } from "../core/plan/plan.ts";
+import type { MetadataFact, TagOrigin } from "../core/plan/origins.ts";
+import type { Plan, PlannedRelease, Variant } from "../core/plan/plan.ts";
 import { formatPlatformFull } from "../platforms/platform.ts";
 
 /** A release as `tags` shows it. */

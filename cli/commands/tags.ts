@@ -1,5 +1,6 @@
 import { formatReference } from "../../core/oci/reference.ts";
-import type { Plan, TagOrigin } from "../../core/plan/plan.ts";
+import type { TagOrigin } from "../../core/plan/origins.ts";
+import type { Plan } from "../../core/plan/plan.ts";
 import { diagnosticJson } from "../describe/json.ts";
 import { positionOf } from "../describe/source-frame.ts";
 import { tagsTable } from "../render/tags-table.ts";

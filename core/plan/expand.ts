@@ -5,6 +5,7 @@ import { cellSlug, releaseName, resolveCells } from "./cells.ts";
 import type { ImageCells } from "./cells.ts";
 import { resolveScan, resolveSign, resolveVerify } from "./checks.ts";
 import { gatherMetadata, indexDefaults } from "./metadata.ts";
+import type { Metadata } from "./metadata.ts";
 import { resolveNeeds } from "./needs.ts";
 import { resolveFields } from "./place.ts";
 import type { PlanPlace } from "./place.ts";
@@ -75,10 +76,7 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
       verify: resolveVerify(image.verify, shared),
       ...(scan && { scan }),
       ...(sign && { sign }),
-      indexAnnotations: {
-        ...indexDefaults(image, metadata, shared),
-        ...indexAnnotations(image, platforms, shared),
-      },
+      indexAnnotations: indexAnnotations(own, platforms, shared),
       location: { file: plan.file, range: image.range },
     },
   };
@@ -97,7 +95,7 @@ function takeOver({
 }
 
 function indexAnnotations(
-  image: WrittenImage,
+  { image, metadata }: { readonly image: WrittenImage; readonly metadata: Metadata },
   platforms: readonly ImagePlatform[],
   place: PlanPlace,
 ): Readonly<Record<string, string>> {
@@ -114,5 +112,6 @@ function indexAnnotations(
       place.problems.error(keyRange, message, { hint: "Write it at the image" });
     }
   }
-  return resolveFields(annotationsFor(annotations, "index"), place);
+  const own = resolveFields(annotationsFor(annotations, "index"), place);
+  return { ...indexDefaults(image, metadata, place), ...own };
 }

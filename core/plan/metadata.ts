@@ -3,7 +3,7 @@ import type { Checkout } from "./checkout.ts";
 import { CHANGING_KEYS, METADATA_KEYS, METADATA_PREFIX } from "./metadata-keys.ts";
 import { mentions, resolveFields } from "./place.ts";
 import type { PlanPlace } from "./place.ts";
-import type { MetadataFact } from "./plan.ts";
+import type { MetadataFact } from "./origins.ts";
 import type { Fact } from "./ref-facts.ts";
 import type { Field, WrittenImage } from "./written.ts";
 

@@ -1,6 +1,7 @@
 import type { Platform } from "../../platforms/platform.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Repository, TaggedReference } from "../oci/reference.ts";
+import type { Origins } from "./origins.ts";
 import type { Diagnostic, Location, SourceFile } from "./source.ts";
 
 /**
@@ -132,35 +133,6 @@ export interface SignSettings {
 export interface ReleaseTag extends TaggedReference {
   /** What to do where the tag is there already and names something else; absent: it is moved. */
   readonly ifExists?: "skip" | "fail";
-}
-
-/** Where tags, labels and annotations of a release come from, for those who ask (`tags`). */
-export interface Origins {
-  /** In the plan's order; rules that gave no tag included. */
-  readonly tags: readonly TagOrigin[];
-  /** What the repository gives for labels and annotations, unless the plan says something else. */
-  readonly metadata: readonly MetadataFact[];
-}
-
-/** What became of one entry or rule of `tags`. */
-export interface TagOrigin {
-  readonly repository: string;
-  /** As the plan has it, in one line; `latest` for the tag that a release gets besides. */
-  readonly rule: string;
-  /** The reference; absent where the rule gave none. */
-  readonly tag?: string;
-  /** What it was made of and who says so, or why there is none: for people. */
-  readonly why: string;
-  /** What a rule has made it of: a value, and `git`, `plan` or the variable of a CI that says so. */
-  readonly of?: { readonly value: string; readonly from: string };
-  readonly location: Location;
-}
-
-/** One predefined annotation key of OCI, and who says its value: `git`, a variable of the CI, `package.json`, a rule of `tags`. */
-export interface MetadataFact {
-  readonly key: string;
-  readonly value: string;
-  readonly from: string;
 }
 
 /** What becomes of attestations: in the index as they were made; left out; or each image must have all that `attest` asks for. */

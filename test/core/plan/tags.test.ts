@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { isValidTag } from "../../../core/oci/reference.ts";
 import { assembleIn, onGithub, planWith, releaseIn, SHA, tagsOf } from "../../support/checkout.ts";
 import { planOf, problemsOf } from "../../support/plan.ts";
 
@@ -205,38 +204,6 @@ describe("where the ref comes from", () => {
     ["the clone's", { git: { branch: "trunk" }, facts: { defaultBranch: "trunk" } }],
   ])("the default branch is %s", async (_, world) => {
     expect(await tagsOf(["edge", "branch"], world)).toEqual(["edge", "trunk"]);
-  });
-});
-
-describe("whatever a branch is called, its tag is valid or there is none", () => {
-  test("each character, at each end", async () => {
-    const characters = Array.from({ length: 0x250 }, (_, code) => String.fromCodePoint(code));
-    const names = [...characters, "😀", "\u{10FFFF}"].flatMap((char) => [char, `${char}x`, `x${char}`]);
-    const made = await Promise.all(names.map((branch) => tagsOf(["branch"], { git: { branch } })));
-    expect(made.flat().filter((tag) => !isValidTag(tag))).toEqual([]);
-    expect(made.flat().length).toBeGreaterThan(2 * characters.length);
-  });
-
-  test.each([
-    [["a".repeat(128)], ["a".repeat(128)]],
-    [["a".repeat(129)], []],
-    [["/-./"], []],
-    [["--x"], ["x"]],
-    [["a//b??c"], ["a-b-c"]],
-  ])("%j", async ([branch = ""], made) => {
-    expect(await tagsOf(["branch"], { git: { branch } })).toEqual(made);
-  });
-
-  test("random names of many characters", async () => {
-    let seed = 7;
-    const next = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;
-    const character = (): string => String.fromCodePoint(33 + next(500));
-    const names = Array.from({ length: 500 }, () =>
-      Array.from({ length: 1 + next(140) }, character).join(""),
-    );
-    const made = await Promise.all(names.map((branch) => tagsOf(["branch"], { git: { branch } })));
-    expect(made.flat().filter((tag) => !isValidTag(tag))).toEqual([]);
-    expect(made.flat().length).toBeGreaterThan(450);
   });
 });
 
