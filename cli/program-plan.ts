@@ -4,6 +4,7 @@ import type { BuildOptions } from "./commands/build.ts";
 import type { CheckOptions } from "./commands/check.ts";
 import type { DoctorOptions } from "./commands/doctor.ts";
 import type { PlanOptions } from "./commands/plan.ts";
+import type { TagsOptions } from "./commands/tags.ts";
 import { collect, DEFAULT_PLAN, progressOption, type End } from "./program-parts.ts";
 import type { Shell } from "./shell.ts";
 
@@ -60,6 +61,24 @@ export function addPlan(program: Command, shell: Shell, end: End): void {
     .action(async (options: PlanOptions) => {
       const { runPlan } = await import("./commands/plan.ts");
       end(await runPlan(options, shell));
+    });
+}
+
+/** `tags`. */
+export function addTags(program: Command, shell: Shell, end: End): void {
+  program
+    .command("tags")
+    .summary("tell what tags, labels and annotations there will be, and why")
+    .description(
+      "Show what the plan's tags, labels and annotations are for what is checked out here: which rule gave each tag, from what, and why others gave none. Nothing is built, and no builder or registry is asked.",
+    )
+    .option("-f, --file <path>", "the plan file, - for standard input", "buildx-plan.yaml")
+    .option("--set <name=value>", "set a variable of the plan (repeatable)", collect, [])
+    .option("--image <name>", "only this image of the plan and what it needs (repeatable)", collect, [])
+    .option("--json", "print JSON")
+    .action(async (options: TagsOptions) => {
+      const { runTags } = await import("./commands/tags.ts");
+      end(await runTags(options, shell));
     });
 }
 

@@ -11,7 +11,7 @@ import {
   addVerify,
 } from "./program-images.ts";
 import type { End } from "./program-parts.ts";
-import { addBuild, addCheck, addDoctor, addPlan } from "./program-plan.ts";
+import { addBuild, addCheck, addDoctor, addPlan, addTags } from "./program-plan.ts";
 import { addInit, addMatrix } from "./program-ci.ts";
 import type { Shell } from "./shell.ts";
 
@@ -67,6 +67,7 @@ const COMMANDS: ReadonlyMap<string, (program: Command, shell: Shell, end: End) =
   ["init", addInit],
   ["build", addBuild],
   ["plan", addPlan],
+  ["tags", addTags],
   ["check", addCheck],
   ["matrix", addMatrix],
   ["rollback", addRollback],

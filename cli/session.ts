@@ -165,6 +165,7 @@ export async function readPlan(
     images: selection.image,
     only: selection.only,
     run: { id: String(shell.now()) },
+    now: shell.now(),
   });
   return plan.ok ? plan : fail([plan.error]);
 }

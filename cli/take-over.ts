@@ -38,10 +38,9 @@ export async function openTakeOver(
 ): Promise<OpenTakeOver | undefined> {
   const { destination, resume, append } = options;
   if (destination.kind !== "registries" || plan.releases.every(isAlone)) return undefined;
-  const [{ meetInRegistry }, { planPart }, revision] = await Promise.all([
+  const [{ meetInRegistry }, { planPart }] = await Promise.all([
     import("../core/taking-over/in-registry.ts"),
     import("../core/inputs/plan-part.ts"),
-    revisionOf(plan, shell),
   ]);
   const releases = new Map(plan.releases.map((release) => [release.name, release]));
   const releaseOf = ({ release }: Variant): PlannedRelease => {
@@ -55,7 +54,7 @@ export async function openTakeOver(
     registry,
     inputsOf: inputsReader({ plan, releaseOf, registry: reading }, shell),
     planPartOf: (variant) => planPart(variant, releaseOf(variant), plan.directory),
-    ...(revision === undefined ? {} : { revision }),
+    ...(plan.revision === undefined ? {} : { revision: plan.revision }),
     ...(resume === false ? { builds: "all" } : {}),
     joined,
     ...(append === true ? { appends: true } : {}),
@@ -123,10 +122,4 @@ async function openInputs(registry: Registry, { env, home, now, signal }: Shell)
       return found.value === undefined ? fail("absent") : ok(found.value);
     },
   });
-}
-
-async function revisionOf({ directory }: Plan, { env }: Shell): Promise<string | undefined> {
-  const { readGit } = await import("../core/plan/git.ts");
-  const { values } = await readGit({ directory, env, dirty: false });
-  return values.get("git.sha");
 }

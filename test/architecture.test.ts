@@ -12,7 +12,6 @@ const LAYERS: readonly (readonly string[])[] = [
   ["core/result.ts", "core/concurrent.ts"],
   ["core/oci/"],
   ["core/plan/", "core/findings/"],
-  ["core/ci/"],
   ["core/dockerfile/"],
   ["core/buildkit/", "core/host/"],
   ["core/ci/"],
@@ -75,6 +74,7 @@ const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
     "core/layout/",
     "core/plan/load.ts",
     "core/init/folder.ts",
+    "core/plan/surroundings.ts",
   ],
   "node:fs/promises": [
     "core/init/folder.ts",

@@ -2,6 +2,7 @@ import type { Failure } from "../../core/failure.ts";
 import { redirect } from "../../core/destination.ts";
 import type { Plan } from "../../core/plan/plan.ts";
 import { selectReleases } from "../../core/plan/select.ts";
+import { refuseUntagged } from "../../core/plan/untagged.ts";
 import { ok } from "../../core/result.ts";
 import { carryOut, type CarryOutOptions } from "../carry-out.ts";
 import { hostPlatform } from "../host-platform.ts";
@@ -28,8 +29,12 @@ export async function runBuild(options: BuildOptions, shell: Shell): Promise<num
   const append = appending(options);
   const session = await openSession(append.selection, shell, {
     change: (plan) => {
-      const redirected = redirect(asToldBy(options, plan), destination.value, hostPlatform());
-      return redirected.ok ? append.change(redirected.value) : redirected;
+      const told = asToldBy(options, plan);
+      const going =
+        destination.value.kind === "registries"
+          ? refuseUntagged(told)
+          : redirect(told, destination.value, hostPlatform());
+      return going.ok ? append.change(going.value) : going;
     },
     isJoined: append.isJoined,
   });

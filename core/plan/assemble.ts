@@ -4,6 +4,7 @@ import { resolveBuilders } from "./builders.ts";
 import { resolveIgnoredRules } from "./checks.ts";
 import { resolveRegistries, warnUnused } from "./registries.ts";
 import { resolveRunners, warnIdle } from "./runners.ts";
+import { joinCheckout } from "./checkout.ts";
 import { readDocument } from "./document.ts";
 import { expandImage } from "./expand.ts";
 import type { GitFacts } from "./git-facts.ts";
@@ -15,6 +16,7 @@ import type { LoadOptions, Plan, PlanFailure, PlannedRelease } from "./plan.ts";
 import { gatherProblems } from "./problems.ts";
 import type { Problems } from "./problems.ts";
 import { readPlan } from "./read.ts";
+import type { Fact, RefFacts } from "./ref-facts.ts";
 import { checkRules } from "./rules.ts";
 import { refusing, runScope, within } from "./scopes.ts";
 import { readOverrides, selectReleases } from "./select.ts";
@@ -28,9 +30,12 @@ import type { WrittenPlan } from "./written.ts";
 export interface PlanSource {
   readonly file: SourceFile;
   readonly directory: string;
-  readonly options: Pick<LoadOptions, "env" | "set" | "images" | "only" | "run">;
+  readonly options: Pick<LoadOptions, "env" | "set" | "images" | "only" | "run" | "now">;
   /** What git says, as far as the plan uses it. */
   readonly git: Promise<GitFacts>;
+  readonly ci: RefFacts | undefined;
+  readonly licenses?: Fact;
+  readonly labelsOf: PlanPlace["labelsOf"];
   /** Looks for the files that a plan names, and reports what is wrong with them. */
   readonly checkPaths: (paths: Paths) => void;
 }
@@ -80,13 +85,17 @@ async function makePlan(
   making: Making,
 ): Promise<Omit<Plan, "warnings">> {
   const { file, directory, options, problems } = making;
-  const { env } = options;
-  const outer = runScope(await making.git, options.run);
+  const { env, run, now } = options;
+  const git = await making.git;
+  const outer = runScope(git, run);
   const sources = { variables: written.variables, overrides, env, outer, placeless: PLACELESS, problems };
   const variables = resolveVariables(sources);
   const paths: Paths = { directory, uses: new Map(), problems };
   const names = written.builders.map(({ name }) => name);
-  const place = { scope: variables.scope, problems, paths, variables, file, env, builders: names };
+  const { licenses, labelsOf } = making;
+  const checkout = { ...joinCheckout(git, making.ci), ...(licenses && { licenses }) };
+  const known = { checkout, labelsOf, ...(now !== undefined && { now }) };
+  const place = { scope: variables.scope, problems, paths, variables, file, env, builders: names, ...known };
   const placeless = { ...place, scope: within(PLACELESS, variables.scope) };
   const builders = resolveBuilders(written.builders, file, placeless);
   const registries = resolveRegistries(written.registries, file, placeless);
@@ -98,8 +107,9 @@ async function makePlan(
   checkVariables(sources, variables);
   making.checkPaths(paths);
   const secretValues = [...new Set([...variables.secretValues(), ...environmentSecrets(releases, env)])];
-  const run = { ...limits(written), ...(runners.length > 0 && { runners }) };
-  return { file, directory, builders, registries, check, ...run, releases, secretValues };
+  const revision = git.values.get("git.sha");
+  const how = { ...limits(written), ...(runners.length > 0 && { runners }), ...(revision && { revision }) };
+  return { file, directory, builders, registries, check, ...how, releases, secretValues };
 }
 
 function makeReleases({ images }: WrittenPlan, place: PlanPlace): readonly PlannedRelease[] {

@@ -4,6 +4,8 @@ import { attestationRules } from "./attest.ts";
 import { cellSlug, releaseName, resolveCells } from "./cells.ts";
 import type { ImageCells } from "./cells.ts";
 import { resolveScan, resolveSign, resolveVerify } from "./checks.ts";
+import { gatherMetadata, indexDefaults } from "./metadata.ts";
+import type { Metadata } from "./metadata.ts";
 import { resolveNeeds } from "./needs.ts";
 import { resolveFields } from "./place.ts";
 import type { PlanPlace } from "./place.ts";
@@ -45,13 +47,14 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
   const matrix = image.matrix === undefined ? NO_MATRIX : matrixScope(cell, keys);
   const scope = within(matrix, plan.scope);
   const shared: PlanPlace = { ...plan, scope: within(NO_PLATFORM, scope) };
-  const tags = resolveTags(image, shared);
+  const { tags, origins, version } = resolveTags(image, shared);
+  const metadata = gatherMetadata(image, version, shared);
   const rules = attestationRules(image);
   const platforms = resolvePlatforms(image.platforms, shared);
   const name = releaseName(image.name, cell);
   const [scan, sign] = [resolveScan(image.scan, shared), resolveSign(image.sign, shared)];
   const needs = resolveNeeds(image.needs, shared);
-  const own = { name, image, rules, needs, tags: tags.map(({ tag }) => tag), cell: cellSlug(cell) };
+  const own = { name, image, rules, needs, metadata, tags: tags.map(({ tag }) => tag), cell: cellSlug(cell) };
   const variants = platforms.map((platform) =>
     expandVariant(platform, own, { ...plan, scope: within(platformScope(platform.platform), scope) }),
   );
@@ -65,6 +68,7 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
       cell: Object.fromEntries(cell),
       variants: variants.map(({ variant }) => variant),
       tags: own.tags,
+      origins: { tags: origins, metadata: metadata.facts },
       omitted: [],
       repositories: repositoriesOf(own.tags),
       ...rules,
@@ -72,7 +76,7 @@ function expandCell(image: WrittenImage, cell: Cell, { keys }: ImageCells, plan:
       verify: resolveVerify(image.verify, shared),
       ...(scan && { scan }),
       ...(sign && { sign }),
-      indexAnnotations: indexAnnotations(image, platforms, shared),
+      indexAnnotations: indexAnnotations(own, platforms, shared),
       location: { file: plan.file, range: image.range },
     },
   };
@@ -91,7 +95,7 @@ function takeOver({
 }
 
 function indexAnnotations(
-  image: WrittenImage,
+  { image, metadata }: { readonly image: WrittenImage; readonly metadata: Metadata },
   platforms: readonly ImagePlatform[],
   place: PlanPlace,
 ): Readonly<Record<string, string>> {
@@ -108,5 +112,6 @@ function indexAnnotations(
       place.problems.error(keyRange, message, { hint: "Write it at the image" });
     }
   }
-  return resolveFields(annotationsFor(annotations, "index"), place);
+  const own = resolveFields(annotationsFor(annotations, "index"), place);
+  return { ...indexDefaults(image, metadata, place), ...own };
 }

@@ -12,8 +12,17 @@ export const GIT_NAMES = [
 /** What git says of the checked-out commit; a name without value is missing. `why` tells why all are. */
 export interface GitFacts {
   readonly values: ReadonlyMap<string, string>;
+  /** Where `origin` is fetched from, as it is configured. */
+  readonly remote?: string;
+  /** All tags of the repository, where they were asked for. */
+  readonly tags?: readonly string[];
+  /** The branch that `origin` has as its own, where a clone has noted it. */
+  readonly defaultBranch?: string;
   readonly why?: string;
 }
+
+const ORIGIN = "refs/remotes/origin/";
+const ORIGIN_HEAD = `${ORIGIN}HEAD`;
 
 /** The format of `git log` that {@link parseGitLog} reads. */
 export const GIT_LOG_FORMAT = ["%H", "%h", "%cI", "%ct", "%D"].join("%x00");
@@ -34,6 +43,20 @@ export function parseGitLog(stdout: string): ReadonlyMap<string, string> {
     ...(head === undefined ? [] : [["git.branch", head.slice(HEAD.length)] as const]),
     ...(tag === undefined ? [] : [["git.tag", tag] as const]),
   ]);
+}
+
+/** The format of `git for-each-ref` that {@link parseGitRefs} reads, and the refs that it is asked for. */
+export const GIT_REFS_FORMAT = "%(refname)%00%(symref)";
+export const GIT_REFS = ["refs/tags", ORIGIN_HEAD];
+
+/** Reads the answer of `git for-each-ref` in our format. */
+export function parseGitRefs(stdout: string): Pick<GitFacts, "tags" | "defaultBranch"> {
+  const refs = stdout.split("\n").map((line) => line.split("\0"));
+  const tags = refs.flatMap(([name = ""]) =>
+    name.startsWith("refs/tags/") ? [name.slice("refs/tags/".length)] : [],
+  );
+  const [, head = ""] = refs.find(([name]) => name === ORIGIN_HEAD) ?? [];
+  return { tags, ...(head.startsWith(ORIGIN) && { defaultBranch: head.slice(ORIGIN.length) }) };
 }
 
 const HEAD = "HEAD -> refs/heads/";

@@ -1,25 +1,36 @@
 import { execFile } from "node:child_process";
-import { GIT_LOG_FORMAT, parseGitLog } from "./git-facts.ts";
+import { GIT_LOG_FORMAT, GIT_REFS, GIT_REFS_FORMAT, parseGitLog, parseGitRefs } from "./git-facts.ts";
 import type { GitFacts } from "./git-facts.ts";
 
-/** Where git looks, with what environment, and whether the state of the work tree is wanted (which takes longer). */
+/** Where git looks, with what environment, and whether the state of the work tree and the tags are wanted (which takes longer). */
 export interface GitQuestion {
   readonly directory: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly dirty: boolean;
+  readonly tags: boolean;
 }
 
 /** Asks git for the facts of the repository that holds a folder. Never fails: no git or no repository are facts too. */
 export async function readGit(question: GitQuestion): Promise<GitFacts> {
-  const log = await git([...LOG, `--format=${GIT_LOG_FORMAT}`], question);
+  const [log, origin, status, refs] = await Promise.all([
+    git([...LOG, `--format=${GIT_LOG_FORMAT}`], question),
+    git(REMOTE, question),
+    question.dirty ? git(STATUS, question) : undefined,
+    question.tags ? git(TAGS, question) : undefined,
+  ]);
   if (!log.ok) return { values: new Map(), why: log.why };
   const values = new Map(parseGitLog(log.stdout));
-  if (!question.dirty) return { values };
-  const status = await git(STATUS, question);
-  if (status.ok) values.set("git.dirty", status.stdout.trim() === "" ? "" : "true");
-  return { values };
+  if (status?.ok === true) values.set("git.dirty", status.stdout.trim() === "" ? "" : "true");
+  const remote = origin.ok ? origin.stdout.trim() : "";
+  return {
+    values,
+    ...(remote !== "" && { remote }),
+    ...(refs?.ok === true && parseGitRefs(refs.stdout)),
+  };
 }
 
+const REMOTE = ["config", "--get", "remote.origin.url"];
+const TAGS = ["for-each-ref", `--format=${GIT_REFS_FORMAT}`, ...GIT_REFS];
 // Named refs, because configuration may hide those that are not asked for.
 const REFS = ["HEAD", "refs/heads/*", "refs/tags/*"].map((ref) => `--decorate-refs=${ref}`);
 const LOG = ["log", "-1", "--no-show-signature", "--decorate=full", ...REFS];

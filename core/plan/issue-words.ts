@@ -13,6 +13,7 @@ const REQUIRED_HINTS = new Map(
     images: "Add `images:` with a name and what to build below it",
     platforms: "List what to build, for instance `platforms: [linux/amd64, linux/arm64]`",
     platform: "Add `platform:` with the platform that these settings are for",
+    type: "Add `type:` with what the tag is made of: semver, match, tag, branch, pr, edge, sha, schedule or raw",
     id: "Add `id:` with the name that the Dockerfile uses",
   }),
 );

@@ -3,35 +3,39 @@ import { basename, dirname, join, resolve } from "node:path";
 import { fail, ok } from "../result.ts";
 import type { Result } from "../result.ts";
 import { readGit } from "./git.ts";
-import type { GitFacts } from "./git-facts.ts";
 import { nearest } from "./nearest.ts";
 import { isInside, leaves } from "./paths.ts";
 import type { Paths, PathUse } from "./paths.ts";
 import type { LoadOptions, Plan, PlanFailure } from "./plan.ts";
+import { refFacts } from "./ref-facts.ts";
 import type { SourceFile } from "./source.ts";
+import { createLabelsReader, readEvent, readLicenses } from "./surroundings.ts";
 
 /** Largest plan that is read, in bytes. */
 export const MAX_PLAN_BYTES = 1024 * 1024;
 
 /**
  * Reads a plan and makes of it what all later stages work from. All problems are found in one go: of the text, the
- * names, the rules, and of the files that it names. The only function of this folder, with {@link readGit}, that
- * looks at the world; a few files, for which it does not wake Node's thread pool.
+ * names, the rules, and of the files that it names. The only function of this folder, with {@link readGit} and what ./surroundings.ts
+ * reads, that looks at the world; a few files, for which it does not wake Node's thread pool.
  */
 export async function loadPlan(options: LoadOptions): Promise<Result<Plan, PlanFailure>> {
   const read = options.path === "-" ? await readStdin(options) : readPlanFile(options);
   if (!read.ok) return read;
   const directory = options.path === "-" ? options.cwd : dirname(resolve(options.cwd, options.path));
-  const git = gitOf(read.value, directory, options);
+  const { text } = read.value;
+  // What takes longer is asked only where the plan uses it; in a comment it makes git be asked in vain, which nobody notices.
+  const [dirty, tags] = [text.includes("${git.dirty"), text.includes("from:")];
+  const git = readGit({ directory, env: options.env, dirty, tags });
   // Imported late: git, and whatever else was asked before, answers while the parser is loaded.
   const { assemblePlan } = await import("./assemble.ts");
-  return await assemblePlan({ file: read.value, directory, options, git, checkPaths });
-}
-
-/** Every use of git begins with one of these. One in a comment makes git be asked in vain, which nobody notices. */
-async function gitOf({ text }: SourceFile, directory: string, { env }: LoadOptions): Promise<GitFacts> {
-  if (!text.includes("${git.") && !text.includes("source-date-epoch")) return { values: new Map() };
-  return await readGit({ directory, env, dirty: text.includes("${git.dirty") });
+  const licenses = readLicenses(directory);
+  const around = {
+    ci: refFacts(options.env, readEvent(options.env)),
+    ...(licenses && { licenses }),
+    labelsOf: createLabelsReader(),
+  };
+  return await assemblePlan({ file: read.value, directory, options, git, ...around, checkPaths });
 }
 
 async function readStdin({ stdin }: LoadOptions): Promise<Result<SourceFile, PlanFailure>> {

@@ -1,3 +1,4 @@
+import type { Checkout } from "./checkout.ts";
 import { rangeOf } from "./fields.ts";
 import { interpolate } from "./interpolate.ts";
 import type { Interpolation } from "./interpolate.ts";
@@ -12,10 +13,15 @@ export interface Place extends Interpolation {
   readonly variables: Variables;
 }
 
-/** What all images share: the names of variables and of the run, the folder, and the environment for secrets. */
+/** What all images share: the names of variables and of the run, the folder, what is checked out, and the environment for secrets. */
 export interface PlanPlace extends Place {
   readonly file: SourceFile;
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly checkout: Checkout;
+  /** Milliseconds since 1970. */
+  readonly now?: number;
+  /** The predefined labels of OCI that a Dockerfile (absolute path) sets itself. */
+  readonly labelsOf: (dockerfile: string) => ReadonlySet<string>;
   /** Names of the plan's builders, those that are not usable included. */
   readonly builders: readonly string[];
 }

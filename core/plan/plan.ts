@@ -1,6 +1,7 @@
 import type { Platform } from "../../platforms/platform.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Repository, TaggedReference } from "../oci/reference.ts";
+import type { Origins } from "./origins.ts";
 import type { Diagnostic, Location, SourceFile } from "./source.ts";
 
 /**
@@ -19,6 +20,8 @@ export interface Plan {
   readonly releases: readonly PlannedRelease[];
   /** Findings of `check` that the plan wants to hear nothing of. */
   readonly check: CheckSettings;
+  /** Commit that is checked out; absent where git tells none. */
+  readonly revision?: string;
   /** Builds at the same time, over all nodes; absent: as many as the nodes have room for. */
   readonly maxParallelism?: number;
   /** The first failure of a variant that is required cancels all others; absent: they go on, and all failures are told. */
@@ -161,6 +164,8 @@ export interface PlannedRelease {
   readonly omitted: readonly string[];
   /** In the order in which they will be moved. Empty where the image has outputs only. */
   readonly tags: readonly ReleaseTag[];
+  /** Where its tags and what its labels and annotations say come from. Absent in a release that no plan file asked for. */
+  readonly origins?: Origins;
   /** The distinct repositories of `tags`, in order. */
   readonly repositories: readonly Repository[];
   /** Of the index and everything below it. */
@@ -306,6 +311,8 @@ export interface LoadOptions {
   readonly only: readonly string[];
   /** `${run.*}`: values of this very run. */
   readonly run: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970, for `{{date ...}}`. */
+  readonly now?: number;
 }
 
 /** The plan cannot be used: it was not readable at all, or these are all its problems. */

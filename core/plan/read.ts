@@ -3,6 +3,7 @@ import { readEpoch, readNeeds, readRunners, readTakeOver } from "./read-run.ts";
 import { readScan, readSign, readVerify } from "./read-checks.ts";
 import { numberOf, textOf, textsOf } from "./fields.ts";
 import type { Problems } from "./problems.ts";
+import { readTagRules, refuseRules } from "./read-tags.ts";
 import { child } from "./tree.ts";
 import type { Entry, Value } from "./tree.ts";
 import type {
@@ -112,9 +113,11 @@ function readIfExists(value: Value): { readonly ifExists?: IfExists } {
   return ifExists === undefined ? {} : { ifExists };
 }
 
-function readTag(value: Value): WrittenTag | undefined {
+function readTag(value: Value, problems: Problems): WrittenTag | undefined {
   const text = textOf(value) ?? textOf(child(value, "tag"));
-  return text && { text, ...readIfExists(value) };
+  const rules = text === undefined ? readTagRules(value, problems) : refuseRules(value, problems);
+  const tag = text ? ({ kind: "tag", text } as const) : rules && ({ kind: "rules", ...rules } as const);
+  return tag && { ...tag, ...readIfExists(value) };
 }
 
 function readImage({ key, keyRange, value }: Entry, problems: Problems): WrittenImage {
@@ -131,9 +134,10 @@ function readImage({ key, keyRange, value }: Entry, problems: Problems): Written
     build: readBuild(value, problems),
     platforms: itemsOf(child(value, "platforms")).flatMap((item) => readPlatform(item, problems) ?? []),
     gives: { platforms: has("platforms"), results: has("tags") || has("output") },
-    tags: itemsOf(child(value, "tags")).flatMap((item) => readTag(item) ?? []),
+    tags: itemsOf(child(value, "tags")).flatMap((item) => readTag(item, problems) ?? []),
     ...readIfExists(value),
     ...(mediaTypes && { mediaTypes }),
+    metadata: flag(child(value, "metadata")) ?? true,
     needs: readNeeds(value),
     takeOver: readTakeOver(value),
     ...(sourceDateEpoch && { sourceDateEpoch }),

@@ -1,4 +1,3 @@
-import { rangeOf } from "./fields.ts";
 import type { ExpandedRelease } from "./expand.ts";
 import type { Problems } from "./problems.ts";
 import type { Range } from "./source.ts";
@@ -45,9 +44,9 @@ function checkReleaseNames({ releases, problems }: Rules): void {
 function checkTags({ releases, problems }: Rules): void {
   const seen = new Map<string, { readonly range: Range; readonly release: string }>();
   for (const { release, tags } of releases) {
-    for (const { tag, text } of tags) {
+    for (const { tag, range } of tags) {
       const { key, shown } = nameTag(tag);
-      const [first, range] = [seen.get(key), rangeOf(text)];
+      const first = seen.get(key);
       if (first === undefined) seen.set(key, { range, release: release.name });
       else reportTagTwice(shown, { range, release: release.name }, first, problems);
     }
@@ -81,6 +80,8 @@ function checkResults({ images, releases, problems }: Rules): void {
   }
   if (problems.failed()) return;
   for (const { release, image } of releases) {
+    // Rules that give no tag this time are no mistake of the plan.
+    if (image.tags.some(({ kind }) => kind === "rules")) continue;
     if (release.tags.length > 0 || release.variants.every(({ build }) => build.outputs.length > 0)) continue;
     problems.error(image.range, `The result of image \`${image.name}\` goes nowhere`, { hint });
   }

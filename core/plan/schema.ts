@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { check, scan, sign, test, verify } from "./schema-checks.ts";
 import { anyText, attributeList, described, maybe, name, objectName, text, textMap } from "./schema-parts.ts";
+import { metadata, tagRules } from "./schema-tags.ts";
 import { builderRun, buildRun, imageRun, planRun } from "./schema-run.ts";
 
 /*
@@ -129,8 +130,9 @@ const ifExists = z.enum(["skip", "fail", "overwrite"]);
 const tag = z.union([
   text,
   z.strictObject({
-    tag: described(text, "Reference with a tag."),
-    "if-exists": maybe(ifExists, "As `if-exists` of the image, for this tag alone."),
+    tag: maybe(text, "Reference with a tag. Either this, or `image` and `from`."),
+    ...tagRules,
+    "if-exists": maybe(ifExists, "As `if-exists` of the image, for this entry alone."),
   }),
 ]);
 
@@ -142,7 +144,8 @@ const image = z.strictObject({
   ),
   tags: maybe(
     z.array(tag),
-    "References with tags that the finished index gets, in this order, over any number of registries.",
+    "References with tags that the finished index gets, in this order, over any number of registries; or `{ image, from }` with " +
+      "rules that make tags of what is checked out.",
   ),
   "if-exists": maybe(
     ifExists,
@@ -152,6 +155,7 @@ const image = z.strictObject({
     z.enum(["oci", "docker"]),
     "Of the index and all that is in it: oci (default); or docker, which has neither annotations nor attestations.",
   ),
+  metadata,
   ...imageRun,
   verify,
   scan,

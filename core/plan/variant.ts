@@ -11,6 +11,8 @@ import { resolveTest } from "./checks.ts";
 import { resolveContexts, resolveSources } from "./contexts.ts";
 import { epochArgument } from "./epoch.ts";
 import { mergeBuild } from "./merge.ts";
+import { imageDefaults } from "./metadata.ts";
+import type { Metadata } from "./metadata.ts";
 import type { ImageNeed } from "./needs.ts";
 import { resolveOutputs } from "./outputs.ts";
 import type { PlacedOutput } from "./outputs.ts";
@@ -36,6 +38,7 @@ export interface ReleaseOfVariant {
   readonly image: WrittenImage;
   readonly tags: readonly TaggedReference[];
   readonly rules: AttestationRules;
+  readonly metadata: Pick<Metadata, "labels" | "manifest">;
   /** What all its variants wait for. */
   readonly needs: readonly ImageNeed[];
   /** See {@link Apart}. */
@@ -94,14 +97,19 @@ function resolveBuild(
   const attest = resolveAttestations(settings, release.rules, place);
   const { annotations, files, image } = resolveResults(settings, attest, where);
   const { contexts, needs } = resolveContexts(settings.contexts, place);
+  // Where it cannot be resolved, the plan is refused, and nobody will see what stands here.
+  const sources =
+    resolveSources(settings.context, settings.dockerfile, here(release.image), place) ?? NOWHERE;
+  const labels = resolveFields(settings.labels, place);
+  const written = sources.context.kind === "local" ? place.labelsOf(sources.dockerfile) : NO_LABELS;
+  const defaults = imageDefaults(release.metadata, { labels, written });
   const build: Build = {
-    // Where it cannot be resolved, the plan is refused, and nobody will see what stands here.
-    ...(resolveSources(settings.context, settings.dockerfile, here(release.image), place) ?? NOWHERE),
+    ...sources,
     ...(target !== undefined && { target }),
     args: { ...epochArgument(release.image.sourceDateEpoch, place), ...resolveFields(settings.args, place) },
     contexts,
-    labels: resolveFields(settings.labels, place),
-    annotations,
+    labels: { ...defaults.labels, ...labels },
+    annotations: { ...annotations, manifest: { ...defaults.manifest, ...annotations.manifest } },
     secrets: resolveSecrets(settings.secrets, place.env, place),
     ssh: resolveSsh(settings.ssh, place),
     ...resolveCaches(settings, where),
@@ -116,6 +124,7 @@ function resolveBuild(
   return { build, outputs: files, needs };
 }
 
+const NO_LABELS: ReadonlySet<string> = new Set();
 const NOWHERE = { context: { kind: "local", path: "" }, dockerfile: "" } as const;
 
 /** The default context, with the image as its place. */

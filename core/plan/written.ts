@@ -125,9 +125,31 @@ export interface WrittenRunner {
 /** What to do where a tag is there already. */
 export type IfExists = "skip" | "fail" | "overwrite";
 
-export interface WrittenTag {
-  readonly text: Text;
+/** A reference with its tag, or a repository with rules that make tags of what is checked out. */
+export type WrittenTag = {
   readonly ifExists?: IfExists;
+} & ({ readonly kind: "tag"; readonly text: Text } | ({ readonly kind: "rules" } & WrittenTagRules));
+
+export interface WrittenTagRules {
+  readonly image: Text;
+  readonly rules: readonly WrittenTagRule[];
+  readonly latest: "auto" | "always" | "never";
+  /** Of all rules that have none of their own. */
+  readonly prefix?: Text;
+  readonly suffix?: Text;
+  /** Do prefix and suffix hold for the tag `latest`, too? */
+  readonly onLatest: boolean;
+}
+
+/** What rules there are; their names are those of docker/metadata-action. */
+export type TagRuleType = "schedule" | "semver" | "match" | "edge" | "branch" | "tag" | "pr" | "raw" | "sha";
+
+export interface WrittenTagRule {
+  readonly type: TagRuleType;
+  /** The rule in one line, for people. */
+  readonly shown: string;
+  readonly range: Range;
+  readonly fields: readonly Field[];
 }
 
 export interface WrittenImage {
@@ -140,6 +162,8 @@ export interface WrittenImage {
   readonly tags: readonly WrittenTag[];
   readonly ifExists?: IfExists;
   readonly mediaTypes?: PlannedRelease["mediaTypes"];
+  /** Labels and annotations that the repository gives. */
+  readonly metadata: boolean;
   /** Images that must be there first. */
   readonly needs: readonly Text[];
   readonly takeOver: WrittenTakeOver;

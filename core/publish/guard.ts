@@ -10,7 +10,7 @@ import type { RegistryFailure } from "../registry/registry-failure.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { PublishedManifest } from "./confirm.ts";
 import { revisionFacts, tellsRevision, type RevisionFacts, type TagNow } from "./tag-now.ts";
-import { compareCores, compareVersions, parseVersion, type Version } from "./version.ts";
+import { compareCores, compareVersions, parseVersion, type Version } from "../plan/version.ts";
 
 /** What the user has allowed for this run. */
 export interface Allowed {

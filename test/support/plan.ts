@@ -35,6 +35,7 @@ export async function load(
     images: [],
     only: [],
     run: {},
+    now: 0,
     ...changes,
   });
 }

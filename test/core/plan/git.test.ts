@@ -100,6 +100,22 @@ images:
     expect(release?.variants[0]?.build.args).toEqual({ SOURCE_DATE_EPOCH: epoch });
   });
 
+  test("its tags, its remote and the remote's own branch are told where they are asked for", async () => {
+    const { folder, git } = await repository();
+    git("tag", "feature/v2");
+    git("remote", "add", "origin", "https://git.example/team/app.git");
+    git("update-ref", "refs/remotes/origin/trunk", "HEAD");
+    git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/trunk");
+    const question = { directory: folder, env, dirty: false };
+    const remote = "https://git.example/team/app.git";
+    expect(await readGit({ ...question, tags: true })).toMatchObject({
+      remote,
+      tags: ["feature/v2", "v1.2.3"],
+      defaultBranch: "trunk",
+    });
+    expect(Object.keys(await readGit({ ...question, tags: false }))).toEqual(["values", "remote"]);
+  });
+
   test("configuration of the repository runs no program and hides no tag", async () => {
     const { folder, git } = await repository();
     const trap = join(folder, ".git", "trapped");
@@ -108,7 +124,7 @@ images:
     }
     git("config", "log.showSignature", "true");
     git("config", "log.excludeDecoration", "refs/tags/*");
-    const found = await readGit({ directory: folder, env, dirty: true });
+    const found = await readGit({ directory: folder, env, dirty: true, tags: false });
     expect(found.values.get("git.tag")).toBe("v1.2.3");
     expect(existsSync(trap)).toBe(false);
   });
@@ -117,7 +133,7 @@ images:
     const { folder } = await repository();
     const elsewhere = await folderWith({});
     const misled = { ...env, GIT_DIR: join(folder, ".git") };
-    expect(await readGit({ directory: elsewhere, env: misled, dirty: false })).toEqual({
+    expect(await readGit({ directory: elsewhere, env: misled, dirty: false, tags: false })).toEqual({
       values: new Map(),
       why: "the plan is in no git repository",
     });
@@ -126,10 +142,10 @@ images:
   test("without commits, and without git, it says why", async () => {
     const folder = await folderWith({});
     execFileSync("git", ["init", "--quiet"], { cwd: folder });
-    expect((await readGit({ directory: folder, env, dirty: false })).why).toBe(
+    expect((await readGit({ directory: folder, env, dirty: false, tags: false })).why).toBe(
       "the repository has no commit yet",
     );
-    expect((await readGit({ directory: folder, env: { PATH: folder }, dirty: false })).why).toBe(
+    expect((await readGit({ directory: folder, env: { PATH: folder }, dirty: false, tags: false })).why).toBe(
       "git is not installed",
     );
   });

@@ -15,6 +15,8 @@ async function assemble(text: string): Promise<Result<Plan, PlanFailure>> {
     directory: "/plan",
     options: { env: {}, set: [], images: [], only: [], run: {} },
     git: Promise.resolve({ values: new Map(), why: "there is no git" }),
+    ci: undefined,
+    labelsOf: () => new Set(),
     checkPaths: () => {},
   });
 }

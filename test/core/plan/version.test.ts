@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { compareCores, compareVersions, parseVersion, type Version } from "../../../core/publish/version.ts";
+import { compareCores, compareVersions, parseVersion, type Version } from "../../../core/plan/version.ts";
 
 function version(text: string): Version {
   const parsed = parseVersion(text);
