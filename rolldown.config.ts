@@ -1,14 +1,18 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "rolldown";
 
+/**
+ * For Node, `yaml` is CommonJS, which is bundled and run whole; of its ES modules, which are otherwise the same, only the parser is
+ * taken.
+ */
+export const YAML_ALIAS = {
+  yaml: fileURLToPath(new URL("node_modules/yaml/browser/index.js", import.meta.url)),
+};
+
 export default defineConfig({
   input: { main: "cli/main.ts" },
   platform: "node",
-  resolve: {
-    // For Node, `yaml` is CommonJS, which is bundled and run whole; of its ES modules, which are otherwise the same, only
-    // the parser is taken.
-    alias: { yaml: fileURLToPath(new URL("node_modules/yaml/browser/index.js", import.meta.url)) },
-  },
+  resolve: { alias: YAML_ALIAS },
   output: {
     dir: "dist",
     cleanDir: true,

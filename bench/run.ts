@@ -9,6 +9,7 @@ import { startRealRegistry } from "../test/support/real-registry.ts";
 import { testTool } from "../test/support/tools.ts";
 import { benchBuild, type BuildBench } from "./build.ts";
 import { benchAcross, benchCopy, benchLayout } from "./copy.ts";
+import { benchHandOver } from "./hand-over.ts";
 import { benchInputs } from "./inputs.ts";
 import { benchStartup } from "./startup.ts";
 import { benchSchedule } from "./schedule.ts";
@@ -18,7 +19,7 @@ import { benchCheck, benchVerify } from "./verify.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** `npm run bench [startup|schedule|stitch|list|retag|copy|across|layout|verify|check|inputs|build ...]`: everything side by side in this one run, medians, the machine named. */
+/** `npm run bench [startup|schedule|stitch|list|retag|copy|across|layout|verify|check|inputs|hand-over|build ...]`: everything side by side in this one run, medians, the machine named. */
 async function main(only: readonly string[]): Promise<void> {
   const daemon = await startDaemon();
   const registry = await startRealRegistry();
@@ -48,6 +49,7 @@ async function main(only: readonly string[]): Promise<void> {
     verify: () => benchVerify(bench),
     check: () => benchCheck(bench),
     inputs: () => benchInputs(),
+    "hand-over": () => benchHandOver(bench),
     build: () => benchBuild(bench),
   };
   try {

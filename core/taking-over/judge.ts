@@ -35,9 +35,13 @@ async function differenceOf(
   { circumstances, options }: Judging,
 ): Promise<NotTakenReason | undefined> {
   const { joined, planPartOf, revision } = options;
+  const isJoined = joined.has(variant.id);
+  // Labels may tell the commit: with another one, the settings are others, too.
+  const commit = isJoined ? otherRevision(record.revision, revision) : undefined;
+  if (commit !== undefined) return commit;
   if (record.plan !== planDigest(release, planPartOf(variant))) return { kind: "other-settings" };
   if (record.gates !== gatesFingerprint({ release, variant })) return { kind: "other-checks" };
-  if (joined.has(variant.id)) return otherRevision(record.revision, revision);
+  if (isJoined) return undefined;
   if (record.inputs === undefined) return { kind: "inputs-unknown" };
   const inputs = await options.inputsOf(variant, circumstances);
   if (inputs === undefined || !isWhole(inputs, release)) return { kind: "inputs-unknown" };
