@@ -101,6 +101,14 @@ async function writeStepFiles(report: CiReport, { run }: CiPort, shell: Shell): 
   await appendTo(output, shell, () => stepOutputText(stepOutputs(report), `end-${randomUUID()}`));
 }
 
+/** Gives one output to later steps, where a CI that has such a thing runs this. */
+export async function writeStepOutput(name: string, value: string, shell: Shell): Promise<void> {
+  const kind = shell.ci?.run.kind;
+  if (kind !== "github" && kind !== "forgejo") return;
+  const text = stepOutputText(new Map([[name, value]]), `end-${randomUUID()}`);
+  await appendTo(shell.env["GITHUB_OUTPUT"], shell, () => text);
+}
+
 /** A release that is out stays out, whatever becomes of what is told about it. */
 async function appendTo(
   path: string | undefined,

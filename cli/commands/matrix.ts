@@ -22,6 +22,10 @@ export async function runMatrix(options: MatrixOptions, shell: Shell): Promise<n
   const { pipeline, withheld } = pipelineOf(plan.value, options, shell.version);
   await reportWarnings(plan.value.warnings, shell);
   print(pipeline, options.format, shell);
+  if (options.format === "github" && shell.ci !== undefined) {
+    const { writeStepOutput } = await import("../ci-files.ts");
+    await writeStepOutput("matrix", githubMatrix(pipeline.jobs).trim(), shell);
+  }
   if (options.format === "gitlab" || options.format === "buildkite") warnWithheld(withheld, shell);
   return 0;
 }

@@ -124,6 +124,36 @@ test("an input that cannot be meant ends the step before anything is done", asyn
   );
 });
 
+test("matrix gives later jobs what each platform needs", async () => {
+  const rig = await project("action/matrix");
+  const ran = await step(rig, "matrix", { command: "matrix", args: "--format=github" });
+  expect(ran.exitCode).toBe(0);
+  const [, value = ""] = /^matrix<<(?:.*)\n(.*)\n/m.exec(ran.output) ?? [];
+  const { include } = JSON.parse(value);
+  expect(include.map(({ platform }: { readonly platform: string }) => platform)).toEqual([
+    "linux/amd64",
+    "linux/arm64",
+    "linux/s390x",
+  ]);
+});
+
+test.each(["release.yml", "fan-out.yml"])("the reusable workflow %s is valid", async (file) => {
+  const rig = await openRig();
+  await execa("git", ["init", "-q"], { cwd: rig.directory });
+  // The action of this checkout stands for the released one, so that its inputs and outputs are looked at, too.
+  const text = await readFile(join(ROOT, ".github", "workflows", file), "utf8");
+  await rig.write({
+    "action.yml": await readFile(join(ROOT, "action.yml"), "utf8"),
+    [`.github/workflows/${file}`]: text.replaceAll("buildx-plan/buildx-plan@v1", "./"),
+  });
+  const lint = await execa(await testTool("actionlint"), ["-no-color"], {
+    cwd: rig.directory,
+    reject: false,
+  });
+  expect(lint.stdout).toBe("");
+  expect(lint.exitCode).toBe(0);
+});
+
 test("a workflow with the action's inputs is valid, and one with others is not", async () => {
   const workflow = (inputs: string): string => `on: push
 jobs:
