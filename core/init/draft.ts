@@ -1,4 +1,4 @@
-import { RELEASE } from "./metadata-tags.ts";
+import { RELEASE } from "./proposal.ts";
 import type { FoundImage, FoundPlan, PlanValue, ProposedVariable } from "./proposal.ts";
 
 /** An image of the plan to be, under the name that it has there. */
@@ -99,9 +99,14 @@ function rename(contexts: PlanValue | undefined, names: ReadonlyMap<string, stri
   return Object.fromEntries(entries);
 }
 
-function tagsOf({ tags }: FoundImage, name: string): readonly string[] {
-  if (tags.length > 0) return [...new Set(tags.map(completeTag))];
+function tagsOf({ tags }: FoundImage, name: string): readonly PlanValue[] {
   const repository = `${REGISTRY_NAME}/${repositoryName(name)}`;
+  const complete = tags.map((tag) =>
+    typeof tag === "string"
+      ? completeTag(tag)
+      : { ...tag, image: tag.image === undefined ? repository : completeName(tag.image) },
+  );
+  if (tags.length > 0) return [...new Map(complete.map((tag) => [JSON.stringify(tag), tag])).values()];
   return [`${repository}:${RELEASE}`, `${repository}:latest`];
 }
 
@@ -119,6 +124,10 @@ function repositoryName(name: string): string {
 function completeTag(tag: string): string {
   const outside = tag.replaceAll(/\$\{[^}]*\}/g, "x");
   const last = outside.slice(outside.lastIndexOf("/") + 1);
-  const tagged = last.includes(":") ? tag : `${tag}:latest`;
-  return outside.includes("/") || tag.startsWith("${") ? tagged : `${REGISTRY_NAME}/${tagged}`;
+  return completeName(last.includes(":") ? tag : `${tag}:latest`);
+}
+
+function completeName(name: string): string {
+  const isComplete = name.replaceAll(/\$\{[^}]*\}/g, "x").includes("/") || name.startsWith("${");
+  return isComplete ? name : `${REGISTRY_NAME}/${name}`;
 }

@@ -115,6 +115,12 @@ export function pairsIn(
   });
 }
 
+/** The parts of a line of CSV, as GitHub's actions have attributes; a `${{ ... }}` is never cut. */
+export function csvIn(line: string): readonly string[] {
+  const part = /\s*"((?:[^"]|"")*)"\s*|(?:\$\{\{(?:(?!\}\}).){0,500}\}\}|[^,])+/g;
+  return [...line.matchAll(part)].map(([all, quoted]) => quoted?.replaceAll('""', '"') ?? all.trim());
+}
+
 /** Splits at the first `=`. */
 export function splitPair(text: string): readonly [string, string | undefined] {
   const at = text.indexOf("=");

@@ -1,6 +1,9 @@
 /** What a plan can be made of. */
 export type Source = "bake" | "workflow" | "compose" | "dockerfile";
 
+/** The plan's variable for what is released: the git tag, or `dev`. */
+export const RELEASE = "${release}";
+
 /** A value of the plan file. Its texts are in the plan's notation: `${...}` is an expression, `$$` a dollar sign. */
 export type PlanValue =
   | string
@@ -16,13 +19,24 @@ export interface ProposedVariable {
   readonly comment?: string;
 }
 
+/** Rules that make tags, in the keys of the plan. */
+export interface FoundRules {
+  /** The repository; undefined where the source says nothing of it that is known before it runs. */
+  readonly image?: string;
+  readonly from: readonly PlanValue[];
+  readonly latest?: boolean;
+  readonly prefix?: string;
+  readonly suffix?: string;
+  readonly "on-latest"?: true;
+}
+
 /** One build that a source describes, in the keys of the plan; what is undefined was not said. */
 export interface FoundImage {
   /** As the source calls it. */
   readonly name: string;
   readonly build: Readonly<Record<string, PlanValue | undefined>>;
   readonly platforms: readonly string[];
-  readonly tags: readonly string[];
+  readonly tags: readonly (string | FoundRules)[];
 }
 
 /** Something of a source that the plan does not have. */

@@ -3,6 +3,7 @@ import { entriesIn, linesIn, splitPair, textIn } from "./foreign.ts";
 import { listOf } from "./plan-values.ts";
 import { withoutCounterpart } from "./proposal.ts";
 import type { FoundImage, LeftOut, PlanValue } from "./proposal.ts";
+import { labelLines, templateLines } from "./workflow-metadata.ts";
 import { resolveText } from "./workflow-scope.ts";
 import type { BuildStep } from "./workflow-scope.ts";
 
@@ -13,14 +14,17 @@ export function buildOf(step: BuildStep): FoundImage["build"] {
     context,
     dockerfile: dockerfileOf(step, context),
     target: textOf(step, "target"),
-    args: mapOf(step, "build-args", (line) => !isSecret(line)),
-    contexts: mapOf(step, "build-contexts"),
-    labels: mapOf(step, "labels"),
-    annotations: textsOf(step, "annotations"),
+    args: mapOf(
+      linesIn(step.with, "build-args").filter((line) => !isSecret(line)),
+      step,
+    ),
+    contexts: mapOf(linesIn(step.with, "build-contexts"), step),
+    labels: mapOf(labelLines(step, "labels"), step),
+    annotations: textsOf(labelLines(step, "annotations"), step),
     secrets: listOf([...secretsOf(step), ...namedSecrets(step)]),
-    ssh: textsOf(step, "ssh"),
-    "cache-from": textsOf(step, "cache-from"),
-    "cache-to": textsOf(step, "cache-to"),
+    ssh: textsOf(linesIn(step.with, "ssh"), step),
+    "cache-from": textsOf(linesIn(step.with, "cache-from"), step),
+    "cache-to": textsOf(linesIn(step.with, "cache-to"), step),
     attest: attestOf(step),
     "no-cache": textIn(step.with, "no-cache") === "true" ? true : undefined,
     pull: textIn(step.with, "pull") === "true" ? true : undefined,
@@ -32,8 +36,8 @@ function textOf({ with: inputs, scope }: BuildStep, key: string): string | undef
   return text === undefined || text.trim() === "" ? undefined : resolveText(text.trim(), scope);
 }
 
-function textsOf({ with: inputs, scope }: BuildStep, key: string): PlanValue | undefined {
-  return listOf(linesIn(inputs, key).flatMap((line) => resolveText(line, scope) ?? []));
+function textsOf(lines: readonly string[], { scope }: BuildStep): PlanValue | undefined {
+  return listOf(lines.flatMap((line) => resolveText(line, scope) ?? []));
 }
 
 /** An argument is kept in the image, so that none may be a secret. */
@@ -41,12 +45,7 @@ function isSecret(line: string): boolean {
   return /\$\{\{[^}]*\bsecrets\b/.test(line);
 }
 
-function mapOf(
-  { with: inputs, scope }: BuildStep,
-  key: string,
-  isTaken: (line: string) => boolean = () => true,
-): PlanValue | undefined {
-  const lines = linesIn(inputs, key).filter(isTaken);
+function mapOf(lines: readonly string[], { scope }: BuildStep): PlanValue | undefined {
   const pairs = lines.flatMap((line): (readonly [string, string])[] => {
     const [name, text] = splitPair(line);
     const value = text === undefined ? undefined : resolveText(text, scope);
@@ -127,14 +126,18 @@ const TAKEN: ReadonlySet<string> = new Set([
 ]);
 
 /** Inputs, or lines of them, that the plan does not get. */
-export function leftOutOf({ with: inputs, scope }: BuildStep, of: string): readonly LeftOut[] {
+export function leftOutOf(step: BuildStep, of: string): readonly LeftOut[] {
+  const { with: inputs, scope } = step;
   const unknown = entriesIn(inputs)
     .map(({ key }) => key)
     .filter((key) => !TAKEN.has(key));
   const unresolved = [...TAKEN]
     .filter((key) => !["secrets", "tags", "push", "load", "outputs", "builder", "github-token"].includes(key))
-    .flatMap((key) => linesIn(inputs, key).map((line) => ({ key, line })))
+    .flatMap((key) => linesOf(step, key).map((line) => ({ key, line })))
     .filter(({ line }) => resolveText(line, scope) === undefined);
+  const templates = (["labels", "annotations"] as const).flatMap((key) =>
+    templateLines(step, key).map((line) => ({ key, line })),
+  );
   const secret = linesIn(inputs, "build-args").filter(isSecret);
   return [
     ...withoutCounterpart(of, unknown),
@@ -146,5 +149,13 @@ export function leftOutOf({ with: inputs, scope }: BuildStep, of: string): reado
       of,
       what: `\`${key}: ${line}\`: known only while the workflow runs`,
     })),
+    ...templates.map(({ key, line }) => ({
+      of,
+      what: `\`${key}: ${line}\`: a plan resolves \`{{...}}\` in rules for tags only`,
+    })),
   ];
+}
+
+function linesOf(step: BuildStep, key: string): readonly string[] {
+  return key === "labels" || key === "annotations" ? labelLines(step, key) : linesIn(step.with, key);
 }

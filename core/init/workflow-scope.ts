@@ -18,6 +18,16 @@ export interface BuildStep {
   readonly job: string;
   readonly with: Value | undefined;
   readonly scope: WorkflowScope;
+  /** Steps of its job that make tags and labels. */
+  readonly metadata: readonly MetadataStep[];
+}
+
+/** A step with docker/metadata-action. */
+export interface MetadataStep {
+  readonly id: string;
+  readonly with: Value | undefined;
+  /** Of workflow, job and step, the nearest last. */
+  readonly env: WorkflowScope["env"];
 }
 
 /** Of the context `github`: what a plan or the environment says the same of. */

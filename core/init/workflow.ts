@@ -2,6 +2,7 @@ import { posix } from "node:path";
 import { child } from "../plan/tree.ts";
 import type { Value } from "../plan/tree.ts";
 import { entriesIn, itemsIn, linesIn, linesOf, textIn, textsIn } from "./foreign.ts";
+import { metadataOf } from "./workflow-metadata.ts";
 import { buildOf, leftOutOf } from "./workflow-build.ts";
 import { imagesOf } from "./workflow-images.ts";
 import { cellsOf, resolveText } from "./workflow-scope.ts";
@@ -37,10 +38,11 @@ function stepsOf(
   );
   if (steps.length === 0) return [];
   const cells = cellsOf(child(child(value, "strategy"), "matrix"));
+  const metadata = metadataOf(file, value);
   return cells.flatMap((cell) =>
     steps.map((step) => {
       const env = [child(file, "env"), child(value, "env"), child(step, "env")];
-      return { job, with: child(step, "with"), scope: { env, cell, variables } };
+      return { job, with: child(step, "with"), scope: { env, cell, variables }, metadata };
     }),
   );
 }
@@ -51,7 +53,7 @@ function pushes(step: BuildStep): boolean {
   return !isOff || /\b(?:push=true|type=registry)\b/.test(textIn(step.with, "outputs") ?? "");
 }
 
-function imageOf(step: BuildStep, tags: readonly string[]): FoundImage {
+function imageOf(step: BuildStep, tags: FoundImage["tags"]): FoundImage {
   const platforms = linesIn(step.with, "platforms")
     .flatMap((line) => line.split(","))
     .flatMap((each) => resolveText(each.trim(), step.scope) ?? [])
@@ -60,8 +62,8 @@ function imageOf(step: BuildStep, tags: readonly string[]): FoundImage {
 }
 
 /** The last part of the repository, the folder that is built, or the job. */
-function nameOf([first = ""]: readonly string[], step: BuildStep): string {
-  const repository = first.replace(/:[^/]*$/, "");
+function nameOf([first = ""]: FoundImage["tags"], step: BuildStep): string {
+  const repository = typeof first === "string" ? first.replace(/:[^/]*$/, "") : (first.image ?? "");
   const last = posix.basename(repository);
   if (/^[A-Za-z0-9][\w.-]*$/.test(last)) return last;
   const folder = posix.basename(textIn(step.with, "context") ?? ".");

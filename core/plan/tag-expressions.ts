@@ -1,14 +1,14 @@
 import type { Checkout } from "./checkout.ts";
 import { rangeOf } from "./fields.ts";
+import type { Interpolation } from "./interpolate.ts";
 import { complain, resolveText } from "./place.ts";
-import type { Place } from "./place.ts";
 import type { Fact } from "./ref-facts.ts";
 import { formatTime, renderTemplate } from "./tag-template.ts";
 import type { Expressions } from "./tag-template.ts";
 import type { Text } from "./written.ts";
 
 /** Where rules are applied. */
-export interface RulePlace extends Place {
+export interface RulePlace extends Interpolation {
   readonly checkout: Checkout;
   /** Milliseconds since 1970. */
   readonly now?: number;

@@ -1,6 +1,6 @@
 import { isValidTag } from "../oci/reference.ts";
+import type { Interpolation } from "./interpolate.ts";
 import { complain, field, resolveText } from "./place.ts";
-import type { Place } from "./place.ts";
 import type { Fact } from "./ref-facts.ts";
 import { expand } from "./tag-expressions.ts";
 import type { RulePlace } from "./tag-expressions.ts";
@@ -32,12 +32,12 @@ const PREFIXES: ReadonlyMap<TagRuleType, string> = new Map([
 ]);
 
 /** Rules by priority, the highest first; those of one priority stay in their order. */
-export function inOrder(rules: readonly WrittenTagRule[], place: Place): readonly WrittenTagRule[] {
+export function inOrder(rules: readonly WrittenTagRule[], place: Interpolation): readonly WrittenTagRule[] {
   const ranked = rules.map((rule) => ({ rule, rank: priorityOf(rule, place) }));
   return ranked.toSorted((one, other) => other.rank - one.rank).map(({ rule }) => rule);
 }
 
-function priorityOf({ type, fields }: WrittenTagRule, place: Place): number {
+function priorityOf({ type, fields }: WrittenTagRule, place: Interpolation): number {
   const written = resolveText(field(fields, "priority")?.value, place);
   if (written === undefined) return PRIORITIES[type];
   if (/^-?\d{1,9}$/.test(written.value)) return Number(written.value);

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -6,6 +7,8 @@ import { describe, expect, test } from "vitest";
 import { foundLines } from "../../../cli/render/init-view.ts";
 import { proposePlan, type ProposeOptions } from "../../../core/init/propose.ts";
 import { formatReference } from "../../../core/oci/reference.ts";
+import { formatPlatform } from "../../../platforms/platform.ts";
+import { onGithub, SHA } from "../../support/checkout.ts";
 import { folderWith, load, planOf } from "../../support/plan.ts";
 
 const FIXTURES = join(import.meta.dirname, "../../../fixtures/init");
@@ -44,12 +47,8 @@ describe("a project of each kind", () => {
     expect(release?.variants.map(({ platform }) => platform.architecture)).toEqual(["amd64", "arm64"]);
     expect(plan.runners?.map(({ labels }) => labels)).toEqual([["ubuntu-latest"], ["ubuntu-24.04-arm"]]);
     expect(release?.tags.map(formatReference)).toEqual([
-      "docker.io/docker-user/my-app:dev",
       "docker.io/docker-user/my-app:0",
-      "docker.io/docker-user/my-app:latest",
-      "ghcr.io/gh-user/my-app:dev",
       "ghcr.io/gh-user/my-app:0",
-      "ghcr.io/gh-user/my-app:latest",
     ]);
   });
 
@@ -64,13 +63,110 @@ describe("a project of each kind", () => {
     const cwd = join(FIXTURES, "workflow");
     const plan = planOf(await load("-", cwd, { env, stdin: () => Promise.resolve(text) }));
     expect(plan.releases.flatMap(({ tags }) => tags.map(formatReference))).toEqual([
-      "ghcr.io/team/shop:dev",
-      "ghcr.io/team/shop:sha-dev",
       "ghcr.io/team/shop:stable",
       "ghcr.io/team/shop:latest",
       "docker.io/hub/one:7",
       "docker.io/hub/two:7",
     ]);
+  });
+});
+
+test("rules whose repository nobody knows get one in the registry that a person sets", async () => {
+  const directory = await folderWith({
+    Dockerfile: "FROM scratch\n",
+    ".github/workflows/ci.yml": `
+jobs:
+  web:
+    steps:
+      - { id: meta, uses: docker/metadata-action@v6, with: { images: "\${{ steps.x.outputs.y }}", tags: type=edge } }
+      - { uses: docker/build-push-action@v7, with: { push: true, tags: "\${{ steps.meta.outputs.tags }}" } }
+  api:
+    steps:
+      - { id: meta, uses: docker/metadata-action@v6, with: { images: short, tags: type=edge } }
+      - { uses: docker/build-push-action@v7, with: { push: true, tags: "\${{ steps.meta.outputs.tags }}" } }
+`,
+  });
+  const { text, open } = await propose(directory);
+  expect(open.map(({ name }) => name)).toEqual(["registry"]);
+  expect([...text.matchAll(/image: (.*)/g)].map(([, image]) => image)).toEqual([
+    "${registry}/web",
+    "${registry}/short",
+  ]);
+});
+
+/** Commits what is there, with these tags on the commit. */
+function commitWith(tags: readonly string[], folder: string): string {
+  const author = ["-c", "user.name=test", "-c", "user.email=test@example.invalid"];
+  const git = (...args: readonly string[]): string =>
+    execFileSync("git", ["-C", folder, ...author, ...args], { encoding: "utf8", stdio: "pipe" }).trim();
+  git("init", "-q");
+  git("add", ".");
+  git("commit", "-q", "-m", "first");
+  for (const tag of tags) git("tag", tag);
+  return git("rev-parse", "HEAD");
+}
+
+/** What the workflow's own steps would give: read off the rules of docker/metadata-action. */
+const RELEASES = [
+  ["push", "refs/tags/v1.2.3", ["1.2.3", "1.2", "1", "latest"]],
+  ["push", "refs/tags/v2.0.0-rc.1", ["2.0.0-rc.1"]],
+  ["push", "refs/tags/nightly", []],
+  ["push", "refs/heads/main", ["main"]],
+  ["push", "refs/heads/feature/x", ["feature-x"]],
+  ["pull_request", "refs/pull/7/merge", ["pr-7"]],
+] as const;
+
+describe("the official recipe with a matrix, digests and a job that merges", () => {
+  const cwd = join(FIXTURES, "official-recipe");
+
+  async function proposedOn(ref: string, event = "push") {
+    const { text } = await propose(cwd);
+    const server = { GITHUB_SERVER_URL: "https://git.example", GITHUB_REPOSITORY: "team/app" };
+    const { env } = onGithub(ref, event, { env: { PATH: "", ...server } });
+    return planOf(await load("-", cwd, { env: env ?? {}, stdin: () => Promise.resolve(text) }));
+  }
+
+  test.each(RELEASES)("gives the tags of metadata-action: %s of %s", async (event, ref, tags) => {
+    const { releases } = await proposedOn(ref, event);
+    expect(releases.map((release) => release.tags.map(formatReference))).toEqual([
+      tags.map((tag) => `docker.io/user/app:${tag}`),
+    ]);
+  });
+
+  test("gives its platforms and labels, those that the workflow writes before those of the repository", async () => {
+    const [release] = (await proposedOn("refs/tags/v1.2.3")).releases;
+    expect(release?.variants.map(({ platform }) => formatPlatform(platform))).toEqual([
+      "linux/amd64",
+      "linux/arm64",
+    ]);
+    for (const { build } of release?.variants ?? [])
+      expect(build.labels).toEqual({
+        maintainer: "team",
+        "org.opencontainers.image.title": "My App",
+        "org.opencontainers.image.source": "https://git.example/team/app",
+        "org.opencontainers.image.url": "https://git.example/team/app",
+        "org.opencontainers.image.revision": SHA,
+        "org.opencontainers.image.version": "1.2.3",
+      });
+  });
+
+  test.each([
+    [[], ["1.2.3", "1.2", "1", "latest"]],
+    // Of an older release neither `latest` nor what belongs to the newer one.
+    [["v1.10.0"], ["1.2.3", "1.2"]],
+  ])("in a repository that has v1.2.3 checked out, and %j", async (others, tags) => {
+    const path = ".github/workflows/docker.yml";
+    const folder = await folderWith({
+      Dockerfile: "FROM scratch\n",
+      [path]: readFileSync(join(cwd, path), "utf8"),
+    });
+    const sha = commitWith(["v1.2.3", ...others], folder);
+    const { text } = await propose(folder);
+    const { env } = onGithub("refs/tags/v1.2.3", "push", {
+      env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", GITHUB_SHA: sha },
+    });
+    const plan = planOf(await load("-", folder, { env: env ?? {}, stdin: () => Promise.resolve(text) }));
+    expect(plan.releases.flatMap((release) => release.tags.map(({ tag }) => tag))).toEqual(tags);
   });
 });
 
