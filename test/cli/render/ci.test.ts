@@ -60,7 +60,7 @@ async function twoVariants(): Promise<readonly RunEvent[]> {
 
 describe("the view for CI", () => {
   test.each(KINDS)("%s: a group for each variant, what fails again at the end", async (kind) => {
-    await expect(await logOf(kind, await twoVariants())).toMatchFileSnapshot(`__snapshots__/ci-${kind}.log`);
+    await expect(await logOf(kind, await twoVariants())).toMatchFileSnapshot(`__snapshots__/ci-${kind}.txt`);
   });
 
   test("one variant alone is shown as it happens, in no group", async () => {
