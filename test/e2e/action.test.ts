@@ -137,13 +137,18 @@ test("matrix gives later jobs what each platform needs", async () => {
   ]);
 });
 
+/** The action, as far as a linter looks at it. */
+async function actionFiles(): Promise<Readonly<Record<string, string>>> {
+  return { "action.yml": await readFile(join(ROOT, "action.yml"), "utf8"), "action/index.cjs": "" };
+}
+
 test.each(["release.yml", "fan-out.yml"])("the reusable workflow %s is valid", async (file) => {
   const rig = await openRig();
   await execa("git", ["init", "-q"], { cwd: rig.directory });
   // The action of this checkout stands for the released one, so that its inputs and outputs are looked at, too.
   const text = await readFile(join(ROOT, ".github", "workflows", file), "utf8");
   await rig.write({
-    "action.yml": await readFile(join(ROOT, "action.yml"), "utf8"),
+    ...(await actionFiles()),
     [`.github/workflows/${file}`]: text.replaceAll("buildx-plan/buildx-plan@v1", "./"),
   });
   const lint = await execa(await testTool("actionlint"), ["-no-color"], {
@@ -167,7 +172,7 @@ jobs:
       - run: echo "$DIGEST"
         env: { DIGEST: "\${{ steps.release.outputs.digest }}" }
 `;
-  const rig = await openRig({ "action.yml": await readFile(join(ROOT, "action.yml"), "utf8") });
+  const rig = await openRig(await actionFiles());
   await execa("git", ["init", "-q"], { cwd: rig.directory });
   const actionlint = await testTool("actionlint");
   const lint = async (inputs: string) => {
