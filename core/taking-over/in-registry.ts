@@ -4,7 +4,7 @@ import type { StagingLookup } from "../staging/staging.ts";
 import { judge } from "./judge.ts";
 import { clear, keep } from "./keep.ts";
 import { markOf, withMark } from "./marks.ts";
-import { looksAtStaging, mustBeBuilt, placesOf, type TakeOverOptions } from "./place.ts";
+import { looksAtStaging, mustBeBuilt, placesOf, type Place, type TakeOverOptions } from "./place.ts";
 import { findReleased, takeFromTag } from "./released.ts";
 import type { TakeOver } from "./take-over.ts";
 
@@ -19,7 +19,7 @@ export function meetInRegistry(options: TakeOverOptions): TakeOver {
   const places = placesOf(options);
   const kept: Promise<void>[] = [];
   const staged = new Map<string, Digest>();
-  for (const place of places.values()) if (looksAtStaging(place, options)) void place.staging();
+  for (const place of places.values()) askEarly(place, options);
   return {
     find: async (variant, circumstances) => {
       const place = places.get(variant.id);
@@ -54,4 +54,10 @@ export function meetInRegistry(options: TakeOverOptions): TakeOver {
       );
     },
   };
+}
+
+/** Where a release may be unchanged, nothing is asked besides until it is known not to be. */
+function askEarly(place: Place, options: TakeOverOptions): void {
+  if (place.release.reuse !== undefined && options.builds !== "all") void place.current();
+  else if (looksAtStaging(place, options)) void place.staging();
 }
