@@ -38,7 +38,6 @@ const LAYERS: readonly (readonly string[])[] = [
     "core/step-watch.ts",
     "core/taking-over/",
     "core/taking.ts",
-    "core/taking-over/in-registry.ts",
     "core/variants.ts",
     "core/run.ts",
     "core/gates.ts",

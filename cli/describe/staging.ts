@@ -1,5 +1,4 @@
 import type { StagingUnusable } from "../../core/staging/staged.ts";
-import type { Unstaged } from "../../core/staging/staging.ts";
 import { visible } from "../text/safe.ts";
 import { unreachable } from "../unreachable.ts";
 import { explainConfirm } from "./confirm.ts";
@@ -22,12 +21,4 @@ export function stagingUnusableWords(why: StagingUnusable): string {
     default:
       return unreachable(why);
   }
-}
-
-/** What a registry that removed no staging tag is told of, once, after a release that is whole. */
-export function unstageRefusedWords(
-  repository: string,
-  { status }: Extract<Unstaged, { readonly kind: "refused" }>,
-): string {
-  return `${repository} removes no tags (status ${status}): staging tags of this release stay there, and do no harm`;
 }

@@ -33,14 +33,6 @@ export function visible(text: string): string {
   return text.replace(UNSAFE, spelled).toWellFormed();
 }
 
-/** A quotation of several lines, each as in {@link visible}; trailing empty lines are dropped. */
-export function visibleLines(text: string): readonly string[] {
-  return text
-    .trimEnd()
-    .split(/\r?\n/)
-    .map((line) => visible(line.replaceAll("\t", TAB)));
-}
-
 function spelled(character: string): string {
   const code = character.charCodeAt(0);
   return code < 0x100

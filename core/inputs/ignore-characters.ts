@@ -1,11 +1,8 @@
 /** Is a character, as a code point, one of these? */
 export type Characters = (code: number) => boolean;
 
-const SLASH = 0x2f;
 const LINE_FEED = 0x0a;
 
-/** What `[^/]` takes. */
-export const notSlash: Characters = (code) => code !== SLASH;
 /** What `.` takes. */
 export const notLineFeed: Characters = (code) => code !== LINE_FEED;
 

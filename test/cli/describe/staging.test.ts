@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { stagingUnusableWords, unstageRefusedWords } from "../../../cli/describe/staging.ts";
+import { stagingUnusableWords } from "../../../cli/describe/staging.ts";
 import type { Digest } from "../../../core/oci/digest.ts";
 import type { StagingUnusable } from "../../../core/staging/staged.ts";
 import { platform } from "../../support/make.ts";
@@ -40,10 +40,4 @@ test.each<readonly [StagingUnusable, string]>([
 test("what somebody else wrote sends nothing to the terminal", () => {
   const words = stagingUnusableWords({ kind: "staging-other-variant", digest, variant: "\u001b[2J" });
   expect(words).not.toContain("\u001b");
-});
-
-test("a registry that removes nothing", () => {
-  expect(unstageRefusedWords("one.example/app", { kind: "refused", status: 405, codes: [] })).toBe(
-    "one.example/app removes no tags (status 405): staging tags of this release stay there, and do no harm",
-  );
 });

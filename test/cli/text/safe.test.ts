@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { plainLine, visible, visibleLines } from "../../../cli/text/safe.ts";
+import { plainLine, visible } from "../../../cli/text/safe.ts";
 
 const ESC = "\u001b";
 
@@ -46,9 +46,5 @@ describe("a line of a log", () => {
 describe("a quotation", () => {
   test("spells out what a terminal would obey or reorder", () => {
     expect(visible(`a${ESC}[2Jb\r\n\u0000\u202ec`)).toBe("a\\x1b[2Jb\\x0d\\x0a\\x00\\u202ec");
-  });
-
-  test("keeps its lines", () => {
-    expect(visibleLines("one\r\ntwo\n\tthree\n\n")).toEqual(["one", "two", "    three"]);
   });
 });
