@@ -22,6 +22,11 @@ export function explainTool(failure: ToolFailure): Explanation {
         headline: `builder ${failure.builder} does not answer`,
         facts: [`at ${failure.address}`, ...failure.detail.split(/\r?\n/)],
         advice: [
+          ...(asksForCertificate(failure)
+            ? [
+                "It took the connection and closed it, as a daemon does that wants a client certificate, or another one: give it with `tls: { ca, cert, key }` under `builders`.",
+              ]
+            : []),
           "Check that it runs and can be reached from here (`buildx-plan doctor`), or name another one under `builders`.",
         ],
       };
@@ -49,6 +54,24 @@ export function explainTool(failure: ToolFailure): Explanation {
     default:
       return unreachable(failure);
   }
+}
+
+/**
+ * May a client certificate be what is missing? In TLS 1.3 the daemon refuses after the handshake: whether the client reads its
+ * alert, or finds the connection closed when it writes first, is chance.
+ * @see RFC 8446, 4.4.2.4 and 6.2
+ */
+function asksForCertificate({
+  address,
+  detail,
+}: Extract<ToolFailure, { readonly kind: "builder-unreachable" }>): boolean {
+  const isNetwork = address.startsWith("tcp://");
+  return (
+    isNetwork &&
+    /certificate required|bad certificate|unknown certificate authority|broken pipe|connection reset|\bEOF\b/.test(
+      detail,
+    )
+  );
 }
 
 /** Why a tool could not be installed, in words: every source that was tried, and why not. */

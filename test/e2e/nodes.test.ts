@@ -142,10 +142,10 @@ test("a daemon that asks for a certificate builds for those who have the right o
   expect(await refused(tls(authority, { ca: other.ca }))).toContain(
     "certificate signed by unknown authority",
   );
-  expect(await refused(tls(authority, other.client))).toMatch(
-    /unknown certificate authority|bad certificate/,
-  );
-  expect(await refused(`, tls: { ca: "${authority.ca}" }`)).toContain("certificate required");
+  // Whether the daemon's reason is read, or only that it has closed, is chance: the way out is the same.
+  const way = "give it with `tls: { ca, cert, key }`";
+  expect(await refused(tls(authority, other.client))).toContain(way);
+  expect(await refused(`, tls: { ca: "${authority.ca}" }`)).toContain(way);
 });
 
 test("both nodes of a buildx builder build, each what buildx was told it is native for, and leave nothing behind", async () => {

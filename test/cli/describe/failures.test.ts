@@ -186,6 +186,31 @@ group("a crash of the emulator", () => {
   });
 });
 
+group("advice for a builder", () => {
+  const unreachable = { ...failuresOfEachKind("")["builder-unreachable"], address: "tcp://10.0.0.2:1234" };
+
+  test.each([
+    "Unavailable: write tcp 10.0.0.1:32834->10.0.0.2:1234: write: broken pipe",
+    "remote error: tls: certificate required",
+    "read: connection reset by peer",
+    "error reading server preface: EOF",
+  ])("that may want a client certificate: %s", (detail) => {
+    expect(describe({ ...unreachable, detail }, PLAIN).replaceAll(/\s+/g, " ")).toContain(
+      "give it with `tls: { ca, cert, key }` under `builders`",
+    );
+  });
+
+  test("that is not there says nothing of certificates", () => {
+    const refused: Failure = {
+      ...unreachable,
+      detail: "dial tcp 10.0.0.2:1234: connect: connection refused",
+    };
+    expect(describe(refused, PLAIN)).not.toContain("certificate");
+    const socket: Failure = { ...unreachable, address: "unix:///run/x.sock", detail: "EOF" };
+    expect(describe(socket, PLAIN)).not.toContain("certificate");
+  });
+});
+
 group("advice for a registry", () => {
   const kinds = failuresOfEachKind("");
   const denied = kinds["registry-denied"];
