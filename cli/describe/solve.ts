@@ -81,7 +81,7 @@ function saidBesides(failure: StepFailed): readonly string[] {
 function explainRefused(failure: SolveRefused, context: VariantContext | undefined): Explanation {
   const { first, rest } = firstLine(failure.message);
   return {
-    headline: subject(context, `BuildKit refused the build: ${first}`),
+    headline: subject(context, `the build did not go through: ${first}`),
     facts: [...rest, ...place(failure), ...whereBuilt(context)],
     advice: buildAdvice({ text: failure.message, exitCode: undefined, context }),
   };

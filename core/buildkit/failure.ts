@@ -1,6 +1,7 @@
 import { emulatorCrash, type CrashTrail } from "./emulator-crash.ts";
 import type { Vertex } from "./status.ts";
 import type { SolveFailure } from "./buildkit.ts";
+import type { Ended } from "./tool.ts";
 
 /** What is known of a solve that `buildctl` ended with an error. */
 export interface FailedSolve {
@@ -20,8 +21,11 @@ export interface FailedSolve {
 }
 
 /** Names what made a solve fail, from BuildKit's own words: a step, a push, the daemon, or the request as a whole. */
-export function solveFailure(failed: FailedSolve): SolveFailure {
-  const message = errorText(failed.messages);
+export function solveFailure(failed: FailedSolve, ended: Pick<Ended, "exitCode" | "endedBy">): SolveFailure {
+  const message =
+    clientEnded(ended) ??
+    errorText(failed.messages) ??
+    `buildctl said nothing, and ended with ${ended.exitCode}`;
   const line = dockerfileLine(failed.messages);
   const place = line === undefined ? {} : { dockerfile: { path: failed.dockerfile, line } };
   if (failed.vertex?.error === undefined) {
@@ -46,9 +50,16 @@ export function failedItself(vertex: Vertex): boolean {
   return vertex.error !== undefined && !/context canceled|^canceled\b/i.test(vertex.error);
 }
 
-function errorText(messages: readonly string[]): string {
+function errorText(messages: readonly string[]): string | undefined {
   const last = messages.findLast((line) => line.startsWith("error: "));
-  return (last ?? messages.at(-1) ?? "").replace(/^error: (failed to solve: )?/, "");
+  return (last ?? messages.at(-1))?.replace(/^error: (failed to solve: )?/, "");
+}
+
+/** Nothing that it has said before tells of its end. */
+function clientEnded({ endedBy }: Pick<Ended, "endedBy">): string | undefined {
+  if (endedBy === undefined) return undefined;
+  const why = endedBy === "SIGKILL" ? "; the kernel does that where memory runs out" : "";
+  return `buildctl was ended from outside by ${endedBy}${why}`;
 }
 
 /** BuildKit prints `Dockerfile:6`, a rule of dashes, then the source; the number is all that we need of it. */

@@ -58,6 +58,6 @@ export async function runLint(lint: Lint): Promise<Result<readonly LintWarning[]
     );
   if (ended.kind === "not-found")
     return fail({ kind: "node-lost", node: request.node.name, detail: `${buildctl} is not there any more` });
-  if (ended.exitCode !== 0) return fail(solveFailure(watch.failed(request)));
+  if (ended.exitCode !== 0) return fail(solveFailure(watch.failed(request), ended));
   return ok(parseLint(text));
 }

@@ -56,7 +56,7 @@ export async function runSolve(solve: Solve): Promise<Result<BuildResult, SolveF
   if (ended.kind === "cancelled")
     return fail(solve.signal.aborted ? { kind: "solve-cancelled" } : timeUp(request, dog.bite(), running));
   if (ended.kind === "not-found") return fail(lost(request.node, `${buildctl} is not there any more`));
-  if (ended.exitCode !== 0) return fail(solveFailure(watch.failed(request)));
+  if (ended.exitCode !== 0) return fail(solveFailure(watch.failed(request), ended));
   return await readResult(solve.files, request, watch);
 }
 

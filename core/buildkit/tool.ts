@@ -12,7 +12,10 @@ const PIPES_MS = 1_000;
 /** How a child process ended. */
 export interface Ended {
   readonly kind: "exited" | "cancelled" | "not-found";
+  /** -1 where it has none. */
   readonly exitCode: number;
+  /** The signal that ended it, where somebody else has sent one: `SIGKILL` of a kernel that is short of memory. */
+  readonly endedBy?: string;
 }
 
 /** What to run, and who hears its lines. */
@@ -55,7 +58,8 @@ export async function runTool(run: ToolRun): Promise<Ended> {
     return { kind: "cancelled", exitCode: -1 };
   }
   if (result.code === "ENOENT") return { kind: "not-found", exitCode: -1 };
-  return { kind: "exited", exitCode: result.exitCode ?? -1 };
+  const { exitCode = -1, signal } = result;
+  return { kind: "exited", exitCode, ...(signal === undefined ? {} : { endedBy: signal }) };
 }
 
 /** In two parts: where this process was stopped meanwhile, what is in the pipes is read between them. */

@@ -8,6 +8,8 @@ export interface Script {
   readonly stdout?: string;
   readonly stderr?: string;
   readonly exitCode?: number;
+  /** A signal that ends it, as if somebody else had sent it. */
+  readonly endedBy?: NodeJS.Signals;
   /** Files that it writes, by the prefix of the argument that names them, `--metadata-file=` for instance. */
   readonly files?: Readonly<Record<string, string>>;
   /**
@@ -54,6 +56,7 @@ if (isStubborn || script.leavesBehind) {
 }
 note("pids", process.pid);
 if (script.hang) setInterval(() => {}, 1000);
+else if (script.endedBy) process.kill(process.pid, script.endedBy);
 else process.exitCode = script.exitCode ?? 0;
 `;
 

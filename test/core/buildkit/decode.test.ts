@@ -32,7 +32,7 @@ function replay(recording: string): { watch: SolveWatch; lines: string[]; warnin
 test("a step that failed is named with its Dockerfile line, exit code and last output", () => {
   const { watch, lines } = replay("v0.33.1-step-failed.ndjson");
   expect(lines).toEqual(expect.arrayContaining(["hello", "err", "going to fail"]));
-  expect(solveFailure(watch.failed(REQUEST))).toEqual({
+  expect(solveFailure(watch.failed(REQUEST), { exitCode: 1 })).toEqual({
     kind: "step-failed",
     step: '[4/4] RUN if [ -n "1" ]; then echo "going to fail"; exit 3; fi',
     message:
@@ -45,7 +45,7 @@ test("a step that failed is named with its Dockerfile line, exit code and last o
 
 test("a push that was refused names the registry", () => {
   const { watch } = replay("v0.33.1-push-refused.ndjson");
-  expect(solveFailure(watch.failed(REQUEST))).toMatchObject({
+  expect(solveFailure(watch.failed(REQUEST), { exitCode: 1 })).toMatchObject({
     kind: "push-failed",
     registry: "localhost:5998",
     message: expect.stringContaining("connection refused"),
@@ -54,7 +54,7 @@ test("a push that was refused names the registry", () => {
 
 test("an error that belongs to no step is the request's, with its line", () => {
   const { watch } = replay("v0.33.1-parse-error.ndjson");
-  expect(solveFailure(watch.failed(REQUEST))).toEqual({
+  expect(solveFailure(watch.failed(REQUEST), { exitCode: 1 })).toEqual({
     kind: "solve-refused",
     message: "dockerfile parse error on line 3: unknown instruction: COPPY (did you mean COPY?)",
     dockerfile: { path: "/project/Dockerfile", line: 3 },
@@ -81,7 +81,9 @@ test("the documents that an export names are remembered", () => {
 
 test("a daemon that went away is not the build's fault", () => {
   const message = "error: Unavailable: error reading from server: EOF";
-  expect(solveFailure({ node: "arm", messages: [message], log: [], dockerfile: "Dockerfile" })).toEqual({
+  expect(
+    solveFailure({ node: "arm", messages: [message], log: [], dockerfile: "Dockerfile" }, { exitCode: 1 }),
+  ).toEqual({
     kind: "node-lost",
     node: "arm",
     detail: "Unavailable: error reading from server: EOF",
@@ -178,7 +180,10 @@ test("a cache that was not there is not what a later failure is called by", () =
     exported: [],
     counters: [],
   });
-  expect(solveFailure(watch.failed(REQUEST))).toMatchObject({ kind: "push-failed", registry: "r.example" });
+  expect(solveFailure(watch.failed(REQUEST), { exitCode: 1 })).toMatchObject({
+    kind: "push-failed",
+    registry: "r.example",
+  });
 });
 
 test("a download that stands still is no news, however often it is told of", () => {

@@ -68,8 +68,9 @@ async function solve(
 async function failureOf(
   lines: readonly string[],
   request: Partial<SolveRequest>,
+  script: Script = { exitCode: 1 },
 ): Promise<SolveFailure | undefined> {
-  const { failure } = await solve(lines, request, { exitCode: 1 });
+  const { failure } = await solve(lines, request, script);
   return await failure;
 }
 
@@ -99,6 +100,23 @@ test("a buildctl that ignores every signal is ended all the same", async () => {
   await clock.pass(MINUTE + SECOND_LOOK_MS);
   expect(await failure).toMatchObject({ kind: "solve-stalled", step: STEP });
   expect(pids().filter(isAlive)).toEqual([]);
+});
+
+test("a buildctl that somebody else has ended is told apart from a refusal of BuildKit", async () => {
+  expect(await failureOf([started], {}, { endedBy: "SIGKILL" })).toEqual({
+    kind: "solve-refused",
+    message: "buildctl was ended from outside by SIGKILL; the kernel does that where memory runs out",
+  });
+  expect(await failureOf([started], {}, { endedBy: "SIGTERM" })).toMatchObject({
+    message: "buildctl was ended from outside by SIGTERM",
+  });
+});
+
+test("a buildctl that fails without a word leaves its exit code at least", async () => {
+  expect(await failureOf([started], {}, { exitCode: 3 })).toEqual({
+    kind: "solve-refused",
+    message: "buildctl said nothing, and ended with 3",
+  });
 });
 
 test("a step that goes silent after its emulator's crash is ended soon", async () => {
