@@ -38,9 +38,8 @@ export async function startDaemon(): Promise<Daemon> {
   const { buildctl, buildkitd } = await programs();
   const directory = await mkdtemp(join(tmpdir(), "buildkit-"));
   const address = `unix://${join(directory, "buildkitd.sock")}`;
-  const child = spawn(buildkitd, ["--root", join(directory, "state"), "--addr", address], {
-    stdio: "ignore",
-  });
+  const flags = ["--root", join(directory, "state"), "--addr", address, ...ownTraces(directory)];
+  const child = spawn(buildkitd, flags, { stdio: ["ignore", "ignore", "pipe"] });
   await awaitWorkers(child, buildctl, ["--addr", address]);
   const stop = async (): Promise<void> => {
     const ended = new Promise((resolve) => child.once("close", resolve));
@@ -49,6 +48,11 @@ export async function startDaemon(): Promise<Daemon> {
     await rm(directory, { recursive: true, force: true, maxRetries: 5 });
   };
   return { address, buildctl, buildkitd, stop };
+}
+
+/** Daemons share the socket for traces otherwise: of two that start at once, one ends with "address already in use". */
+export function ownTraces(folder: string): readonly string[] {
+  return ["--otel-socket-path", join(folder, "otel.sock")];
 }
 
 /** BuildKit's programs. @throws where they are not installed */
@@ -68,15 +72,22 @@ export async function programs(): Promise<{ buildctl: string; buildkitd: string 
   return { buildctl: found.value.buildctl, buildkitd: found.value.buildkitd };
 }
 
+/** So much of what a daemon said last is kept, in characters. */
+const LAST_WORDS = 2_000;
+
 /** Waits until a daemon answers. `reach`: the flags of `buildctl` that lead to it. @throws where it ends, or takes too long */
 export async function awaitWorkers(
   child: ChildProcess,
   buildctl: string,
   reach: readonly string[],
 ): Promise<void> {
+  let said = "";
+  child.stderr?.on("data", (part) => {
+    said = `${said}${part}`.slice(-LAST_WORDS);
+  });
   for (let attempt = 0; attempt < 100; attempt += 1) {
     if (child.exitCode !== null)
-      throw new Error(`buildkitd ended with ${child.exitCode}; it needs root and runc`);
+      throw new Error(`buildkitd ended with ${child.exitCode}; it needs root and runc. It said: ${said}`);
     const { ended } = await readTool({
       tool: buildctl,
       argv: [...reach, "debug", "workers"],

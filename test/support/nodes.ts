@@ -5,7 +5,7 @@ import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
 import { onTestFinished } from "vitest";
-import { awaitWorkers, programs } from "./daemon.ts";
+import { awaitWorkers, ownTraces, programs } from "./daemon.ts";
 import type { Authority } from "./tls-registry.ts";
 
 /** A buildkitd of a test's own, which ends with the test. */
@@ -53,6 +53,7 @@ export async function startNode(
     join(folder, "state"),
     "--addr",
     address,
+    ...ownTraces(folder),
     ...(authority === undefined ? [] : serverFlags(authority)),
   ]);
   const kill = async (): Promise<void> => await end(child);
@@ -125,7 +126,7 @@ function freeAddresses(): readonly [here: string, there: string] {
 }
 
 function start([program = "", ...argv]: readonly string[]): ChildProcess {
-  return spawn(program, argv, { stdio: ["pipe", "pipe", "ignore"] });
+  return spawn(program, argv, { stdio: ["pipe", "pipe", "pipe"] });
 }
 
 async function end(child: ChildProcess): Promise<void> {
