@@ -66,9 +66,10 @@ const version = fc
 
 const LOOP =
   'while read -r a b; do if dpkg --compare-versions "$a" lt "$b"; then echo -1; elif dpkg --compare-versions "$a" gt "$b"; then echo 1; else echo 0; fi; done';
-const hasDpkg = spawnSync("dpkg", ["--version"]).status === 0;
 
-test.runIf(hasDpkg)("orders as the machine's dpkg does", () => {
+test("orders as the machine's dpkg does", () => {
+  if (spawnSync("dpkg", ["--version"]).status !== 0)
+    throw new Error("dpkg is missing: install your system's package dpkg");
   const near = fc.tuple(version, part).map(([one, more]): [string, string] => [one, `${one}${more}`]);
   const pairs = fc.sample(fc.oneof(fc.tuple(version, version), near), 400);
   const input = pairs.map((pair) => `${pair.join(" ")}\n`).join("");
