@@ -155,6 +155,15 @@ export type RunEvent =
       readonly tag: TaggedReference;
       readonly digest: Digest;
     }
+  /** Another run has moved it since; `digest` is what it names now. `restored`: that was older, and the tag is back. */
+  | {
+      readonly kind: "tag-overtaken";
+      readonly atMs: number;
+      readonly release: string;
+      readonly tag: TaggedReference;
+      readonly digest: Digest;
+      readonly restored: boolean;
+    }
   | { readonly kind: "run-ended"; readonly atMs: number; readonly ok: boolean };
 
 /** How a variant ended. `published` is undefined where its result went to files only. */

@@ -117,11 +117,11 @@ interface Published extends Pick<RunReport, "released" | "failure"> {
 const NOT_OUT: Published = { isOut: false, released: [] };
 
 /** Nothing to read where the result does not go to registries. */
-function watchTags({ plan, routes, target, signal }: RunOptions): ReadAhead | undefined {
+function watchTags({ plan, routes, target, signal, now }: RunOptions): ReadAhead | undefined {
   if (target.kind !== "registries") return undefined;
   const { registry } = target;
   const variants = routes.map(({ variant }) => variant);
-  return readAhead({ releases: plan.releases.filter(isWhole), variants, registry, signal });
+  return readAhead({ releases: plan.releases.filter(isWhole), variants, registry, signal, now });
 }
 
 /** A release that gets its tags: a part of one is pushed only. */
@@ -175,11 +175,11 @@ async function releaseAll(
   }
   if (target.kind !== "registries" || ahead === undefined || stitched.value.length === 0)
     return { isOut: true, released: stitched.value.map((each) => ({ ...each, tags: [] })) };
-  const readings = await ahead.readings();
+  const tagsRead = await ahead.tagsRead();
   if (options.signal.aborted) return NOT_OUT;
   const allowed = options.allowed ?? { shrink: false, downgrade: false };
   const publishing = { ...options, registry: target.registry, ...signing(stitched.value, options) };
-  const out = await releaseTags(stitched.value, { readings, allowed }, publishing);
+  const out = await releaseTags(stitched.value, { tagsRead, allowed }, publishing);
   if (!out.ok) return { ...NOT_OUT, failure: out.error };
   const { tags, unrecorded } = out.value;
   const released = stitched.value.map((each) => ({

@@ -66,6 +66,13 @@ export type JsonEvent = { readonly schemaVersion: typeof SCHEMA_VERSION; readonl
       readonly digest: string;
     }
   | {
+      readonly kind: "tag-overtaken";
+      readonly release: string;
+      readonly tag: string;
+      readonly digest: string;
+      readonly restored: boolean;
+    }
+  | {
       readonly kind: "variant-rerouted";
       readonly variant: string;
       readonly from: JsonRoute;
@@ -170,6 +177,7 @@ export function jsonEvent(event: RunEvent): JsonEvent {
     case "tag-moved":
     case "tag-kept":
     case "tag-unchanged":
+    case "tag-overtaken":
       return { schemaVersion, ...event, tag: formatReference(event.tag) };
     case "variant-rerouted": {
       const { kind, variant, from, to, why } = event;

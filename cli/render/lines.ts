@@ -148,9 +148,22 @@ function linesOf(event: Spoken, tools: Tools): readonly string[] {
       return [`tag named it already: ${formatReference(event.tag)}`];
     case "tag-kept":
       return [colours.warning(`tag kept as it was: ${formatReference(event.tag)}`)];
+    case "tag-overtaken":
+      return [colours.warning(overtakenLine(event))];
     default:
       return unreachable(event);
   }
+}
+
+function overtakenLine({
+  tag,
+  digest,
+  restored,
+}: Extract<RunEvent, { readonly kind: "tag-overtaken" }>): string {
+  const where = formatReference(tag);
+  return restored
+    ? `tag moved again: ${where}: a run that releases an older revision had moved it back to ${digest}`
+    : `tag moved on: ${where}: another run has given it ${digest} since`;
 }
 
 const TAKEN: Readonly<Record<TakenFrom, string>> = {

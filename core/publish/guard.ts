@@ -203,6 +203,17 @@ function findOlder(
   return olderByTime(now, next) ?? olderByVersion(now, next) ?? olderByTag(now, outlook.release, tag);
 }
 
+/**
+ * Does a tag, once this release has moved it, name something older? Then a run that had looked before has overtaken it: see
+ * core/publish/put-back.ts.
+ */
+export function isOlderThan(now: TagNow, candidate: Candidate): boolean {
+  if (now.kind !== "present") return false;
+  const [own, found] = [nextFacts(outlookOf(candidate)), revisionFacts(now.annotations)];
+  if (own.revision !== undefined && own.revision === found.revision) return false;
+  return (olderByTime(own, found) ?? olderByVersion(own, found)) !== undefined;
+}
+
 function nextFacts({ release, first }: Outlook): RevisionFacts {
   if (tellsRevision(release.indexAnnotations)) return revisionFacts(release.indexAnnotations);
   return revisionFacts(first?.build.annotations.manifest ?? {});

@@ -13,6 +13,7 @@ import {
   type TagReadings,
   type TagRefusal,
 } from "./guard.ts";
+import { putBack } from "./put-back.ts";
 import type { RecordUnwritable } from "./record.ts";
 import type { ReleaseFailure } from "./release-failure.ts";
 import { readTag } from "./tag-now.ts";
@@ -32,6 +33,16 @@ export interface ReleasedTags {
   readonly unrecorded?: RecordUnwritable;
 }
 
+/** What tags named, and since when that is known. */
+export interface TagsRead {
+  readonly readings: TagReadings;
+  /** When they were asked for, in milliseconds since the epoch. */
+  readonly atMs: number;
+}
+
+/** What is known of a tag for so long is read again before it moves: signing and tests may have taken minutes, in which other runs end. */
+const FRESH_MS = 1_000;
+
 /** Reads what all tags of these releases point at now, all at once. Worth beginning while the last variants are read back. */
 export async function readTags(
   releases: readonly PlannedRelease[],
@@ -49,29 +60,55 @@ export async function readTags(
 
 /**
  * The guard, then the index by digest everywhere, then the tags in the plan's order. Before the first tag moves, all tags may
- * move, every repository holds its index, and the record is on disk.
+ * move, every repository holds its index, and the record is on disk. After the last one, what an older run has moved back is put back.
  */
 export async function releaseTags(
   candidates: readonly Candidate[],
-  { readings, allowed }: { readonly readings: TagReadings; readonly allowed: Allowed },
+  { tagsRead, allowed }: { readonly tagsRead: TagsRead; readonly allowed: Allowed },
   publishing: Publishing,
 ): Promise<Result<ReleasedTags, ReleaseFailure | GateFailure>> {
-  const decided = decideAll(candidates, readings, allowed);
+  const foreseen = decideAll(candidates, tagsRead.readings, allowed);
+  if (!foreseen.ok) return foreseen;
+  const prepared = await prepare(candidates, foreseen.value, publishing);
+  if (!prepared.ok) return prepared;
+  const decided = isFresh(tagsRead, publishing)
+    ? foreseen
+    : decideAll(candidates, await readAgain(candidates, publishing), allowed);
   if (!decided.ok) return decided;
-  const decisions = decided.value;
-  const moves = planMoves(candidates, decisions);
-  const { recorder, beforeTags } = publishing;
-  const [put, begun] = await Promise.all([
-    putIndexes(candidates, moves, publishing),
-    recorder?.begin(candidates, decisions) ?? ok(undefined),
-  ]);
-  const ready = !begun.ok ? begun : put;
-  const prepared = ready.ok ? ((await beforeTags?.()) ?? ready) : ready;
-  const moved = prepared.ok ? await moveTags(moves, publishing) : prepared;
+  const moves = planMoves(candidates, decided.value);
+  const { recorder } = publishing;
+  const begun = (await recorder?.begin(candidates, decided.value)) ?? ok(undefined);
+  const moved = begun.ok ? await moveTags(moves, publishing) : begun;
+  if (moved.ok && !allowed.downgrade) await putBack(moves, candidates, publishing);
   const ended = (await recorder?.end(moved.ok)) ?? ok(undefined);
   if (!moved.ok) return moved;
   const tags = moves.map(({ decision, index }) => outcomeOf(decision, index.descriptor.digest));
   return ok({ tags, ...(ended.ok ? {} : { unrecorded: ended.error }) });
+}
+
+/** All that takes time and names nothing. */
+async function prepare(
+  candidates: readonly Candidate[],
+  decisions: readonly TagDecision[],
+  publishing: Publishing,
+): Promise<Result<void, ReleaseFailure | GateFailure>> {
+  const put = await putIndexes(candidates, planMoves(candidates, decisions), publishing);
+  return put.ok ? ((await publishing.beforeTags?.()) ?? put) : put;
+}
+
+function isFresh({ atMs }: TagsRead, { now }: Publishing): boolean {
+  return now() - atMs <= FRESH_MS;
+}
+
+async function readAgain(
+  candidates: readonly Candidate[],
+  { registry, signal }: Publishing,
+): Promise<TagReadings> {
+  return await readTags(
+    candidates.map(({ release }) => release),
+    registry,
+    signal,
+  );
 }
 
 function decideAll(

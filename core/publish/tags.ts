@@ -72,7 +72,7 @@ export async function putIndexes(
   return failed ?? ok(undefined);
 }
 
-/** Moves tags strictly in the plan's order, and stops at the first that does not move. Nothing is read before a tag is written. */
+/** Moves tags strictly in the plan's order, and stops at the first that does not move. Nothing is read in between. */
 export async function moveTags(
   moves: readonly PlannedMove[],
   publishing: Publishing,

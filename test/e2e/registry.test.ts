@@ -162,7 +162,9 @@ test("reads six pushed variants and releases them with one tag in 14 requests, t
   const stitched = [{ release, index: index.value, manifests: published }];
   const readings = await readTags([release], registry, signal);
   const allowed = { shrink: false, downgrade: false };
-  expect(await releaseTags(stitched, { readings, allowed }, publishing)).toMatchObject({ ok: true });
+  expect(await releaseTags(stitched, { tagsRead: { readings, atMs: 0 }, allowed }, publishing)).toMatchObject(
+    { ok: true },
+  );
   const log = proxy.log();
   expect(log.filter((line) => /^GET .*manifests\/sha256/.test(line))).toHaveLength(6);
   expect(log.filter((line) => /^GET .*blobs/.test(line))).toHaveLength(6);

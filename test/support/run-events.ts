@@ -134,6 +134,14 @@ export function eventsAt(clock: { now(): number }) {
       tag: { registry: "registry.example", path: "team/app", tag },
       digest: digest("before"),
     }),
+    tagOvertaken: (release: string, tag: string, restored: boolean): RunEvent => ({
+      kind: "tag-overtaken",
+      atMs: atMs(),
+      release,
+      tag: { registry: "registry.example", path: "team/app", tag },
+      digest: digest("other"),
+      restored,
+    }),
     tagUnchanged: (release: string, tag: string): RunEvent => ({
       kind: "tag-unchanged",
       atMs: atMs(),

@@ -27,6 +27,8 @@ const EVENTS: readonly RunEvent[] = [
   at.tagMoved("app", "1.2"),
   at.tagKept("app", "1.2.3"),
   at.tagUnchanged("app", "latest"),
+  at.tagOvertaken("app", "latest", true),
+  at.tagOvertaken("app", "next", false),
   at.ended(false),
 ];
 

@@ -104,6 +104,8 @@ describe("the view for pipes", () => {
       at.tagMoved("app", "1.2"),
       at.tagKept("app", "1.2.3"),
       at.tagUnchanged("app", "latest"),
+      at.tagOvertaken("app", "latest", true),
+      at.tagOvertaken("app", "next", false),
     ];
     expect(await written(createLines, events)).toMatchInlineSnapshot(`
       "[app] index sha256:a172cedcae47474b615c54d510a5d84a8dea3032e958587430b413538be3f333
@@ -112,6 +114,8 @@ describe("the view for pipes", () => {
       [app] tag moved: registry.example/team/app:1.2
       [app] tag kept as it was: registry.example/team/app:1.2.3
       [app] tag named it already: registry.example/team/app:latest
+      [app] tag moved again: registry.example/team/app:latest: a run that releases an older revision had moved it back to sha256:d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa
+      [app] tag moved on: registry.example/team/app:next: another run has given it sha256:d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa since
       "
     `);
   });

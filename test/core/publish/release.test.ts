@@ -86,7 +86,8 @@ async function release(
   const { allowed = NEITHER, ...more } = changes;
   const releases = candidates.map((each) => each.release);
   const readings = await readTags(releases, publishing.registry, publishing.signal);
-  return await releaseTags(candidates, { readings, allowed }, { ...publishing, ...more });
+  const tagsRead = { readings, atMs: publishing.now() };
+  return await releaseTags(candidates, { tagsRead, allowed }, { ...publishing, ...more });
 }
 
 /** An index of these platforms behind a tag. */
@@ -254,7 +255,11 @@ test("takes a tag for moved where only the answer got lost", async () => {
       body: Buffer.from(one.index.bytes).toString("utf8"),
     },
   );
-  const released = await releaseTags([one], { readings, allowed: NEITHER }, here.publishing);
+  const released = await releaseTags(
+    [one],
+    { tagsRead: { readings, atMs: 7 }, allowed: NEITHER },
+    here.publishing,
+  );
   expect(released).toMatchObject({ ok: true });
   expect(here.fake.stored("team/app", "2")?.digest).toBe(digest);
 });
@@ -361,4 +366,112 @@ test("a release without a record moves no tag; one that lost it on the way is ou
   expect(await release(here, [one], { recorder: lost })).toMatchObject({
     value: { tags: [{ state: "moved" }], unrecorded: failed.error },
   });
+});
+
+const CREATED = "org.opencontainers.image.created";
+
+/** A release of a commit of that day, and what another run of another day has to do with its tags. */
+function ofDay(here: World, day: number, tags: readonly string[], layer = `day ${day}`): Candidate {
+  const annotations = { [CREATED]: `2026-01-0${day}T00:00:00Z` };
+  const one = stocked(here, tags, { layer, indexAnnotations: annotations });
+  const manifests = one.manifests.map(({ manifest }) => manifest);
+  const index = makeDocument({ schemaVersion: 2, mediaType: OCI.index, manifests, annotations });
+  return { ...one, index };
+}
+
+/** Another run moves the tag at this moment. */
+function overwrite({ fake }: World, { index }: Candidate, tag: string): void {
+  fake.addManifest("team/app", Buffer.from(index.bytes).toString("utf8"), tag);
+}
+
+test("what was read long ago is read again before the first tag moves", async () => {
+  const here = await world();
+  const [newer, older] = [ofDay(here, 2, ["team/app:latest"]), ofDay(here, 1, ["team/app:latest"])];
+  const log: string[] = [];
+  let nowMs = 7;
+  const beforeTags: Publishing["beforeTags"] = async () => {
+    nowMs += 1_001;
+    overwrite(here, newer, "latest");
+    return { ok: true, value: undefined };
+  };
+  const recorder = spyingRecorder(log);
+  const released = await release(here, [older], { beforeTags, recorder, now: () => nowMs });
+  expect(released).toMatchObject({
+    error: { kind: "tags-refused", refusals: [{ why: "older", digest: newer.index.descriptor.digest }] },
+  });
+  expect(writes(here)).toEqual([`PUT /v2/team/app/manifests/${older.index.descriptor.digest}`]);
+  expect(log).toEqual([]);
+});
+
+test("the record has what a tag named at the second look", async () => {
+  const here = await world();
+  const [first, second] = [ofDay(here, 1, ["team/app:latest"]), ofDay(here, 2, ["team/app:latest"])];
+  const log: string[] = [];
+  let nowMs = 7;
+  const beforeTags: Publishing["beforeTags"] = async () => {
+    nowMs += 1_001;
+    overwrite(here, first, "latest");
+    return { ok: true, value: undefined };
+  };
+  await release(here, [second], { beforeTags, recorder: spyingRecorder(log), now: () => nowMs });
+  expect(log[0]).toBe(`begin latest=${first.index.descriptor.digest}`);
+});
+
+/** Ends with the last tag of `own` overwritten by `other`, right after it has moved. */
+async function overtaken(here: World, own: Candidate, other: Candidate, allowed: Allowed = NEITHER) {
+  let left = own.release.tags.length;
+  const onEvent = (event: RunEvent): void => {
+    here.events.push(event);
+    if (event.kind === "tag-moved" && (left -= 1) === 0) overwrite(here, other, "latest");
+  };
+  return await release(here, [own], { onEvent, allowed });
+}
+
+test("a tag that an older run has moved back is put right, and that is told", async () => {
+  const here = await world();
+  const [older, newer] = [
+    ofDay(here, 1, ["team/app:latest"]),
+    ofDay(here, 2, ["team/app:2", "team/app:latest"]),
+  ];
+  expect(await overtaken(here, newer, older)).toMatchObject({ ok: true });
+  expect(here.fake.stored("team/app", "latest")?.digest).toBe(newer.index.descriptor.digest);
+  expect(here.events.at(-1)).toMatchObject({
+    kind: "tag-overtaken",
+    tag: { tag: "latest" },
+    digest: older.index.descriptor.digest,
+    restored: true,
+  });
+});
+
+test("a tag that a newer run has moved on stays there, and that is told", async () => {
+  const here = await world();
+  const [older, newer] = [ofDay(here, 1, ["team/app:latest"]), ofDay(here, 2, ["team/app:latest"])];
+  expect(await overtaken(here, older, newer)).toMatchObject({ ok: true });
+  expect(here.fake.stored("team/app", "latest")?.digest).toBe(newer.index.descriptor.digest);
+  expect(here.events.at(-1)).toMatchObject({ kind: "tag-overtaken", restored: false });
+});
+
+test("whoever may go back to an older revision puts nothing right", async () => {
+  const here = await world();
+  const [older, newer] = [ofDay(here, 1, ["team/app:latest"]), ofDay(here, 2, ["team/app:latest"])];
+  await overtaken(here, newer, older, { shrink: false, downgrade: true });
+  expect(here.fake.stored("team/app", "latest")?.digest).toBe(older.index.descriptor.digest);
+});
+
+test("a registry that does not answer the last look has moved the tags all the same", async () => {
+  const here = await world();
+  here.fake.failNext({ method: "HEAD" }, { kind: "status", status: 503 }, 99);
+  const one = ofDay(here, 1, ["team/app:latest"]);
+  expect(await release(here, [one])).toMatchObject({ value: { tags: [{ state: "moved" }] } });
+});
+
+test("an older run that always comes again is fought three times", async () => {
+  const here = await world();
+  const [older, newer] = [ofDay(here, 1, ["team/app:latest"]), ofDay(here, 2, ["team/app:latest"])];
+  const onEvent = (event: RunEvent): void => {
+    here.events.push(event);
+    if (event.kind === "tag-moved" || event.kind === "tag-overtaken") overwrite(here, older, "latest");
+  };
+  expect(await release(here, [newer], { onEvent })).toMatchObject({ ok: true });
+  expect(here.events.filter(({ kind }) => kind === "tag-overtaken")).toHaveLength(3);
 });

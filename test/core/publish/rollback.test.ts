@@ -226,7 +226,7 @@ async function attempt(candidates: readonly Candidate[], registry: Registry, rec
   const publishing = { registry, signal, onEvent: () => undefined, now: () => 0, recorder };
   return await releaseTags(
     candidates,
-    { readings, allowed: { shrink: false, downgrade: false } },
+    { tagsRead: { readings, atMs: 0 }, allowed: { shrink: false, downgrade: false } },
     publishing,
   );
 }
