@@ -1,7 +1,6 @@
 import { failuresText, gatherFailures, warningsText } from "./failures.ts";
-import { palette } from "../text/colour.ts";
-import { plainLine } from "../text/safe.ts";
 import { frameOf } from "./frame.ts";
+import { createTeller, prefixed } from "./lines.ts";
 import { createPainter } from "./painter.ts";
 import { trackProgress } from "./progress.ts";
 import { runTaskTree } from "./task-tree.ts";
@@ -18,6 +17,14 @@ export interface LiveOptions extends RendererOptions {
 /** Time between frames: eight a second, so that even with the last one it is never more than ten. */
 const FRAME_MS = 125;
 
+/** What no row of the view has room for stays above it: somebody may have to act on it, and copy an address. */
+const ABOVE: ReadonlySet<RunEvent["kind"]> = new Set([
+  "sign-line",
+  "tag-overtaken",
+  "staging-left",
+  "variant-not-kept",
+]);
+
 /**
  * The view for a terminal: every variant with its step, log tails where there is room, drawn over itself at most ten times a
  * second however much is logged. Events only change what is known; a timer draws. Resizing is noticed with the next frame.
@@ -25,6 +32,7 @@ const FRAME_MS = 125;
 export function createLive(options: LiveOptions): Renderer {
   const progress = trackProgress(options.redact);
   const failures = gatherFailures();
+  const tell = createTeller(options);
   const view = createView(options, progress);
   let tree: TaskTree | undefined;
   return {
@@ -33,7 +41,7 @@ export function createLive(options: LiveOptions): Renderer {
       failures.apply(event);
       if (event.kind === "run-started") tree ??= runTaskTree(event.routes, view);
       if (event.kind === "variant-done") tree?.settle(event.variant, event.outcome.kind);
-      if (event.kind === "sign-line") view.tell([signLine(event, options)]);
+      if (ABOVE.has(event.kind)) view.tell(prefixed(tell(event), options.colour).split("\n").slice(0, -1));
     },
     end: async () => {
       view.stop();
@@ -42,14 +50,6 @@ export function createLive(options: LiveOptions): Renderer {
       await tree?.end();
     },
   };
-}
-
-/** Somebody may have to act on it, and copy an address. */
-function signLine(
-  { release, line }: Extract<RunEvent, { readonly kind: "sign-line" }>,
-  { colour, redact }: LiveOptions,
-): string {
-  return `${palette(colour).running(`[${plainLine(release)}]`)} cosign | ${redact(plainLine(line))}`;
 }
 
 interface LiveView extends View {

@@ -180,6 +180,19 @@ describe("the live view", () => {
     ]);
   });
 
+  test("tells above the frame that another run has moved a tag", async () => {
+    const rig = liveOn(200, 20);
+    const { events } = rig;
+    send(rig, events.runStarted(routesOf(["linux/amd64"])), events.tagOvertaken("app", "latest", false));
+    await rig.live.end();
+    const other = `sha256:${"[0-9a-f]".repeat(64)}`;
+    expect(rig.screen.lines()[0]).toMatch(
+      new RegExp(
+        String.raw`^\[app\] tag moved on: registry\.example/team/app:latest: another run has given it ${other} since$`,
+      ),
+    );
+  });
+
   test("shows running and failed variants first where 40 do not fit on 15 rows, and counts the others", async () => {
     const rig = liveOn(60, 15);
     const { events, clock } = rig;
