@@ -11,6 +11,7 @@ import { benchBuild, type BuildBench } from "./build.ts";
 import { benchAcross, benchCopy, benchLayout } from "./copy.ts";
 import { benchHandOver } from "./hand-over.ts";
 import { benchInputs } from "./inputs.ts";
+import { benchPipeline } from "./pipeline.ts";
 import { benchStartup } from "./startup.ts";
 import { benchSchedule } from "./schedule.ts";
 import { benchList, benchRetag, benchStitch } from "./stitch.ts";
@@ -19,7 +20,7 @@ import { benchCheck, benchVerify } from "./verify.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** `npm run bench [startup|schedule|stitch|list|retag|copy|across|layout|verify|check|inputs|hand-over|build ...]`: everything side by side in this one run, medians, the machine named. */
+/** `npm run bench [startup|schedule|stitch|list|retag|copy|across|layout|verify|check|inputs|hand-over|pipeline|build ...]`: everything side by side in this one run, medians, the machine named. */
 async function main(only: readonly string[]): Promise<void> {
   const daemon = await startDaemon();
   const registry = await startRealRegistry();
@@ -50,6 +51,7 @@ async function main(only: readonly string[]): Promise<void> {
     check: () => benchCheck(bench),
     inputs: () => benchInputs(),
     "hand-over": () => benchHandOver(bench),
+    pipeline: () => benchPipeline(bench),
     build: () => benchBuild(bench),
   };
   try {
