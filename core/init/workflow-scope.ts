@@ -41,21 +41,22 @@ const GITHUB: Readonly<Record<string, { readonly name: string } & ProposedVariab
   "github.event.repository.name": { name: "repository_name", default: "app" },
 };
 
-const EXPRESSION = /\$\{\{\s*(.*?)\s*\}\}/g;
+const [OPENS, CLOSES] = ["${{", "}}"];
 const NAME = /^[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)+$/;
 const MAX_DEPTH = 5;
 
 /** A text of a workflow in the plan's notation; undefined where it holds what nobody knows before the workflow runs. */
 export function resolveText(text: string, scope: WorkflowScope, depth = 0): string | undefined {
-  let at = 0;
-  let resolved = "";
-  for (const found of text.matchAll(EXPRESSION)) {
-    const value = depth > MAX_DEPTH ? undefined : resolveName(found[1] ?? "", scope, depth);
+  const [before = "", ...others] = text.split(OPENS);
+  let resolved = literal(before);
+  for (const other of others) {
+    const end = other.indexOf(CLOSES);
+    const value =
+      end < 0 || depth > MAX_DEPTH ? undefined : resolveName(other.slice(0, end).trim(), scope, depth);
     if (value === undefined) return undefined;
-    resolved += literal(text.slice(at, found.index)) + value;
-    at = found.index + found[0].length;
+    resolved += value + literal(other.slice(end + CLOSES.length));
   }
-  return resolved + literal(text.slice(at));
+  return resolved;
 }
 
 function resolveName(name: string, scope: WorkflowScope, depth: number): string | undefined {
