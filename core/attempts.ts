@@ -1,4 +1,5 @@
 import type { BuildKit, BuildResult, Node, SolveFailure } from "./buildkit/buildkit.ts";
+import { isPushRace } from "./buildkit/failure.ts";
 import type { RunEvent } from "./event.ts";
 import { fail, type Result } from "./result.ts";
 import type { Rooms } from "./rooms.ts";
@@ -63,13 +64,31 @@ async function attemptHere(
   const { node, expected } = route;
   const wish = { node: node.name, order: expected?.startMs ?? 0 };
   const held = await world.rooms.hold(wish, async (): Promise<Attempt> => {
-    const built = await solve(route);
+    const built = await pushAgain(route, world, solve);
     return {
       built,
       fate: built.ok || world.signal.aborted ? "final" : await judge(route, built.error, world),
     };
   });
   return held === "lost" ? { built: gone(node), fate: "elsewhere" } : held;
+}
+
+/** So often a build is repeated whose blobs met those of another one: all of it comes from the cache, and what is there is not pushed again. */
+const PUSHES_AGAIN = 2;
+
+async function pushAgain(
+  route: Route,
+  { onEvent, now, signal }: AttemptWorld,
+  solve: (route: Route) => Promise<Result<BuildResult, SolveFailure>>,
+): Promise<Result<BuildResult, SolveFailure>> {
+  let built = await solve(route);
+  for (let again = 0; again < PUSHES_AGAIN; again += 1) {
+    if (built.ok || signal.aborted || built.error.kind !== "push-failed" || !isPushRace(built.error)) break;
+    const variant = route.variant.id;
+    onEvent({ kind: "variant-rerouted", atMs: now(), variant, from: route, to: route, why: built.error });
+    built = await solve(route);
+  }
+  return built;
 }
 
 function gone({ name }: Node): Result<never, SolveFailure> {

@@ -1,6 +1,6 @@
 import { emulatorCrash, type CrashTrail } from "./emulator-crash.ts";
 import type { Vertex } from "./status.ts";
-import type { SolveFailure } from "./buildkit.ts";
+import type { PushFailed, SolveFailure } from "./buildkit.ts";
 import type { Ended } from "./tool.ts";
 
 /** What is known of a solve that `buildctl` ended with an error. */
@@ -43,6 +43,16 @@ export function solveFailure(failed: FailedSolve, ended: Pick<Ended, "exitCode" 
   return crash === undefined
     ? { kind: "step-failed", message: error, ...at }
     : { kind: "emulator-crashed", crash, ...at };
+}
+
+/**
+ * Has the registry got confused about a blob? Two platforms with the same layer push it at the same time, and some registries (distribution on
+ * a file system) then lose one of the two uploads, and say that its content was wrong or that it is not there. BuildKit does not try again.
+ */
+export function isPushRace({ message }: PushFailed): boolean {
+  return /provided digest did not match uploaded content|blob unknown to registry|blob upload (?:unknown|invalid)/.test(
+    message,
+  );
 }
 
 /** Did this vertex fail by itself? A vertex that was stopped because another failed says "context canceled". */

@@ -73,6 +73,41 @@ describe("a node that is lost", () => {
   });
 });
 
+describe("a registry that loses a blob which two platforms push at once", () => {
+  const lost = (message: string): SolveFailure => ({ kind: "push-failed", registry: "one.example", message });
+  const RACE = lost(
+    "failed to push one.example/app: unknown: provided digest did not match uploaded content",
+  );
+
+  async function play(failures: readonly SolveFailure[]) {
+    const world = start({ releases: [releaseOf("app", ["linux/amd64"])], nodes: TWO });
+    for (const failure of failures) {
+      await until(() => world.buildkit.running().length === 1);
+      world.buildkit.finish("app linux/amd64", failure);
+    }
+    return world;
+  }
+
+  test("gets it again, on the same node, and that is told", async () => {
+    const world = await play([RACE, lost("errors:\nunknown: blob unknown to registry - sha256:00")]);
+    await world.finish("app linux/amd64");
+    expect((await world.ended).released).toHaveLength(1);
+    expect(nodesOf(world.events)).toEqual(Array.from({ length: 2 }, () => "app linux/amd64: one -> one"));
+  });
+
+  test("is given up after the third time", async () => {
+    const world = await play([RACE, RACE, RACE]);
+    expect((await world.ended).variants[0]?.outcome).toMatchObject({ kind: "failed", failure: RACE });
+    expect(world.buildkit.begun).toHaveLength(3);
+  });
+
+  test("a push that is refused is not tried again", async () => {
+    const world = await play([lost("failed to push: denied: requested access to the resource is denied")]);
+    expect((await world.ended).released).toEqual([]);
+    expect(world.buildkit.begun).toHaveLength(1);
+  });
+});
+
 describe("an emulator that crashes", () => {
   test("is tried once more on another node", async () => {
     const world = start({ releases: [releaseOf("app", ["linux/amd64"])], nodes: TWO });

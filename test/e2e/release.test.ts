@@ -66,6 +66,19 @@ test("one request to read and one to write for each tag, and none for the index 
   expect(await digestOf(`${registry.host}/requests:latest`)).toBe(digest);
 });
 
+test("a registry that loses a blob which two platforms push at once gets it again", async () => {
+  const proxy = await startFaultProxy(registry.host);
+  onTestFinished(() => proxy.close());
+  const body = JSON.stringify({
+    errors: [{ code: "DIGEST_INVALID", message: "provided digest did not match uploaded content" }],
+  });
+  proxy.failNext({ method: "PUT", path: /blobs\/uploads/ }, { kind: "status", status: 400, body });
+  const rig = await project(plan([`${proxy.host}/lost-blob:1`]));
+  const ran = await rig.build();
+  expect(ran).toMatchObject({ exitCode: 0 });
+  expect(ran.stderr).toMatch(/app linux\/\w+\] built, but not pushed to [\w.:]+; again on /);
+});
+
 test("two repositories hold the same digest before the first tag moves", async () => {
   const proxy = await startFaultProxy(registry.host);
   onTestFinished(() => proxy.close());
