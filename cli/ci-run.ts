@@ -3,9 +3,7 @@ import type { Plan } from "../core/plan/plan.ts";
 import type { RunReport } from "../core/run.ts";
 import type { ReportOptions } from "./render/ci-report.ts";
 import { reportToCi } from "./report-to-ci.ts";
-import type { VariantContext } from "./describe/explanation.ts";
-import { formatPlatformFull } from "../platforms/platform.ts";
-import type { Route } from "../core/route/route.ts";
+import { contextOf } from "./describe/explanation.ts";
 import type { Shell } from "./shell.ts";
 import { releaseViews } from "./views.ts";
 
@@ -38,9 +36,4 @@ export async function reportRunToCi(
     redact,
   };
   return await reportToCi(ended, options, shell);
-}
-
-function contextOf({ variant, node, execution }: Route): VariantContext {
-  const platform = formatPlatformFull(variant.platform);
-  return { variant: variant.id, platform, node: node.name, execution };
 }

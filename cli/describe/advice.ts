@@ -72,6 +72,9 @@ const CPU_RULES: readonly Rule[] = [
   },
 ];
 
+/** BuildKit's words where `required=true` stands at a mount, and nobody passes the secret on. */
+const SECRET_MISSING = /\bsecret (\S+): not found/;
+
 const WORLD_RULES: readonly Rule[] = [
   {
     applies: ({ text }) => /no space left on device/i.test(text),
@@ -95,6 +98,10 @@ const WORLD_RULES: readonly Rule[] = [
     advice: () => [
       "A base image needs a login, or its name is wrong: `docker login HOST` for its registry, then run again.",
     ],
+  },
+  {
+    applies: ({ text }) => SECRET_MISSING.test(text),
+    advice: ({ text, context }) => [secretAdvice(SECRET_MISSING.exec(text)?.[1] ?? "", context)],
   },
   {
     applies: ({ text }) => /temporary failure in name resolution|could not resolve|no such host/i.test(text),
@@ -227,6 +234,17 @@ function missingAdvice(context: VariantContext | undefined): string {
   return emulator === undefined
     ? `The program is there, but not what runs it: ${loader}, or the node's emulator is registered without flag F, which \`buildx-plan doctor\` there tells.`
     : `The program is there, but not what runs it: ${loader}.`;
+}
+
+function secretAdvice(id: string, context: VariantContext | undefined): string {
+  const unset = context?.unsetSecrets?.find((secret) => secret.id === id);
+  if (unset === undefined)
+    return `This step requires the secret \`${id}\`, and the plan passes none on: add it to \`secrets\`.`;
+  const why =
+    unset.variable === undefined
+      ? "its variable has no value: give it one with --set"
+      : `the environment variable ${unset.variable} is not set: set it`;
+  return `This step requires the secret \`${id}\`, and ${why}, or let the step do without (\`required=true\` off its mount).`;
 }
 
 function targetOf(context: VariantContext | undefined): string {

@@ -1,5 +1,8 @@
 import { palette } from "../text/colour.ts";
 import { visible } from "../text/safe.ts";
+import type { UnsetSecret } from "../../core/plan/plan.ts";
+import type { Route } from "../../core/route/route.ts";
+import { formatPlatformFull } from "../../platforms/platform.ts";
 
 /** A failure in words, before it is laid out: what happened, the facts around it, the log, and what to do next. */
 export interface Explanation {
@@ -21,6 +24,8 @@ export interface VariantContext {
   readonly execution: "native" | "emulated";
   /** What emulates it, where that is this kernel's own to tell. */
   readonly emulator?: Emulator;
+  /** Secrets of the plan that have no value in this environment. */
+  readonly unsetSecrets?: readonly UnsetSecret[];
 }
 
 /** An emulator that binfmt_misc names. */
@@ -30,6 +35,18 @@ export interface Emulator {
   readonly version?: string;
   /** Flag F: containers have it though they do not hold its file. */
   readonly isFixed: boolean;
+}
+
+/** What a route says of where a failure happened. */
+export function contextOf({ variant, node, execution }: Route): VariantContext {
+  const { unsetSecrets } = variant.build;
+  return {
+    variant: variant.id,
+    platform: formatPlatformFull(variant.platform),
+    node: node.name,
+    execution,
+    ...(unsetSecrets === undefined ? {} : { unsetSecrets }),
+  };
 }
 
 /** `QEMU 7.2.22`, or as much as is known. */

@@ -1,7 +1,6 @@
-import { formatPlatformFull } from "../../platforms/platform.ts";
 import { describe } from "../describe.ts";
 import { describeFindings } from "../describe/findings.ts";
-import type { VariantContext } from "../describe/explanation.ts";
+import { contextOf, type VariantContext } from "../describe/explanation.ts";
 import type { RunEvent, VariantOutcome } from "../../core/event.ts";
 import type { Finding } from "../../core/findings/finding.ts";
 import type { Route } from "../../core/route/route.ts";
@@ -58,7 +57,7 @@ export function failuresText(
   const width = options.columns();
   return failed
     .map(({ failure, route, isLeftOut }) => {
-      const context = route === undefined ? {} : { context: contextOf(route, options) };
+      const context = route === undefined ? {} : { context: withEmulator(route, options) };
       const text = describe(failure, { colour, width, redact, ...context });
       return `\n${text}\n${isLeftOut ? LEFT_OUT : ""}`;
     })
@@ -74,13 +73,7 @@ export function warningsText(
   return `\n${redact(describeFindings(warnings, { colour, width: columns() }))}\n`;
 }
 
-function contextOf(route: Route, { emulatorOf }: Pick<RendererOptions, "emulatorOf">): VariantContext {
+function withEmulator(route: Route, { emulatorOf }: Pick<RendererOptions, "emulatorOf">): VariantContext {
   const emulator = emulatorOf?.(route);
-  return {
-    variant: route.variant.id,
-    platform: formatPlatformFull(route.variant.platform),
-    node: route.node.name,
-    execution: route.execution,
-    ...(emulator === undefined ? {} : { emulator }),
-  };
+  return { ...contextOf(route), ...(emulator === undefined ? {} : { emulator }) };
 }

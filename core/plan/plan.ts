@@ -226,6 +226,8 @@ export interface Build {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Annotations;
   readonly secrets: readonly Secret[];
+  /** Secrets of the plan that have no value in this environment: they are not passed on. Absent: none. */
+  readonly unsetSecrets?: readonly UnsetSecret[];
   readonly ssh: readonly SshAgent[];
   readonly cacheFrom: readonly CacheEntry[];
   readonly cacheTo: readonly CacheEntry[];
@@ -268,6 +270,13 @@ export type Secret =
   | { readonly id: string; readonly kind: "file"; readonly path: string }
   | { readonly id: string; readonly kind: "env"; readonly variable: string }
   | { readonly id: string; readonly kind: "value"; readonly value: string };
+
+/** A build secret that nothing gives a value; `variable` is that of the environment that could. */
+export interface UnsetSecret {
+  readonly kind: "unset";
+  readonly id: string;
+  readonly variable?: string;
+}
 
 /** Forwarded agent sockets or keys; no paths means the agent of SSH_AUTH_SOCK. */
 export interface SshAgent {

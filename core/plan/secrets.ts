@@ -3,20 +3,23 @@ import { hintFor } from "./nearest.ts";
 import { usePath } from "./paths.ts";
 import { complain, field, resolveText } from "./place.ts";
 import type { Place } from "./place.ts";
-import type { Secret, SshAgent } from "./plan.ts";
+import type { Build, Secret, SshAgent, UnsetSecret } from "./plan.ts";
 import type { Range } from "./source.ts";
-import type { Attributes, Field, WrittenSsh } from "./written.ts";
+import type { Attributes, Field, Text, WrittenSsh } from "./written.ts";
 
 const KEYS = ["id", "src", "env", "var", "type", "source"];
 
-/** Resolves the build secrets of one variant. Their values are in none of the problems that this may report. */
+/**
+ * Resolves the build secrets of one variant. Their values are in none of the problems that this may report. One that has no value here is
+ * no error: only a step that requires it can tell whether it is needed, and a pull request from a fork has none.
+ */
 export function resolveSecrets(
   items: readonly Attributes[] | undefined,
   env: Readonly<Record<string, string | undefined>>,
   place: Place,
-): readonly Secret[] {
+): Pick<Build, "secrets" | "unsetSecrets"> {
   const ids = new Map<string, Range>();
-  return (items ?? []).flatMap((item) => {
+  const resolved = (items ?? []).flatMap((item) => {
     const secret = resolveSecret(item, env, place);
     const first = secret && ids.get(secret.id);
     if (secret === undefined) return [];
@@ -27,13 +30,18 @@ export function resolveSecrets(
     ids.set(secret.id, item.range);
     return [secret];
   });
+  const unsetSecrets = resolved.filter((secret) => secret.kind === "unset");
+  const secrets = resolved.filter((secret) => secret.kind !== "unset");
+  return { secrets, ...(unsetSecrets.length > 0 && { unsetSecrets }) };
 }
+
+type Resolved = Secret | UnsetSecret;
 
 function resolveSecret(
   { fields, bare, range }: Attributes,
   env: Readonly<Record<string, string | undefined>>,
   place: Place,
-): Secret | undefined {
+): Resolved | undefined {
   const unknown = fields.find(({ key }) => !KEYS.includes(key));
   if (unknown !== undefined) return reportUnknown(unknown, place);
   if (bare[0] !== undefined) return complain(bare[0], "This is no attribute of a secret", FORM_HINT, place);
@@ -61,34 +69,42 @@ function fromSource(
   source: Field,
   env: Readonly<Record<string, string | undefined>>,
   place: Place,
-): Secret | undefined {
+): Resolved | undefined {
   const resolved = resolveText(source.value, place);
   if (resolved === undefined) return undefined;
   const { value, text } = resolved;
   if (source.key === "var") return fromVariable(id, source, value, place);
   if (source.key === "env") {
-    if (env[value] === undefined) warnUnset(value, source, place);
-    return { id, kind: "env", variable: value };
+    if (env[value] !== undefined) return { id, kind: "env", variable: value };
+    const shown = value.slice(0, 100);
+    warnUnset(text, { message: `The environment variable ${shown} is not set` }, place);
+    return { id, kind: "unset", variable: value };
   }
   const path = usePath(value, text, { kind: "file", role: "secret" }, place.paths);
   return path === undefined ? undefined : { id, kind: "file", path };
 }
 
-function warnUnset(variable: string, { value }: Field, { problems }: Place): void {
-  problems.warning(rangeOf(value), `The environment variable ${variable.slice(0, 100)} is not set`, {
-    hint: "A step that requires this secret will fail",
-  });
+function warnUnset(
+  text: Text,
+  { message, hint }: { readonly message: string; readonly hint?: string },
+  { problems }: Place,
+): void {
+  const fails = "A step that requires this secret will fail";
+  problems.warning(rangeOf(text), message, { hint: hint === undefined ? fails : `${fails}. ${hint}` });
 }
 
-function fromVariable(id: string, { value: text }: Field, name: string, place: Place): Secret | undefined {
+function fromVariable(id: string, { value: text }: Field, name: string, place: Place): Resolved | undefined {
   const meaning = place.variables.secret(name);
   if (meaning.kind === "value") return { id, kind: "value", value: meaning.value };
   if (meaning.kind === "none") {
-    return complain(text, `\`${name}\` has no value: ${meaning.why}`, "Set it, or remove the secret", place);
+    const { why, hint, env } = meaning;
+    warnUnset(text, { message: `The secret variable \`${name}\` has no value: ${why}`, hint }, place);
+    return { id, kind: "unset", ...(env !== undefined && { variable: env }) };
   }
   if (meaning.kind === "not-secret") {
     return complain(text, `\`${name}\` is no secret variable`, "Declare it with `secret: true`", place);
   }
+  if (meaning.kind === "failed") return undefined;
   const hint = hintFor(name, place.variables.secretNames, "Declare it in `vars` with `secret: true`");
   return complain(text, `Unknown variable \`${name.slice(0, 60)}\``, hint, place);
 }

@@ -19,7 +19,10 @@ export interface Variables {
 
 export type SecretMeaning =
   | { readonly kind: "value"; readonly value: string }
-  | { readonly kind: "none"; readonly why: string }
+  /** Nothing gives it one; `env` is the variable of the environment that could. */
+  | { readonly kind: "none"; readonly why: string; readonly hint: string; readonly env?: string }
+  /** Its default cannot be resolved, which is reported. */
+  | { readonly kind: "failed" }
   | { readonly kind: "not-secret" }
   | { readonly kind: "unknown" };
 
@@ -79,7 +82,8 @@ export function resolveVariables(sources: VariableSources): Variables {
     ],
   };
   const secrets = sources.variables.filter((variable) => variable.secret);
-  const secretOf = (variable: WrittenVariable) => secretValue(valueOf(variable, { ...sources, scope }));
+  const secretOf = (variable: WrittenVariable) =>
+    secretValue(variable, valueOf(variable, { ...sources, scope }));
   return {
     scope,
     secret: (name) => {
@@ -122,9 +126,11 @@ function noValue({ name, env }: WrittenVariable): Meaning {
       };
 }
 
-function secretValue(meaning: Meaning): SecretMeaning {
+function secretValue({ env }: WrittenVariable, meaning: Meaning): SecretMeaning {
   if (meaning.kind === "value") return { kind: "value", value: meaning.value };
-  return { kind: "none", why: meaning.kind === "none" ? meaning.why : "its default cannot be resolved" };
+  if (meaning.kind !== "none") return { kind: "failed" };
+  const { why, hint } = meaning;
+  return { kind: "none", why, hint, ...(env !== undefined && { env }) };
 }
 
 function secretRefused(name: string): Meaning {

@@ -80,6 +80,18 @@ group("advice for a build", () => {
       /under QEMU's emulation of linux\/arm64 \(signal 11, Segmentation fault\)/,
     ],
     [
+      "a secret that a step requires, and whose variable is not set",
+      step({ message: "secret npm: not found" }),
+      { ...NATIVE, unsetSecrets: [{ kind: "unset", id: "npm", variable: "NPM_TOKEN" }] },
+      /requires the secret `npm`, and the environment variable NPM_TOKEN is not set: set it, or let/,
+    ],
+    [
+      "a secret that a step requires, and that the plan does not have",
+      step({ message: "secret npm: not found" }),
+      NATIVE,
+      /requires the secret `npm`, and the plan passes none on: add it to `secrets`/,
+    ],
+    [
       "SIGILL under emulation",
       step({ exitCode: 132 }),
       EMULATED,
