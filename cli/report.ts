@@ -122,6 +122,13 @@ export async function reportLeftOut(refused: readonly RouteRefused[], shell: She
   }
 }
 
+/** Says which caches are not exported, because nothing is pushed: the plan asks for it, so not silently. */
+export function reportKeptBack(caches: readonly string[], { stderr }: Shell): void {
+  if (caches.length === 0) return;
+  const text = `nothing is pushed, so no cache is exported to ${caches.join(", ")} either`;
+  stderr.write(`${palette(stderr.colour).faint("note:")} ${visible(text)}\n`);
+}
+
 /** Says which nodes could not be reached, though others were: the run goes on, but never silently. */
 export async function reportLost(lost: readonly LostNode[], { stderr }: Shell): Promise<void> {
   if (lost.length === 0) return;

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { formatPlatform, type Platform } from "../platforms/platform.ts";
-import type { Plan, PlanFailure, PlannedRelease, Variant } from "./plan/plan.ts";
+import { formatRepository, parseReference } from "./oci/reference.ts";
+import type { CacheEntry, Plan, PlanFailure, PlannedRelease, Variant } from "./plan/plan.ts";
 import { platformSlug, slug } from "./plan/scopes.ts";
 import { fail, ok, type Result } from "./result.ts";
 
@@ -77,17 +78,42 @@ export function redirect(plan: Plan, destination: Destination, host: Platform): 
 
 function unpublished(
   plan: Plan,
-  change: (variant: Variant, release: PlannedRelease) => Variant["build"],
+  change: (variant: Variant, release: PlannedRelease) => Variant["build"] = ({ build }) => build,
 ): Plan {
   const releases = plan.releases.map((release) => ({
     ...release,
     repositories: [],
     variants: release.variants.map((variant) => ({
       ...variant,
-      build: { ...change(variant, release), repositories: [] },
+      build: {
+        ...change(variant, release),
+        repositories: [],
+        cacheTo: variant.build.cacheTo.filter((entry) => !needsLogin(entry)),
+      },
     })),
   }));
   return { ...plan, releases };
+}
+
+/** The plan without anything that goes to a registry: what a build that pushes nothing has to do with the world. */
+export function withoutPushing(plan: Plan): Plan {
+  return unpublished(plan);
+}
+
+/** Where the plan exports caches to and a build that pushes nothing does not, each once: repositories, else what kind of store it is. */
+export function keptBackCaches({ releases }: Plan): readonly string[] {
+  const entries = releases.flatMap(({ variants }) => variants.flatMap(({ build }) => build.cacheTo));
+  return [...new Set(entries.filter(needsLogin).map(storeOf))];
+}
+
+/** Does writing it take an account, which a build that pushes nothing need not have? */
+function needsLogin({ type }: CacheEntry): boolean {
+  return type === "registry" || type === "s3" || type === "azblob";
+}
+
+function storeOf({ type, attributes }: CacheEntry): string {
+  const parsed = parseReference(attributes["ref"] ?? "");
+  return type === "registry" && parsed.ok ? formatRepository(parsed.value) : type;
 }
 
 /** A folder for each platform, also where there is one only: scripts that take the files find them at the same place. */

@@ -1,5 +1,5 @@
 import type { Failure } from "../../core/failure.ts";
-import { redirect } from "../../core/destination.ts";
+import { keptBackCaches, redirect } from "../../core/destination.ts";
 import type { Plan } from "../../core/plan/plan.ts";
 import { selectReleases } from "../../core/plan/select.ts";
 import { refuseUntagged } from "../../core/plan/untagged.ts";
@@ -7,7 +7,7 @@ import { ok } from "../../core/result.ts";
 import { carryOut, type CarryOutOptions } from "../carry-out.ts";
 import { hostPlatform } from "../host-platform.ts";
 import { withJoined } from "../joined.ts";
-import { reportFailures } from "../report.ts";
+import { reportFailures, reportKeptBack } from "../report.ts";
 import { reportRefusal } from "../report-to-ci.ts";
 import { openSession, type PlanSelection, type SessionChanges } from "../session.ts";
 import type { Shell } from "../shell.ts";
@@ -27,9 +27,11 @@ export async function runBuild(options: BuildOptions, shell: Shell): Promise<num
   if (options.append === true && options.only.length === 0)
     return await reportFailures([nothingNew()], shell, { json });
   const append = appending(options);
+  let caches: readonly string[] = [];
   const session = await openSession(append.selection, shell, {
     change: (plan) => {
       const told = asToldBy(options, plan);
+      if (destination.value.kind !== "registries") caches = keptBackCaches(told);
       const going =
         destination.value.kind === "registries"
           ? refuseUntagged(told)
@@ -39,6 +41,7 @@ export async function runBuild(options: BuildOptions, shell: Shell): Promise<num
     isJoined: append.isJoined,
   });
   if (!session.ok) return await reportRefusal(session.error, options, shell);
+  if (options.quiet !== true) reportKeptBack(caches, shell);
   try {
     const work = withJoined(session.value, append.isJoined);
     return await carryOut(work, { ...options, destination: destination.value }, shell);

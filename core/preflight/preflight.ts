@@ -118,9 +118,11 @@ async function lookAtTargets(
   if (registry === undefined) return { push: { ...NONE, refusing: new Set() }, tags: NONE };
   const world = { registry, slots: new Slots(PARALLELISM), signal: deadline(options) };
   const isAll = options.tags === "all";
+  // With `--output` the plan names tags and pushes nothing: what they name is nobody's business then.
+  const pushed = plan.releases.filter(({ repositories }) => repositories.length > 0);
   const [push, tags] = await Promise.all([
-    checkPush(plan.releases, world),
-    isAll ? readTagState(plan.releases, world) : findForbiddenTags(plan.releases, world),
+    checkPush(pushed, world),
+    isAll ? readTagState(pushed, world) : findForbiddenTags(pushed, world),
   ]);
   return { push, tags: "readings" in tags ? judgeTags(tags, { allowed, refusing: push.refusing }) : tags };
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseDestination, redirect } from "../../core/destination.ts";
+import { keptBackCaches, parseDestination, redirect, withoutPushing } from "../../core/destination.ts";
 import type { Plan, PlannedRelease } from "../../core/plan/plan.ts";
 import { build, platform, variant } from "../support/make.ts";
 import { plannedRelease } from "../support/release.ts";
@@ -116,4 +116,29 @@ test("Docker gets nothing where a release has nothing for this machine, and the 
       detail: expect.stringContaining("linux/amd64"),
     },
   });
+});
+
+test("where nothing is pushed, no cache is exported to what needs a login either", () => {
+  const cacheTo = [
+    { type: "registry", attributes: { ref: "registry.example/cache:app-linux_amd64" } },
+    { type: "registry", attributes: { ref: "registry.example/cache:app-linux_arm64" } },
+    { type: "s3", attributes: { bucket: "b" } },
+    { type: "gha", attributes: { scope: "app" } },
+    { type: "local", attributes: { dest: "/cache" } },
+  ];
+  const plan = planOf(plannedRelease({ variants: [variant("linux/amd64", { build: build({ cacheTo }) })] }));
+  expect(keptBackCaches(plan)).toEqual(["registry.example/cache", "s3"]);
+  const kinds = ({ releases }: Plan): readonly (readonly string[])[] =>
+    releases.flatMap(({ variants }) => variants.map((each) => each.build.cacheTo.map(({ type }) => type)));
+  for (const destination of [
+    { kind: "layout", path: "/out", tar: true },
+    { kind: "files", path: "/out" },
+    { kind: "docker" },
+  ] as const) {
+    const result = redirect(plan, destination, HOST);
+    expect(result.ok && kinds(result.value)).toEqual([["gha", "local"]]);
+  }
+  expect(kinds(withoutPushing(plan))).toEqual([["gha", "local"]]);
+  const kept = redirect(plan, { kind: "registries" }, HOST);
+  expect(kept.ok && kinds(kept.value)[0]).toHaveLength(5);
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { LintRequest } from "../../../core/buildkit/buildkit.ts";
+import { withoutPushing } from "../../../core/destination.ts";
 import { lookAtDockerfiles } from "../../../core/preflight/dockerfiles.ts";
 import { preflight, type PreflightOptions } from "../../../core/preflight/preflight.ts";
 import { fail, ok } from "../../../core/result.ts";
@@ -79,6 +80,18 @@ test("registries are asked for bases, for leave to push and for tags, once each"
   ]);
   const beside = await preflight({ ...options, registry, tags: "forbidden" });
   expect(beside.looked).toMatchObject({ bases: 1, repositories: 1, tags: 0 });
+});
+
+test("of a plan that pushes nothing, neither repositories nor tags are asked for", async () => {
+  const fake = await fakeRegistry();
+  const { registry } = await testClient({ access: "read" });
+  const options = await optionsOf({ host: fake.host });
+  const plan = withoutPushing(options.plan);
+  for (const tags of ["all", "forbidden"] as const) {
+    const { findings, looked } = await preflight({ ...options, plan, registry, tags });
+    expect({ findings, looked }).toMatchObject({ findings: [], looked: { repositories: 0, tags: 0 } });
+  }
+  expect(fake.log()).toEqual([]);
 });
 
 test("what the plan or a comment ignores is not told", async () => {
