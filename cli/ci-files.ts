@@ -1,10 +1,9 @@
 import { randomUUID } from "node:crypto";
-import { appendFile, readFile, stat, writeFile } from "node:fs/promises";
+import { appendFile, stat, writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { detectCi } from "../core/ci/detect.ts";
-import type { CiRun } from "../core/ci/run.ts";
 import type { Failure } from "../core/failure.ts";
 import { problemsIn } from "./annotate.ts";
+import { readCiRun } from "./ci-event.ts";
 import { describe } from "./describe.ts";
 import type { CiReport, Ended, ReportedFailure, ReportOptions } from "./render/ci-report.ts";
 import { codeQuality } from "./render/code-quality.ts";
@@ -53,7 +52,7 @@ async function reportOf(ended: Ended, shell: Shell): Promise<CiReport> {
     interrupted,
     redact = asItIs,
   } = ended;
-  const run = shell.ci === undefined ? undefined : await withPayload(shell.ci.run, shell);
+  const run = await readCiRun(shell);
   return {
     ok,
     releases,
@@ -75,19 +74,6 @@ function inWords(
   const text = describe(failure, { ...about, redact, colour: false, width: Number.POSITIVE_INFINITY });
   const [headline = "", ...lines] = text.split("\n");
   return [{ headline: headline.replace(/^error: /, ""), lines }];
-}
-
-/** Only the event itself tells of forks on GitHub and Forgejo. */
-async function withPayload(run: CiRun, { env }: Shell): Promise<CiRun> {
-  const path = env["GITHUB_EVENT_PATH"];
-  const isTold = run.event !== "pull-request" || run.pullRequest?.isFork !== undefined;
-  if (isTold || path === undefined) return run;
-  try {
-    const ci = detectCi(env, JSON.parse(await readFile(path, "utf8")));
-    return ci.kind === "none" ? run : ci;
-  } catch {
-    return run;
-  }
 }
 
 /** GitHub refuses the whole summary of a step that is larger. */

@@ -91,6 +91,7 @@ export function addCheck(program: Command, shell: Shell, end: End): void {
     .option("--sarif [file]", "write the findings as SARIF 2.1.0, to standard output or a file")
     .option("--strict", "end with 4 for warnings, too")
     .option(...REPORT_CODEQUALITY)
+    .option("--no-push", "for a build that pushes nothing (--output): leave repositories and tags out")
     .option("--offline", "look at the Dockerfiles only: ask no registry and no builder")
     .action(async (options: CheckOptions) => {
       const { runCheck } = await import("./commands/check.ts");

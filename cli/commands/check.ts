@@ -1,11 +1,14 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
+import { isRestricted } from "../../core/ci/run.ts";
+import { withoutPushing } from "../../core/destination.ts";
 import type { Failure } from "../../core/failure.ts";
 import { hasErrors } from "../../core/findings/finding.ts";
 import { lookAtDockerfiles } from "../../core/preflight/dockerfiles.ts";
 import { preflight, type PreflightReport } from "../../core/preflight/preflight.ts";
 import type { Registry } from "../../core/registry/registry.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
+import { readCiRun } from "../ci-event.ts";
 import { describeFindings, tally } from "../describe/findings.ts";
 import { diagnosticJson, failureJson, findingJson } from "../describe/json.ts";
 import { summarise } from "../describe.ts";
@@ -34,6 +37,8 @@ export interface CheckOptions extends PlanSelection {
   readonly sarif?: string | true;
   readonly strict?: boolean;
   readonly offline?: boolean;
+  /** False: for a build that pushes nothing. */
+  readonly push?: boolean;
   readonly reportCodequality?: string;
 }
 
@@ -45,8 +50,9 @@ export async function runCheck(options: CheckOptions, shell: Shell): Promise<num
   if (!outlook.ok) return await reportFailures(outlook.error, shell, { json });
   const { plan, buildkit } = outlook.value;
   const registry = options.offline === true ? undefined : preflightRegistry(plan, shell);
+  const unpushed = registry === undefined ? undefined : await whyNotPushed(options, shell);
   try {
-    const report = await look(outlook.value, registry, shell);
+    const report = await look(outlook.value, { registry, unpushed }, shell);
     if (shell.signal.aborted) return interrupted(shell);
     return await answer({ outlook: outlook.value, report, options }, shell);
   } finally {
@@ -56,15 +62,24 @@ export async function runCheck(options: CheckOptions, shell: Shell): Promise<num
   }
 }
 
+/** Why nothing will be pushed; undefined where it will be. */
+async function whyNotPushed({ push }: CheckOptions, shell: Shell): Promise<string | undefined> {
+  if (push === false) return "as --no-push asks";
+  const run = await readCiRun(shell);
+  return run !== undefined && isRestricted(run, shell.env)
+    ? "for a pull request from a fork, which may not push"
+    : undefined;
+}
+
 async function look(
   { plan, routes, buildkit, unreached }: Outlook,
-  registry: Registry | undefined,
+  { registry, unpushed }: { readonly registry: Registry | undefined; readonly unpushed: string | undefined },
   shell: Shell,
 ): Promise<PreflightReport> {
   const { signal } = shell;
   const dockerfiles = await lookAtDockerfiles(plan, { routes, from: shell.cwd });
   const report = await preflight({
-    plan,
+    plan: unpushed === undefined ? plan : withoutPushing(plan),
     routes,
     dockerfiles,
     ...(registry === undefined ? {} : { registry }),
@@ -75,7 +90,8 @@ async function look(
     deadlineMs: PREFLIGHT_DEADLINE_MS,
     signal,
   });
-  return { ...report, leftOut: [...leftOut(registry, unreached), ...report.leftOut] };
+  const targets = unpushed === undefined ? [] : [`repositories and tags, ${unpushed}`];
+  return { ...report, leftOut: [...leftOut(registry, unreached), ...targets, ...report.leftOut] };
 }
 
 function leftOut(registry: Registry | undefined, unreached: readonly Failure[]): readonly string[] {

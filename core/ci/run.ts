@@ -30,6 +30,17 @@ export interface PullRequest {
   readonly isFork?: boolean;
 }
 
+/**
+ * Does CI by design give this run no secrets and no leave to write, because its pull request comes from a fork? GitHub's
+ * `pull_request_target` has both, and GitLab gives them where a member of the project runs the pipeline in the project itself.
+ */
+export function isRestricted({ kind, pullRequest }: CiRun, env: Environment): boolean {
+  if (pullRequest?.isFork !== true) return false;
+  if (kind === "github" || kind === "forgejo") return env["GITHUB_EVENT_NAME"] !== "pull_request_target";
+  const { CI_PROJECT_ID: project, CI_MERGE_REQUEST_PROJECT_ID: target } = env;
+  return kind !== "gitlab" || !isSet(project) || project !== target;
+}
+
 /** Where the program runs: in CI, or not. */
 export type Ci = CiRun | { readonly kind: "none" };
 

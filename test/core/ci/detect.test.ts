@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { detectCi } from "../../../core/ci/detect.ts";
-import type { Environment } from "../../../core/ci/run.ts";
+import { isRestricted, type CiKind, type Environment } from "../../../core/ci/run.ts";
 
 const GITHUB = {
   CI: "true",
@@ -319,4 +319,25 @@ test("a change request has no ref where CI does not name one, and no value is ev
   const change = detectCi({ ...JENKINS, CHANGE_ID: "3", BRANCH_NAME: "PR-3", GIT_COMMIT: "" });
   expect(change).not.toHaveProperty("ref");
   expect(change).not.toHaveProperty("sha");
+});
+
+describe("a pull request from a fork has neither secrets nor leave to write", () => {
+  test.each<[CiKind, boolean | undefined, Environment, boolean]>([
+    ["github", true, { GITHUB_EVENT_NAME: "pull_request" }, true],
+    ["github", true, { GITHUB_EVENT_NAME: "pull_request_target" }, false],
+    ["github", false, { GITHUB_EVENT_NAME: "pull_request" }, false],
+    ["github", undefined, { GITHUB_EVENT_NAME: "pull_request" }, false],
+    ["forgejo", true, { GITHUB_EVENT_NAME: "pull_request" }, true],
+    ["gitlab", true, { CI_PROJECT_ID: "56", CI_MERGE_REQUEST_PROJECT_ID: "34" }, true],
+    ["gitlab", true, { CI_MERGE_REQUEST_PROJECT_ID: "34" }, true],
+    ["gitlab", true, { CI_PROJECT_ID: "34", CI_MERGE_REQUEST_PROJECT_ID: "34" }, false],
+    ["buildkite", true, {}, true],
+    ["circleci", true, {}, true],
+    ["azure", true, {}, true],
+    ["jenkins", true, {}, true],
+  ])("%s, fork %s, %o: %s", (kind, isFork, env, restricted) => {
+    const pullRequest = isFork === undefined ? {} : { isFork };
+    expect(isRestricted({ kind, event: "pull-request", pullRequest }, env)).toBe(restricted);
+    expect(isRestricted({ kind, event: "push" }, env)).toBe(false);
+  });
 });
