@@ -115,7 +115,7 @@ async function lookAtTargets(
   options: PreflightOptions,
 ): Promise<{ readonly push: PushReport; readonly tags: TagReport }> {
   const { plan, registry, allowed } = options;
-  if (registry === undefined) return { push: { ...NONE, refusing: new Set() }, tags: NONE };
+  if (registry === undefined) return { push: { ...NONE, refusing: new Set(), answers: [] }, tags: NONE };
   const world = { registry, slots: new Slots(PARALLELISM), signal: deadline(options) };
   const isAll = options.tags === "all";
   // With `--output` the plan names tags and pushes nothing: what they name is nobody's business then.

@@ -1,7 +1,8 @@
 import type { Slots } from "../concurrent.ts";
 import type { Finding } from "../findings/finding.ts";
-import { formatRepository, type Repository } from "../oci/reference.ts";
+import { formatRepository, parseReference, type Repository } from "../oci/reference.ts";
 import type { PlannedRelease } from "../plan/plan.ts";
+import type { Location } from "../plan/source.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { RegistryFailure } from "../registry/registry-failure.ts";
 import { mayPass, whyNot } from "./registry-words.ts";
@@ -12,9 +13,28 @@ export interface PushReport {
   readonly looked: number;
   /** Repositories that took no push: what else they do not do is told by that. */
   readonly refusing: ReadonlySet<string>;
+  /** Every repository, in the order of the plan. */
+  readonly answers: readonly PushAnswer[];
 }
 
-/** Asks every repository of these releases, once, whether it takes a push. Nothing is left behind. */
+/** What one repository answered. */
+export interface PushAnswer {
+  readonly repository: Repository;
+  /** Absent where it takes a push. */
+  readonly finding?: Finding;
+  /** Present where it is for want of a login or a permission; `credential` says where the login that was tried came from, if any was. */
+  readonly denied?: { readonly credential?: string };
+}
+
+/** A repository that is pushed into, and what of the plan says so. */
+interface PushTarget {
+  readonly repository: Repository;
+  readonly location: Location;
+  /** `cache-to`: BuildKit alone writes there. */
+  readonly isCache: boolean;
+}
+
+/** Asks every repository of these releases, those of their caches too, once, whether it takes a push. Nothing is left behind. */
 export async function checkPush(
   releases: readonly PlannedRelease[],
   {
@@ -23,25 +43,48 @@ export async function checkPush(
     signal,
   }: { readonly registry: Registry; readonly slots: Slots; readonly signal: AbortSignal },
 ): Promise<PushReport> {
-  const wanted = releases.flatMap((release) =>
-    release.repositories.map((repository) => ({ release, repository })),
-  );
+  const wanted = [...releases.flatMap(releaseTargets), ...releases.flatMap(cacheTargets)];
   const targets = Map.groupBy(wanted, ({ repository }) => formatRepository(repository));
   const asked = [...targets.values()].map(async ([target]) => {
     if (target === undefined) return [];
-    const { release, repository } = target;
-    const answer = await slots.hold(() => registry.mayPush(repository, signal));
-    return answer.ok ? [] : [{ repository, finding: denied(release, repository, answer.error) }];
+    const answer = await slots.hold(() => registry.mayPush(target.repository, signal));
+    return [answer.ok ? { repository: target.repository } : refusal(target, answer.error)];
   });
-  const refused = (await Promise.all(asked)).flat();
+  const answers = (await Promise.all(asked)).flat();
+  const refused = answers.filter(({ finding }) => finding !== undefined);
   return {
-    findings: refused.map(({ finding }) => finding),
+    findings: refused.flatMap(({ finding }) => finding ?? []),
     looked: targets.size,
     refusing: new Set(refused.map(({ repository }) => formatRepository(repository))),
+    answers,
   };
 }
 
-function denied({ location }: PlannedRelease, repository: Repository, failure: RegistryFailure): Finding {
+function releaseTargets({ repositories, location }: PlannedRelease): readonly PushTarget[] {
+  return repositories.map((repository) => ({ repository, location, isCache: false }));
+}
+
+/** Where caches are exported to; what the plan lets fail there fails nothing. */
+function cacheTargets({ variants }: PlannedRelease): readonly PushTarget[] {
+  return variants.flatMap(({ build, location }) =>
+    build.cacheTo.flatMap(({ type, attributes }) => {
+      const parsed = parseReference(attributes["ref"] ?? "");
+      if (type !== "registry" || attributes["ignore-error"] === "true" || !parsed.ok) return [];
+      const { registry, path } = parsed.value;
+      return [{ repository: { registry, path }, location, isCache: true }];
+    }),
+  );
+}
+
+function refusal(target: PushTarget, failure: RegistryFailure): PushAnswer {
+  const { repository } = target;
+  const finding = refused(target, failure);
+  if (failure.kind !== "registry-denied") return { repository, finding };
+  const { credential } = failure;
+  return { repository, finding, denied: credential === undefined ? {} : { credential } };
+}
+
+function refused({ repository, location, isCache }: PushTarget, failure: RegistryFailure): Finding {
   const name = formatRepository(repository);
   const about = { rule: "push-denied", location, image: { reference: name } } as const;
   const why = whyNot(failure);
@@ -53,10 +96,12 @@ function denied({ location }: PlannedRelease, repository: Repository, failure: R
     };
   return {
     ...about,
-    severity: "error",
+    // What we do not reach, the builder may: it alone writes a cache.
+    severity: isCache && failure.kind !== "registry-denied" ? "warning" : "error",
     message: isUncreated(failure)
       ? `${name} does not exist, and its registry creates no repositories by itself: ${why}`
       : `${name} takes no push: ${why}`,
+    ...(isCache ? { facts: ["`cache-to` of the plan exports a cache there"] } : {}),
     fix: fixOf(repository, failure),
   };
 }

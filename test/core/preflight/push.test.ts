@@ -1,7 +1,9 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { Slots } from "../../../core/concurrent.ts";
 import type { Repository } from "../../../core/oci/reference.ts";
+import type { CacheEntry } from "../../../core/plan/plan.ts";
 import { checkPush } from "../../../core/preflight/push.ts";
+import { build, variant } from "../../support/make.ts";
 import { fakeRegistry, testClient } from "../../support/registry-rig.ts";
 import { plannedRelease } from "../../support/release.ts";
 
@@ -18,7 +20,12 @@ test("every repository is asked once, and nothing stays there", async () => {
     { registry: fake.host, path: "one" },
     { registry: fake.host, path: "other" },
   ];
-  expect(await check([one, other, one])).toEqual({ findings: [], looked: 2, refusing: new Set() });
+  expect(await check([one, other, one])).toEqual({
+    findings: [],
+    looked: 2,
+    refusing: new Set(),
+    answers: [{ repository: one }, { repository: other }],
+  });
   expect(fake.log().toSorted()).toEqual([
     "DELETE /v2/one/blobs/uploads/upload-1",
     "DELETE /v2/other/blobs/uploads/upload-2",
@@ -90,4 +97,37 @@ test("a registry that is not there is an error; one that is busy only could not 
     ],
     ["warning", `whether ${fake.host}/app takes a push could not be asked: ${fake.host} answered status 429`],
   ]);
+});
+
+describe("the repositories of caches", () => {
+  const NONE = { type: "gha", attributes: { scope: "app" } };
+  const cache = (host: string, more: Readonly<Record<string, string>> = {}) => ({
+    type: "registry",
+    attributes: { ref: `${host}/cache:app-linux_amd64`, ...more },
+  });
+
+  async function checkCaches(...cacheTo: readonly CacheEntry[]) {
+    const { registry } = await testClient({ access: "read" });
+    const { signal } = new AbortController();
+    const variants = [variant("linux/amd64", { build: build({ cacheTo }) })];
+    return await checkPush([plannedRelease({ variants })], { registry, slots: new Slots(4), signal });
+  }
+
+  test("are asked, too, except where the plan lets an export fail", async () => {
+    const fake = await fakeRegistry();
+    const { answers } = await checkCaches(NONE, cache(fake.host), cache(fake.host, { mode: "max" }));
+    expect(answers).toEqual([{ repository: { registry: fake.host, path: "cache" } }]);
+    expect(fake.openUploads()).toBe(0);
+    expect((await checkCaches(cache(fake.host, { "ignore-error": "true" }))).looked).toBe(0);
+  });
+
+  test("that take no push are an error; one that only the builder may reach is a warning", async () => {
+    const fake = await fakeRegistry({ auth: { kind: "basic", username: "ada", password: "secret" } });
+    const { findings, answers } = await checkCaches(cache(fake.host), cache("127.0.0.1:9"));
+    expect(findings.map(({ severity, facts }) => [severity, facts])).toEqual([
+      ["error", ["`cache-to` of the plan exports a cache there"]],
+      ["warning", ["`cache-to` of the plan exports a cache there"]],
+    ]);
+    expect(answers.map(({ denied }) => denied)).toEqual([{}, undefined]);
+  });
 });
