@@ -103,7 +103,7 @@ export function addCheck(program: Command, shell: Shell, end: End): void {
 export function addDoctor(program: Command, shell: Shell, end: End): void {
   planOptions(program.command("doctor").summary("check what a build needs, and say how to mend it"))
     .description(
-      "Check Node, BuildKit, buildx, QEMU for each platform of the plan, registries and disk; print the command that mends each problem.",
+      "Check Node, BuildKit, buildx, QEMU for each platform of the plan, registries and disk, and what the plan needs of the CI that runs this: leave to push, an identity to sign with, history, variables. Each problem comes with the command or the lines that mend it. Nothing is left in a registry.",
     )
     .action(async (options: DoctorOptions) => {
       const { runDoctor } = await import("./commands/doctor.ts");

@@ -1,12 +1,21 @@
 import { access } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { versions } from "node:process";
+import { ciFindings, withoutEchoes } from "../../core/ci/needs.ts";
+import type { PipelineFacts } from "../../core/ci/pipeline-facts.ts";
+import { isRestricted, type CiRun } from "../../core/ci/run.ts";
+import { Slots } from "../../core/concurrent.ts";
 import { examine } from "../../core/host/doctor.ts";
 import type { Finding } from "../../core/host/finding.ts";
+import { readHistory } from "../../core/plan/git.ts";
 import type { Plan } from "../../core/plan/plan.ts";
+import { checkPush } from "../../core/preflight/push.ts";
 import { openRegistry } from "../../core/registry/client.ts";
+import type { Registry } from "../../core/registry/registry.ts";
 import { formatPlatform, type Platform } from "../../platforms/platform.ts";
+import { readCiRun } from "../ci-event.ts";
 import { advise } from "../describe.ts";
+import { positionOf } from "../describe/source-frame.ts";
 import { hostPlatform } from "../host-platform.ts";
 import { printJson, reportFailures, widthOf } from "../report.ts";
 import { doctorReport } from "../render/doctor-report.ts";
@@ -16,16 +25,26 @@ import { daemonHost } from "../managed.ts";
 
 export type DoctorOptions = PlanSelection;
 
-/** `doctor`: looks at all that a build of this plan needs, and says how to mend what is missing. Without a plan, at the host alone. */
+/** Repositories that are asked at the same time. */
+const PARALLELISM = 8;
+
+/**
+ * `doctor`: looks at all that a build of this plan needs, here and of the CI that runs it, and says how to mend what is missing. Without
+ * a plan, at the host alone.
+ */
 export async function runDoctor(options: DoctorOptions, shell: Shell): Promise<number> {
   const plan = (await hasPlan(options, shell)) ? await readPlan(options, shell) : undefined;
   if (plan?.ok === false) return await reportFailures(plan.error, shell, { json: options.json === true });
   const findings = await look(plan?.value, options, shell);
   const isWell = findings.every(({ state }) => state !== "problem");
   const { stdout } = shell;
-  if (options.json === true) printJson(shell, { ok: isWell, findings });
+  if (options.json === true) printJson(shell, { ok: isWell, findings: findings.map(findingJson) });
   else stdout.write(`${doctorReport(findings, { width: widthOf(stdout), colour: stdout.colour })}\n`);
   return isWell ? 0 : 5;
+}
+
+function findingJson({ location, ...finding }: Finding): Readonly<Record<string, unknown>> {
+  return { ...finding, ...(location === undefined ? {} : { location: positionOf(location) }) };
 }
 
 /** The default plan need not be there: a host can be examined before there is a project. */
@@ -43,7 +62,7 @@ async function look(
   options: DoctorOptions,
   shell: Shell,
 ): Promise<readonly Finding[]> {
-  const { env, home, signal } = shell;
+  const { env, home } = shell;
   const registry = openRegistry({
     env,
     home,
@@ -52,23 +71,52 @@ async function look(
     ...(plan === undefined ? {} : { registries: plan.registries }),
   });
   try {
-    return await examine({
-      ...(await daemonHost(shell)),
-      host: hostPlatform(),
-      nodeVersion: versions.node,
-      platforms: plan === undefined ? [hostPlatform()] : platformsOf(plan),
-      registries: plan === undefined ? [] : registriesOf(plan),
-      ping: async (host, pingSignal) => {
-        const answered = await registry.ping(host, pingSignal);
-        return answered.ok ? undefined : advise(answered.error);
-      },
-      usesManaged:
-        options.builder === undefined ? (plan?.builders.length ?? 0) === 0 : options.builder === "managed",
-      signal,
-    });
+    const run = await readCiRun(shell);
+    const [host, facts] = await Promise.all([
+      lookAtHost({ plan, registry }, options, shell),
+      plan === undefined ? undefined : readPipeline(plan, { run, registry }, shell),
+    ]);
+    const found = facts === undefined ? host : withoutEchoes(host, facts);
+    return [...ciFindings(run, env), ...found];
   } finally {
     await registry.close();
   }
+}
+
+async function lookAtHost(
+  { plan, registry }: { readonly plan: Plan | undefined; readonly registry: Registry },
+  options: DoctorOptions,
+  shell: Shell,
+): Promise<readonly Finding[]> {
+  return await examine({
+    ...(await daemonHost(shell)),
+    host: hostPlatform(),
+    nodeVersion: versions.node,
+    platforms: plan === undefined ? [hostPlatform()] : platformsOf(plan),
+    registries: plan === undefined ? [] : registriesOf(plan),
+    ping: async (host, pingSignal) => {
+      const answered = await registry.ping(host, pingSignal);
+      return answered.ok ? undefined : advise(answered.error);
+    },
+    usesManaged:
+      options.builder === undefined ? (plan?.builders.length ?? 0) === 0 : options.builder === "managed",
+    signs: plan?.releases.some(({ sign }) => sign !== undefined) ?? false,
+    signal: shell.signal,
+  });
+}
+
+/** What a pipeline has for this plan. Repositories are asked as `check` asks them: an upload is begun and given up. */
+async function readPipeline(
+  plan: Plan,
+  { run, registry }: { readonly run: CiRun | undefined; readonly registry: Registry },
+  { env, signal }: Shell,
+): Promise<PipelineFacts> {
+  const asked = run !== undefined && isRestricted(run, env) ? [] : plan.releases;
+  const [{ answers }, history] = await Promise.all([
+    checkPush(asked, { registry, slots: new Slots(PARALLELISM), signal }),
+    readHistory({ directory: plan.directory, env }),
+  ]);
+  return { ...(run === undefined ? {} : { run }), env, plan, push: answers, history };
 }
 
 function platformsOf(plan: Plan): Platform[] {

@@ -25,7 +25,7 @@ export interface VariantContext {
   /** What emulates it, where that is this kernel's own to tell. */
   readonly emulator?: Emulator;
   /** Secrets of the plan that have no value in this environment. */
-  readonly unsetSecrets?: readonly UnsetSecret[];
+  readonly unsetSecrets?: readonly Pick<UnsetSecret, "id" | "variable">[];
 }
 
 /** An emulator that binfmt_misc names. */

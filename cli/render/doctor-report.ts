@@ -7,7 +7,7 @@ import type { TableOptions } from "../text/table.ts";
 
 const WORDS = { ok: "ok", warning: "warning", problem: "problem" } as const;
 
-/** The answer of `doctor`: what was looked at, how it is, and below each trouble the command that mends it. */
+/** The answer of `doctor`: what was looked at, how it is, and below each trouble the command or the lines that mend it. */
 export function doctorReport(findings: readonly Finding[], options: TableOptions): string {
   const colours = palette(options.colour);
   const style = { ok: colours.success, warning: colours.warning, problem: colours.error };
@@ -17,7 +17,7 @@ export function doctorReport(findings: readonly Finding[], options: TableOptions
     `${style[state](pad(WORDS[state], 7))}  ${pad(check, width)}  ${visible(detail)}`,
     // Where all is well, nobody has asked; `--json` has them all the same.
     ...(state === "ok" ? [] : notes).map((note) => `${margin}${colours.faint(visible(note))}`),
-    ...(mend === undefined ? [] : [`${margin}${colours.strong(mend)}`]),
+    ...(mend ?? "").split("\n").flatMap((line) => (line === "" ? [] : [`${margin}${colours.strong(line)}`])),
   ]);
   const problems = findings.filter(({ state }) => state === "problem").length;
   return [

@@ -1,6 +1,19 @@
+import type { CiKind } from "./run.ts";
+
 /*
- * What generated pipelines call by name, in one place: a version that is raised here is raised in all of them.
+ * What people call CIs, and what generated pipelines call by name, in one place: a version that is raised here is raised in all of them.
  */
+
+/** What people call each CI. */
+export const CI_NAMES: Readonly<Record<CiKind, string>> = {
+  github: "GitHub Actions",
+  forgejo: "Forgejo or Gitea Actions",
+  gitlab: "GitLab CI",
+  buildkite: "Buildkite",
+  azure: "Azure Pipelines",
+  circleci: "CircleCI",
+  jenkins: "Jenkins",
+};
 
 /** The action of this project, as workflows use it. */
 export const OWN_ACTION = "buildx-plan/buildx-plan@v1";

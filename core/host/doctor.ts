@@ -38,6 +38,8 @@ export interface DoctorOptions extends DaemonHost {
   ) => Promise<Pick<Finding, "detail" | "mend"> | undefined>;
   /** Does the plan build on the managed BuildKit? If not, what it lacks is no problem. */
   readonly usesManaged: boolean;
+  /** Does the plan sign what it releases? */
+  readonly signs?: boolean;
   readonly signal: AbortSignal;
   /** Where the kernel shows its entries, if not in the usual place. */
   readonly binfmtFolder?: string;
@@ -57,6 +59,7 @@ export async function examine(options: DoctorOptions): Promise<readonly Finding[
     checkBuildx(options),
     checkPlatforms(options),
     Promise.all(options.registries.map((registry) => checkRegistry(registry, options))),
+    checkCosign(options),
     checkDisk(options),
   ]);
   return [checkNode(options.nodeVersion), buildKitFinding(buildkit), ...groups.flat()];
@@ -155,6 +158,23 @@ async function checkBuildx(options: DoctorOptions): Promise<readonly Finding[]> 
   }
   return [{ check, state: "warning", detail: "no docker buildx, so no builders of its can be used", mend }];
 }
+
+async function checkCosign({ signs, env, signal }: DoctorOptions): Promise<readonly Finding[]> {
+  if (signs !== true) return [];
+  const check = "cosign";
+  const mend = "https://docs.sigstore.dev/cosign/system_config/installation";
+  const path = findTool("cosign", env);
+  if (path === undefined)
+    return [{ check, state: "problem", detail: "cosign is not installed, and the plan signs with it", mend }];
+  const version = await toolVersion({ path, argv: ["version", "--json"], env, signal });
+  // One that somebody has built without a version is taken for a new one, as a build does.
+  const detail = `cosign ${version === undefined ? "of no version" : formatVersion(version)} (${path})`;
+  return version === undefined || isAtLeast(version, OLDEST_COSIGN)
+    ? [{ check, state: "ok", detail }]
+    : [{ check, state: "problem", detail: `${detail} is older than ${formatVersion(OLDEST_COSIGN)}`, mend }];
+}
+
+const OLDEST_COSIGN: Version = [2, 0, 0];
 
 /** What trying programs of several platforms needs. */
 export type PlatformsOptions = Pick<

@@ -23,7 +23,7 @@ import { readOverrides, selectReleases } from "./select.ts";
 import type { SourceFile } from "./source.ts";
 import { locate } from "./tree.ts";
 import type { Value } from "./tree.ts";
-import { checkVariables, resolveVariables } from "./variables.ts";
+import { checkVariables, resolveVariables, unsetVariables } from "./variables.ts";
 import type { WrittenPlan } from "./written.ts";
 
 /** A plan's text with what it takes to make a plan of it; what asks the world is a parameter. */
@@ -108,7 +108,13 @@ async function makePlan(
   making.checkPaths(paths);
   const secretValues = [...new Set([...variables.secretValues(), ...environmentSecrets(releases, env)])];
   const revision = git.values.get("git.sha");
-  const how = { ...limits(written), ...(runners.length > 0 && { runners }), ...(revision && { revision }) };
+  const unset = unsetVariables(sources, file);
+  const how = {
+    ...limits(written),
+    ...(unset.length > 0 && { unsetVariables: unset }),
+    ...(runners.length > 0 && { runners }),
+    ...(revision && { revision }),
+  };
   return { file, directory, builders, registries, check, ...how, releases, secretValues };
 }
 

@@ -29,6 +29,20 @@ export async function readGit(question: GitQuestion): Promise<GitFacts> {
   };
 }
 
+/** How much of a repository's past a clone has. */
+export type History =
+  | { readonly kind: "repository"; readonly isShallow: boolean; readonly tags: number }
+  | { readonly kind: "none"; readonly why: string };
+
+/** Asks git how much of its past the repository that holds a folder has here. */
+export async function readHistory(question: Pick<GitQuestion, "directory" | "env">): Promise<History> {
+  const [shallow, refs] = await Promise.all([git(SHALLOW, question), git(TAGS, question)]);
+  if (!shallow.ok) return { kind: "none", why: shallow.why };
+  const tags = refs.ok ? (parseGitRefs(refs.stdout).tags ?? []) : [];
+  return { kind: "repository", isShallow: shallow.stdout.trim() === "true", tags: tags.length };
+}
+
+const SHALLOW = ["rev-parse", "--is-shallow-repository"];
 const REMOTE = ["config", "--get", "remote.origin.url"];
 const TAGS = ["for-each-ref", `--format=${GIT_REFS_FORMAT}`, ...GIT_REFS];
 // Named refs, because configuration may hide those that are not asked for.
@@ -52,7 +66,10 @@ const CONFIG = [
 const PASSED_ON = ["PATH", "HOME", "XDG_CONFIG_HOME", "SystemRoot", "USERPROFILE", "TMPDIR"] as const;
 const TIMEOUT_MS = 20_000;
 
-function git(args: readonly string[], { directory, env }: GitQuestion): Promise<Answer> {
+function git(
+  args: readonly string[],
+  { directory, env }: Pick<GitQuestion, "directory" | "env">,
+): Promise<Answer> {
   const passed = Object.fromEntries(
     PASSED_ON.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
   );

@@ -28,10 +28,21 @@ export interface Plan {
   readonly failFast?: true;
   /** Which machine of the CI builds which platform, in the plan's order; absent: the plan does not say. */
   readonly runners?: readonly Runner[];
+  /** Variables of the plan that the environment was to give a value, and that have none. Absent: there is no such variable. */
+  readonly unsetVariables?: readonly UnsetVariable[];
   /** Things that are allowed but deserve a look. */
   readonly warnings: readonly Diagnostic[];
   /** Values of `secret: true` variables and of secrets from the environment, for redaction of everything that is shown. */
   readonly secretValues: readonly string[];
+}
+
+/** A variable of the plan without a value: neither the environment nor `--set` nor a default gives it one. */
+export interface UnsetVariable {
+  readonly name: string;
+  /** That of the environment. */
+  readonly variable: string;
+  readonly secret: boolean;
+  readonly location: Location;
 }
 
 /** A BuildKit that the plan names. */
@@ -276,6 +287,7 @@ export interface UnsetSecret {
   readonly kind: "unset";
   readonly id: string;
   readonly variable?: string;
+  readonly location: Location;
 }
 
 /** Forwarded agent sockets or keys; no paths means the agent of SSH_AUTH_SOCK. */

@@ -2,7 +2,7 @@ import { rangeOf } from "./fields.ts";
 import { hintFor } from "./nearest.ts";
 import { usePath } from "./paths.ts";
 import { complain, field, resolveText } from "./place.ts";
-import type { Place } from "./place.ts";
+import type { Place, PlanPlace } from "./place.ts";
 import type { Build, Secret, SshAgent, UnsetSecret } from "./plan.ts";
 import type { Range } from "./source.ts";
 import type { Attributes, Field, Text, WrittenSsh } from "./written.ts";
@@ -15,12 +15,11 @@ const KEYS = ["id", "src", "env", "var", "type", "source"];
  */
 export function resolveSecrets(
   items: readonly Attributes[] | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-  place: Place,
+  place: PlanPlace,
 ): Pick<Build, "secrets" | "unsetSecrets"> {
   const ids = new Map<string, Range>();
   const resolved = (items ?? []).flatMap((item) => {
-    const secret = resolveSecret(item, env, place);
+    const secret = resolveSecret(item, place);
     const first = secret && ids.get(secret.id);
     if (secret === undefined) return [];
     if (first !== undefined) {
@@ -37,11 +36,7 @@ export function resolveSecrets(
 
 type Resolved = Secret | UnsetSecret;
 
-function resolveSecret(
-  { fields, bare, range }: Attributes,
-  env: Readonly<Record<string, string | undefined>>,
-  place: Place,
-): Resolved | undefined {
+function resolveSecret({ fields, bare, range }: Attributes, place: PlanPlace): Resolved | undefined {
   const unknown = fields.find(({ key }) => !KEYS.includes(key));
   if (unknown !== undefined) return reportUnknown(unknown, place);
   if (bare[0] !== undefined) return complain(bare[0], "This is no attribute of a secret", FORM_HINT, place);
@@ -53,7 +48,7 @@ function resolveSecret(
     if (!place.problems.hasErrorAt(range)) place.problems.error(range, wrong, { hint: FORM_HINT });
     return undefined;
   }
-  return fromSource(id, source, env, place);
+  return fromSource(id, source, place);
 }
 
 const FORM_HINT = "Write `id=name,src=file`, `id=name,env=VARIABLE` or `{ id: name, var: variable }`";
@@ -64,21 +59,16 @@ function reportUnknown({ key, keyRange }: Field, { problems }: Place): undefined
   return undefined;
 }
 
-function fromSource(
-  id: string,
-  source: Field,
-  env: Readonly<Record<string, string | undefined>>,
-  place: Place,
-): Resolved | undefined {
+function fromSource(id: string, source: Field, place: PlanPlace): Resolved | undefined {
   const resolved = resolveText(source.value, place);
   if (resolved === undefined) return undefined;
   const { value, text } = resolved;
   if (source.key === "var") return fromVariable(id, source, value, place);
   if (source.key === "env") {
-    if (env[value] !== undefined) return { id, kind: "env", variable: value };
+    if (place.env[value] !== undefined) return { id, kind: "env", variable: value };
     const shown = value.slice(0, 100);
     warnUnset(text, { message: `The environment variable ${shown} is not set` }, place);
-    return { id, kind: "unset", variable: value };
+    return unset(id, value, { text, place });
   }
   const path = usePath(value, text, { kind: "file", role: "secret" }, place.paths);
   return path === undefined ? undefined : { id, kind: "file", path };
@@ -93,13 +83,27 @@ function warnUnset(
   problems.warning(rangeOf(text), message, { hint: hint === undefined ? fails : `${fails}. ${hint}` });
 }
 
-function fromVariable(id: string, { value: text }: Field, name: string, place: Place): Resolved | undefined {
+function unset(
+  id: string,
+  variable: string | undefined,
+  { text, place }: { readonly text: Text; readonly place: PlanPlace },
+): UnsetSecret {
+  const location = { file: place.file, range: rangeOf(text) };
+  return { id, kind: "unset", ...(variable !== undefined && { variable }), location };
+}
+
+function fromVariable(
+  id: string,
+  { value: text }: Field,
+  name: string,
+  place: PlanPlace,
+): Resolved | undefined {
   const meaning = place.variables.secret(name);
   if (meaning.kind === "value") return { id, kind: "value", value: meaning.value };
   if (meaning.kind === "none") {
     const { why, hint, env } = meaning;
     warnUnset(text, { message: `The secret variable \`${name}\` has no value: ${why}`, hint }, place);
-    return { id, kind: "unset", ...(env !== undefined && { variable: env }) };
+    return unset(id, env, { text, place });
   }
   if (meaning.kind === "not-secret") {
     return complain(text, `\`${name}\` is no secret variable`, "Declare it with `secret: true`", place);

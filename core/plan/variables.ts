@@ -1,7 +1,9 @@
 import { interpolate } from "./interpolate.ts";
 import type { Meaning, Scope } from "./interpolate.ts";
+import type { UnsetVariable } from "./plan.ts";
 import type { Problems } from "./problems.ts";
 import { within } from "./scopes.ts";
+import type { SourceFile } from "./source.ts";
 import type { WrittenVariable } from "./written.ts";
 
 /** The plan's variables with their values. */
@@ -148,6 +150,18 @@ function circular(name: string, pending: readonly string[]): Meaning {
     message: `\`${name}\` is defined by itself: ${circle}`,
     hint: "Break the circle",
   };
+}
+
+/** Variables that the environment was to give a value, and that have none. */
+export function unsetVariables(
+  { variables, overrides, env }: VariableSources,
+  file: SourceFile,
+): readonly UnsetVariable[] {
+  return variables.flatMap(({ name, env: variable, secret, range, default: fallback }) =>
+    variable === undefined || env[variable] !== undefined || overrides.has(name) || fallback !== undefined
+      ? []
+      : [{ name, variable, secret, location: { file, range } }],
+  );
 }
 
 /** Notes variables that must have a value and have none, and those that nothing uses. Call once everything was resolved. */

@@ -110,7 +110,7 @@ function resolveBuild(
     contexts,
     labels: { ...defaults.labels, ...labels },
     annotations: { ...annotations, manifest: { ...defaults.manifest, ...annotations.manifest } },
-    ...resolveSecrets(settings.secrets, place.env, place),
+    ...resolveSecrets(settings.secrets, place),
     ssh: resolveSsh(settings.ssh, place),
     ...resolveCaches(settings, where),
     attest,

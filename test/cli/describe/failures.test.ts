@@ -82,7 +82,7 @@ group("advice for a build", () => {
     [
       "a secret that a step requires, and whose variable is not set",
       step({ message: "secret npm: not found" }),
-      { ...NATIVE, unsetSecrets: [{ kind: "unset", id: "npm", variable: "NPM_TOKEN" }] },
+      { ...NATIVE, unsetSecrets: [{ id: "npm", variable: "NPM_TOKEN" }] },
       /requires the secret `npm`, and the environment variable NPM_TOKEN is not set: set it, or let/,
     ],
     [
