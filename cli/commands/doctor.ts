@@ -72,9 +72,10 @@ async function look(
   });
   try {
     const run = await readCiRun(shell);
+    const isFork = run !== undefined && isRestricted(run, env);
     const [host, facts] = await Promise.all([
-      lookAtHost({ plan, registry }, options, shell),
-      plan === undefined ? undefined : readPipeline(plan, { run, registry }, shell),
+      lookAtHost({ plan, registry, isFork }, options, shell),
+      plan === undefined ? undefined : readPipeline(plan, { run, registry, isFork }, shell),
     ]);
     const found = facts === undefined ? host : withoutEchoes(host, facts);
     return [...ciFindings(run, env), ...found];
@@ -83,8 +84,14 @@ async function look(
   }
 }
 
+interface Asking {
+  readonly registry: Registry;
+  /** Nothing is pushed, nor signed: the run is that of a fork. */
+  readonly isFork: boolean;
+}
+
 async function lookAtHost(
-  { plan, registry }: { readonly plan: Plan | undefined; readonly registry: Registry },
+  { plan, registry, isFork }: { readonly plan: Plan | undefined } & Asking,
   options: DoctorOptions,
   shell: Shell,
 ): Promise<readonly Finding[]> {
@@ -93,14 +100,14 @@ async function lookAtHost(
     host: hostPlatform(),
     nodeVersion: versions.node,
     platforms: plan === undefined ? [hostPlatform()] : platformsOf(plan),
-    registries: plan === undefined ? [] : registriesOf(plan),
+    registries: plan === undefined || isFork ? [] : registriesOf(plan),
     ping: async (host, pingSignal) => {
       const answered = await registry.ping(host, pingSignal);
       return answered.ok ? undefined : advise(answered.error);
     },
     usesManaged:
       options.builder === undefined ? (plan?.builders.length ?? 0) === 0 : options.builder === "managed",
-    signs: plan?.releases.some(({ sign }) => sign !== undefined) ?? false,
+    signs: !isFork && plan?.releases.some(({ sign }) => sign !== undefined) === true,
     signal: shell.signal,
   });
 }
@@ -108,12 +115,11 @@ async function lookAtHost(
 /** What a pipeline has for this plan. Repositories are asked as `check` asks them: an upload is begun and given up. */
 async function readPipeline(
   plan: Plan,
-  { run, registry }: { readonly run: CiRun | undefined; readonly registry: Registry },
+  { run, registry, isFork }: { readonly run: CiRun | undefined } & Asking,
   { env, signal }: Shell,
 ): Promise<PipelineFacts> {
-  const asked = run !== undefined && isRestricted(run, env) ? [] : plan.releases;
   const [{ answers }, history] = await Promise.all([
-    checkPush(asked, { registry, slots: new Slots(PARALLELISM), signal }),
+    checkPush(isFork ? [] : plan.releases, { registry, slots: new Slots(PARALLELISM), signal }),
     readHistory({ directory: plan.directory, env }),
   ]);
   return { ...(run === undefined ? {} : { run }), env, plan, push: answers, history };

@@ -13,16 +13,25 @@ export function doctorReport(findings: readonly Finding[], options: TableOptions
   const style = { ok: colours.success, warning: colours.warning, problem: colours.error };
   const width = Math.max(...findings.map(({ check }) => check.length));
   const margin = `${" ".repeat(9)}${pad("", width)}  `;
-  const lines = findings.flatMap(({ check, state, detail, mend, notes = [] }) => [
-    `${style[state](pad(WORDS[state], 7))}  ${pad(check, width)}  ${visible(detail)}`,
+  const lines = findings.flatMap(({ check, state, detail, mend = "", notes = [] }, at) => {
+    const last = findings[at - 1];
+    const isSaid = mend !== "" && mend === last?.mend;
     // Where all is well, nobody has asked; `--json` has them all the same.
-    ...(state === "ok" ? [] : notes).map((note) => `${margin}${colours.faint(visible(note))}`),
-    ...(mend ?? "").split("\n").flatMap((line) => (line === "" ? [] : [`${margin}${colours.strong(line)}`])),
-  ]);
+    const background = state === "ok" || isSaid ? [] : notes;
+    return [
+      `${style[state](pad(WORDS[state], 7))}  ${pad(check, width)}  ${visible(detail)}`,
+      ...background.map((note) => `${margin}${colours.faint(visible(note))}`),
+      ...linesOf(isSaid ? "as above" : mend).map((line) => `${margin}${colours.strong(visible(line))}`),
+    ];
+  });
   const problems = findings.filter(({ state }) => state === "problem").length;
   return [
     ...lines,
     "",
     problems === 0 ? "Nothing stands in the way of a build." : `${count(problems, "problem")} to mend.`,
   ].join("\n");
+}
+
+function linesOf(mend: string): readonly string[] {
+  return mend === "" ? [] : mend.split("\n");
 }

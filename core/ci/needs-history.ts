@@ -28,7 +28,8 @@ export function historyFindings({ run, plan, history }: HistoryFacts): readonly 
 }
 
 function lackOf({ versions, tag }: Uses, tags: number): string | undefined {
-  if (versions) return "which release `latest` and `1` belong to is decided without those that are not here";
+  if (versions)
+    return "`latest`, `1` and the like are given to a release without a look at those whose tags are not here";
   return tag && tags === 0 ? "`${git.tag}` does not see them" : undefined;
 }
 

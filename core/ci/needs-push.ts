@@ -10,14 +10,16 @@ type PushFacts = Pick<PipelineFacts, "run" | "env" | "push">;
 /** Whether each repository takes a push; where it does not for want of a login or a permission, the lines that give it in this CI. */
 export function pushFindings({ run, env, push }: PushFacts): readonly Finding[] {
   return push.map((asked) => {
-    const check = `push ${formatRepository(asked.repository)}`;
+    const name = formatRepository(asked.repository);
+    const check = `push ${name}`;
     const { finding } = asked;
     if (finding === undefined) return { check, state: "ok", detail: "it takes a push" };
     const { severity, message, location } = finding;
     return {
       check,
       state: severity === "error" ? "problem" : "warning",
-      detail: message,
+      // Its name stands before it already.
+      detail: message.startsWith(name) ? `it${message.slice(name.length)}` : message,
       ...(location === undefined ? {} : { location }),
       ...mendOf(asked, run?.kind, env),
     };
@@ -51,7 +53,7 @@ const MENDS: Readonly<Record<CiKind, (ask: Ask) => Mend | undefined>> = {
   forgejo: mendOnForgejo,
   gitlab: mendOnGitlab,
   buildkite: (ask) => loginByShell(ask, "command:\n  - "),
-  azure: (ask) => loginByShell(ask, "- script: "),
+  azure: mendOnAzure,
   circleci: (ask) => loginByShell(ask, "- run: "),
   jenkins: mendOnJenkins,
 };
@@ -124,6 +126,13 @@ function mendOnJenkins({ registry, isLoggedIn }: Ask): Mend | undefined {
   return {
     mend: `${binding} {\n  sh 'echo "$PASSWORD" | docker login ${registry} -u "$USER" --password-stdin'\n}`,
   };
+}
+
+/** Secret variables reach a step only where it names them. */
+function mendOnAzure(ask: Ask): Mend | undefined {
+  const login = loginByShell(ask, "- script: ");
+  const { password } = credentials(ask.registry);
+  return login && { mend: `${login.mend ?? ""}\n  env: { ${password}: $(${password}) }` };
 }
 
 function loginByShell({ registry, isLoggedIn }: Ask, before: string): Mend | undefined {

@@ -118,7 +118,12 @@ describe("a repository that takes no push", () => {
       `before_script:\n  - ${SHELL_LOGIN}`,
     ],
     ["buildkite", "without a login", {}, `command:\n  - ${SHELL_LOGIN}`],
-    ["azure", "without a login", {}, `- script: ${SHELL_LOGIN}`],
+    [
+      "azure",
+      "without a login",
+      {},
+      `- script: ${SHELL_LOGIN}\n  env: { R_EXAMPLE_5000_PASSWORD: $(R_EXAMPLE_5000_PASSWORD) }`,
+    ],
     ["circleci", "without a login", {}, `- run: ${SHELL_LOGIN}`],
     [
       "jenkins",
@@ -148,7 +153,7 @@ describe("a repository that takes no push", () => {
     const [finding] = pipelineFindings(
       await factsOf({ run: "github", push: [refused("ghcr.io", "x")], env }),
     );
-    expect(finding).toMatchObject({ state: "problem", detail: "ghcr.io/team/app takes no push: 403" });
+    expect(finding).toMatchObject({ state: "problem", detail: "it takes no push: 403" });
     expect(finding?.notes?.[0]).toContain("add octocat/app with the role Write");
   });
 
@@ -253,13 +258,13 @@ describe("history", () => {
       "a whole clone of a repository that has no tags, or of which none were fetched",
       BY_RULES,
       { ...SHALLOW, isShallow: false, tags: 0 },
-      "a clone with no tags: if the repository has some, which release `latest` and `1` belong to is decided without those that are not here",
+      "a clone with no tags: if the repository has some, `latest`, `1` and the like are given to a release without a look at those whose tags are not here",
     ],
     [
       "the other form of a rule",
       "{ image: registry.example/app, from: [{ type: match, pattern: '.*' }] }",
       SHALLOW,
-      "a shallow clone with 1 tag: which release `latest` and `1` belong to is decided without those that are not here",
+      "a shallow clone with 1 tag: `latest`, `1` and the like are given to a release without a look at those whose tags are not here",
     ],
   ])("%s", async (_, tags, history, detail) => {
     const findings = pipelineFindings(await factsOf({ run: "github", tags, history, env: SET }));
