@@ -155,7 +155,8 @@ async function answer(outcome: Outcome, shell: Shell): Promise<number> {
   const results = resultsOf(plan, report, options.destination);
   const isQuiet = options.quiet === true || options.progress === "quiet" || options.progress === "json";
   if (!isQuiet) showTable(outcome, shell);
-  if (!isQuiet && exitCode !== 0 && !report.interrupted && !saysItself(report))
+  const isUntagged = exitCode !== 0 && !saysItself(report);
+  if (!isQuiet && isUntagged && !report.interrupted)
     shell.stderr.write(`${notDone(options.destination)} ${WHAT_IS_LEFT}\n`);
   if (!isQuiet && report.record !== undefined) shell.stderr.write(`recorded in ${report.record}\n`);
   if (report.failure !== undefined) await reportFailures([report.failure], shell, { json: false, redact });
@@ -172,7 +173,9 @@ async function answer(outcome: Outcome, shell: Shell): Promise<number> {
     shell.stdout.write(results.map((result) => `${result}\n`).join(""));
   }
   const { findings } = outcome;
-  const told = await reportRunToCi({ ok: exitCode === 0, plan, report, findings, redact }, options, shell);
+  const untagged = isUntagged && options.destination.kind === "registries";
+  const ended = { ok: exitCode === 0, untagged, plan, report, findings, redact };
+  const told = await reportRunToCi(ended, options, shell);
   return exitCode === 0 ? told : exitCode;
 }
 

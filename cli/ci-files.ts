@@ -45,6 +45,7 @@ export async function reportCodeQuality(
 async function reportOf(ended: Ended, shell: Shell): Promise<CiReport> {
   const {
     ok,
+    untagged,
     releases,
     failures = [],
     findings = [],
@@ -55,6 +56,7 @@ async function reportOf(ended: Ended, shell: Shell): Promise<CiReport> {
   const run = await readCiRun(shell);
   return {
     ok,
+    ...(untagged === undefined ? {} : { untagged }),
     releases,
     failures: [
       ...failures.flatMap((failed) => inWords(failed, redact)),

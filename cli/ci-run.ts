@@ -1,7 +1,7 @@
 import type { Finding } from "../core/findings/finding.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import type { RunReport } from "../core/run.ts";
-import type { ReportOptions } from "./render/ci-report.ts";
+import type { Ended, ReportOptions } from "./render/ci-report.ts";
 import { reportToCi } from "./report-to-ci.ts";
 import { contextOf } from "./describe/explanation.ts";
 import type { Shell } from "./shell.ts";
@@ -10,6 +10,8 @@ import { releaseViews } from "./views.ts";
 /** A run of a plan that has ended. */
 export interface EndedRun {
   readonly ok: boolean;
+  /** It failed before any tag was moved. */
+  readonly untagged: boolean;
   readonly plan: Plan;
   readonly report: RunReport;
   /** Of all checks. */
@@ -19,15 +21,16 @@ export interface EndedRun {
 
 /** Tells CI how a run has ended; see {@link reportToCi}. */
 export async function reportRunToCi(
-  { ok, plan, report, findings, redact }: EndedRun,
+  { ok, untagged, plan, report, findings, redact }: EndedRun,
   options: ReportOptions,
   shell: Shell,
 ): Promise<number> {
   const failed = report.variants.flatMap(({ route, outcome }) =>
     outcome.kind === "failed" ? [{ failure: outcome.failure, context: contextOf(route) }] : [],
   );
-  const ended = {
+  const ended: Ended = {
     ok,
+    ...(untagged ? { untagged } : {}),
     releases: releaseViews(plan, report),
     failures: [...failed, ...(report.failure === undefined ? [] : [{ failure: report.failure }])],
     findings,

@@ -13,6 +13,8 @@ export interface Ended extends Trouble {
   readonly ok: boolean;
   readonly releases: readonly ReportedRelease[];
   readonly interrupted?: boolean;
+  /** It failed before any tag was moved; absent where that is not so, or not known. */
+  readonly untagged?: true;
   /** Replaces secret values; absent where none is known. */
   readonly redact?: (text: string) => string;
 }
@@ -20,6 +22,7 @@ export interface Ended extends Trouble {
 /** The same, as summaries, outputs and reports are made of it: safe to show, without secrets. */
 export interface CiReport {
   readonly ok: boolean;
+  readonly untagged?: true;
   readonly releases: readonly ReportedRelease[];
   /** What stopped it, with the last lines that were printed. */
   readonly failures: readonly ReportedFailure[];

@@ -13,6 +13,8 @@ import type { Annotation } from "./ci-commands.ts";
 export interface Problem extends Annotation {
   /** The rule of a finding, the kind of a failure, `plan`. */
   readonly rule: string;
+  /** Where it is in an image, for those that are in no file: `linux/arm64 /server`. */
+  readonly image?: string;
 }
 
 /** All that there is to tell of a command that has ended. */
@@ -98,13 +100,23 @@ function ofFinding(finding: Finding, options: ProblemOptions): readonly Problem[
     ...(fix === undefined ? [] : [fix]),
   ];
   const place = location === undefined ? {} : { place: positionOf(location) };
-  return [problem({ severity, rule, title: rule, lines, ...place }, options)];
+  const found = problem({ severity, rule, title: rule, lines, ...place }, options);
+  return [image === undefined ? found : { ...found, image: options.redact(visible(imagePlace(image))) }];
 }
 
 function imageLine(image: Finding["image"]): readonly string[] {
   if (image === undefined) return [];
   const platform = image.platform === undefined ? [] : [formatPlatformFull(image.platform)];
   return [[image.reference, ...platform, ...(image.path === undefined ? [] : [image.path])].join(" ")];
+}
+
+/** As short as tells it from others: a summary has the reference elsewhere. */
+function imagePlace({ reference, platform, path }: NonNullable<Finding["image"]>): string {
+  const parts = [
+    ...(platform === undefined ? [] : [formatPlatformFull(platform)]),
+    ...(path === undefined ? [] : [path]),
+  ];
+  return parts.length === 0 ? reference : parts.join(" ");
 }
 
 function ofDiagnostic(diagnostic: Diagnostic, options: ProblemOptions): Problem {

@@ -17,16 +17,21 @@ const NOTHING = "–";
 
 /** The summary in at most `limit` bytes of UTF-8: parts that have no room are left out, long logs first, and it says so. */
 export function summaryOf(report: CiReport, limit: number): string {
-  const { ok, releases, failures, findings, run } = report;
+  const { ok, untagged, releases, failures, findings, run } = report;
   const title = `## ${ok ? "✅" : "❌"} buildx-plan${ok ? "" : ": failed"}`;
   const parts = [
-    part(0, [title, ...(run === undefined ? [] : runLine(run))]),
+    part(0, [title, ...(run === undefined ? [] : runLine(run)), ...(untagged === true ? UNTAGGED : [])]),
     ...failures.map((failure) => part(2, failurePart(failure))),
     ...releases.map((release) => part(0, releasePart(release))),
     ...(findings.length === 0 ? [] : [part(1, findingsPart(findings))]),
   ];
   return fitted(parts, limit);
 }
+
+const UNTAGGED = [
+  "",
+  "No tag was moved. What is finished stays there: run again, and only the rest is built.",
+];
 
 interface Part {
   /** Parts of a lower one are given room first. */
@@ -102,7 +107,7 @@ function variantRow(variant: ReportedVariant): string {
     markdown(platform),
     digest === undefined ? (state === "built" ? NOTHING : `**${state}**`) : code(shortDigest(digest)),
     size === undefined ? NOTHING : formatBytes(size),
-    durationMs === undefined ? NOTHING : formatDuration(durationMs),
+    durationMs === undefined || takenFrom !== undefined ? NOTHING : formatDuration(durationMs),
     takenFrom === undefined ? (execution === undefined ? NOTHING : markdown(where)) : TAKEN[takenFrom],
     cache === undefined || takenFrom !== undefined ? NOTHING : `${cache.cached}/${cache.steps}`,
   ];
@@ -136,8 +141,9 @@ function findingsPart(findings: readonly Problem[]): readonly string[] {
   ];
 }
 
-function findingRow({ severity, rule, message, file, line }: Problem): string {
-  const place = file === undefined ? NOTHING : code(line === undefined ? file : `${file}:${line}`);
+function findingRow({ severity, rule, message, file, line, image }: Problem): string {
+  const where = file === undefined ? image : line === undefined ? file : `${file}:${line}`;
+  const place = where === undefined ? NOTHING : code(where);
   const [first = ""] = message.split("\n");
   return `| ${severity} | ${place} | ${markdown(first)} ${code(rule)} |`;
 }

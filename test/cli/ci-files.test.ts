@@ -139,7 +139,9 @@ test("an interrupted run says so", async () => {
     secretValues: [],
   };
   const report = { variants: [], released: [], interrupted: true };
-  await reportRunToCi({ ok: false, plan, report, findings: [], redact: (text) => text }, {}, shell);
+  const ended = { ok: false, untagged: true, plan, report, findings: [], redact: (text: string) => text };
+  await reportRunToCi(ended, {}, shell);
+  expect(await read("summary")).toContain("\nNo tag was moved.");
   expect(await read("summary")).toContain("**interrupted**");
 });
 

@@ -78,6 +78,7 @@ describe("problems", () => {
         rule: "entrypoint-architecture",
         title: "entrypoint-architecture",
         message: String.raw`It is for amd64${"\n"}r.example/app:1 linux/arm64 /usr/bin/a\x1b[2J`,
+        image: String.raw`linux/arm64 /usr/bin/a\x1b[2J`,
       },
       {
         severity: "warning",

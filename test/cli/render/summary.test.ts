@@ -53,6 +53,13 @@ const RELEASED: CiReport = {
       file: "docker/Dockerfile",
       line: 2,
     },
+    {
+      severity: "warning",
+      rule: "program-architecture",
+      title: "program-architecture",
+      message: "1 program is for linux/amd64",
+      image: "linux/arm64 /usr/bin/tool",
+    },
   ],
 };
 
