@@ -9,6 +9,8 @@ import { examine } from "../../core/host/doctor.ts";
 import type { Finding } from "../../core/host/finding.ts";
 import { readHistory } from "../../core/plan/git.ts";
 import type { Plan } from "../../core/plan/plan.ts";
+import { checkBases, type BaseWorld } from "../../core/preflight/bases.ts";
+import { lookAtDockerfiles } from "../../core/preflight/dockerfiles.ts";
 import { checkPush } from "../../core/preflight/push.ts";
 import { openRegistry } from "../../core/registry/client.ts";
 import type { Registry } from "../../core/registry/registry.ts";
@@ -17,6 +19,7 @@ import { readCiRun } from "../ci-event.ts";
 import { advise } from "../describe.ts";
 import { positionOf } from "../describe/source-frame.ts";
 import { hostPlatform } from "../host-platform.ts";
+import { PREFLIGHT_DEADLINE_MS } from "../preflight.ts";
 import { printJson, reportFailures, widthOf } from "../report.ts";
 import { doctorReport } from "../render/doctor-report.ts";
 import { readPlan, variantsOf, type PlanSelection } from "../session.ts";
@@ -112,17 +115,33 @@ async function lookAtHost(
   });
 }
 
-/** What a pipeline has for this plan. Repositories are asked as `check` asks them: an upload is begun and given up. */
+/** What a pipeline has for this plan. Registries are asked as `check` asks them: an upload is begun and given up. */
 async function readPipeline(
   plan: Plan,
   { run, registry, isFork }: { readonly run: CiRun | undefined } & Asking,
-  { env, signal }: Shell,
+  shell: Shell,
 ): Promise<PipelineFacts> {
-  const [{ answers }, history] = await Promise.all([
-    checkPush(isFork ? [] : plan.releases, { registry, slots: new Slots(PARALLELISM), signal }),
+  const { env } = shell;
+  const signal = AbortSignal.any([shell.signal, AbortSignal.timeout(PREFLIGHT_DEADLINE_MS)]);
+  const world = { registry, slots: new Slots(PARALLELISM), signal };
+  const [{ answers }, bases, history] = await Promise.all([
+    checkPush(isFork ? [] : plan.releases, world),
+    readBases(plan, world, shell),
     readHistory({ directory: plan.directory, env }),
   ]);
-  return { ...(run === undefined ? {} : { run }), env, plan, push: answers, history };
+  return { ...(run === undefined ? {} : { run }), env, plan, push: answers, bases, history };
+}
+
+async function readBases(
+  plan: Plan,
+  world: Pick<BaseWorld, "registry" | "slots" | "signal">,
+  { cwd }: Shell,
+): Promise<PipelineFacts["bases"]> {
+  const { bases } = await lookAtDockerfiles(plan, { routes: [], from: cwd });
+  const made = plan.releases.flatMap(({ tags }) => tags);
+  // Which builder it will be is not known here, and some keep images themselves: what is in no registry may be there.
+  const { findings, looked } = await checkBases(bases, { ...world, made, kept: true });
+  return { looked, findings: findings.filter(({ rule }) => rule === "base-unresolvable") };
 }
 
 function platformsOf(plan: Plan): Platform[] {

@@ -13,13 +13,32 @@ import { isRestricted, type CiEvent, type CiRun, type Environment } from "./run.
  */
 export function pipelineFindings(facts: PipelineFacts): readonly Finding[] {
   const { run, env } = facts;
-  if (run !== undefined && isRestricted(run, env)) return [forkFinding(run), ...historyFindings(facts)];
+  const bases = baseFindings(facts);
+  if (run !== undefined && isRestricted(run, env))
+    return [forkFinding(run), ...bases, ...historyFindings(facts)];
   return [
+    ...bases,
     ...pushFindings(facts),
     ...identityFindings(facts),
     ...historyFindings(facts),
     ...variableFindings(facts),
   ];
+}
+
+/** Whether base images can be read; what is wrong with them otherwise, `check` tells. */
+function baseFindings({ bases: { looked, findings } }: PipelineFacts): readonly Finding[] {
+  const check = "bases";
+  if (findings.length === 0)
+    return looked === 0
+      ? []
+      : [{ check, state: "ok", detail: `${looked} base image${looked === 1 ? "" : "s"} can be read` }];
+  return findings.map(({ severity, message, fix, location }) => ({
+    check,
+    state: severity === "error" ? "problem" : "warning",
+    detail: message,
+    ...(fix === undefined ? {} : { mend: fix }),
+    ...(location === undefined ? {} : { location }),
+  }));
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Location } from "../plan/source.ts";
 export interface Finding {
   /**
    * What was looked at: `node`, `buildkit`, `managed`, `buildx`, `runc`, `disk`, `cache`, `platform linux/arm64`, `registry ghcr.io`; of a
-   * pipeline `ci`, `push ghcr.io/team/app`, `cosign`, `identity`, `history`, `variable NPM_TOKEN`.
+   * pipeline `ci`, `fork`, `bases`, `push ghcr.io/team/app`, `cosign`, `identity`, `history`, `variable NPM_TOKEN`.
    */
   readonly check: string;
   readonly state: "ok" | "warning" | "problem";

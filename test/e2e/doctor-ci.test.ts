@@ -57,7 +57,7 @@ interface Job {
 
 /** A shallow clone of a repository with a tag, in a job that is logged in or not. */
 async function openJob(host: string, isLoggedIn: boolean): Promise<Job> {
-  const rig = await openRig({ Dockerfile: "FROM scratch\n", "buildx-plan.yaml": plan(host) });
+  const rig = await openRig({ Dockerfile: `FROM ${host}/team/base:1\n`, "buildx-plan.yaml": plan(host) });
   const git = async (cwd: string, ...argv: readonly string[]): Promise<void> => {
     await execa("git", ["-c", "user.name=ada", "-c", "user.email=ada@example.com", ...argv], { cwd });
   };
@@ -84,7 +84,7 @@ async function pipelineWords({ rig, env }: Job, ci: Environment, host: string): 
   const blocks = ran.stdout.replace(/\n\n[^\n]*\n$/, "\n").split(/^(?=(?:ok|warning|problem) )/m);
   const variable = host.replaceAll(/[.:]/g, "_");
   return blocks
-    .filter((block) => /^\w+ +(?:ci|fork|registry|push|identity|history|variable) /.test(block))
+    .filter((block) => /^\w+ +(?:ci|fork|bases|registry|push|identity|history|variable) /.test(block))
     .map(withoutMargin)
     .join("")
     .replaceAll(host, "registry.example")

@@ -40,6 +40,7 @@ ${sign === undefined ? "" : `    sign: ${sign}\n`}    platforms: [linux/amd64, l
     plan,
     push: [],
     history: { kind: "repository", isShallow: false, tags: 12 },
+    bases: situation.bases ?? { looked: 0, findings: [] },
     ...(situation.push === undefined ? {} : { push: situation.push }),
     ...(situation.history === undefined ? {} : { history: situation.history }),
   };
@@ -363,6 +364,35 @@ describe("a pull request from a fork", () => {
       ["history", "warning"],
     ]);
     expect(findings[0]).toMatchObject({ mend });
+  });
+});
+
+describe("base images", () => {
+  const of = async (bases: PipelineFacts["bases"], run?: CiRun): Promise<readonly Finding[]> => {
+    const facts = await factsOf({ bases, env: SET, ...(run === undefined ? {} : { run }) });
+    return pipelineFindings(facts).filter(({ check }) => check === "bases");
+  };
+
+  test("that can be read are counted; those that cannot are told, to forks as well", async () => {
+    expect(await of({ looked: 0, findings: [] })).toEqual([]);
+    expect(await of({ looked: 1, findings: [] })).toMatchObject([
+      { state: "ok", detail: "1 base image can be read" },
+    ]);
+    const findings = [
+      { severity: "warning", message: "r.example/base could not be looked up", fix: "docker login" },
+      { severity: "error", message: "r.example/gone is not in its registry" },
+    ] as const;
+    const told = [
+      { check: "bases", state: "warning", detail: findings[0].message, mend: "docker login" },
+      { check: "bases", state: "problem", detail: findings[1].message },
+    ];
+    expect(await of({ looked: 3, findings })).toEqual(told);
+    expect(
+      await of(
+        { looked: 3, findings },
+        { kind: "github", event: "pull-request", pullRequest: { isFork: true } },
+      ),
+    ).toEqual(told);
   });
 });
 
