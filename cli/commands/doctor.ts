@@ -2,9 +2,11 @@ import { access } from "node:fs/promises";
 import { isAbsolute, join } from "node:path";
 import { versions } from "node:process";
 import { ciFindings, withoutEchoes } from "../../core/ci/needs.ts";
+import { missingForPlan } from "../../core/ci/needs-variables.ts";
 import type { PipelineFacts } from "../../core/ci/pipeline-facts.ts";
 import { isRestricted, type CiRun } from "../../core/ci/run.ts";
 import { Slots } from "../../core/concurrent.ts";
+import type { Failure } from "../../core/failure.ts";
 import { examine } from "../../core/host/doctor.ts";
 import type { Finding } from "../../core/host/finding.ts";
 import { readHistory } from "../../core/plan/git.ts";
@@ -37,13 +39,33 @@ const PARALLELISM = 8;
  */
 export async function runDoctor(options: DoctorOptions, shell: Shell): Promise<number> {
   const plan = (await hasPlan(options, shell)) ? await readPlan(options, shell) : undefined;
-  if (plan?.ok === false) return await reportFailures(plan.error, shell, { json: options.json === true });
+  if (plan?.ok === false) return await endWithoutPlan(plan.error, options, shell);
   const findings = await look(plan?.value, options, shell);
   const isWell = findings.every(({ state }) => state !== "problem");
   const { stdout } = shell;
   if (options.json === true) printJson(shell, { ok: isWell, findings: findings.map(findingJson) });
   else stdout.write(`${doctorReport(findings, { width: widthOf(stdout), colour: stdout.colour })}\n`);
   return isWell ? 0 : 5;
+}
+
+/** A plan that wants variables cannot be read without them: where this CI sets them is said beside what is wrong. */
+async function endWithoutPlan(
+  failures: readonly Failure[],
+  { json }: DoctorOptions,
+  shell: Shell,
+): Promise<number> {
+  const exitCode = await reportFailures(failures, shell, { json: json === true });
+  const unset = failures.flatMap((failure) =>
+    failure.kind === "plan-invalid" ? (failure.unsetVariables ?? []) : [],
+  );
+  const run = await readCiRun(shell);
+  const { stdout, env } = shell;
+  const findings = missingForPlan(unset, { ...(run === undefined ? {} : { run }), env });
+  if (json !== true && findings.length > 0) {
+    const all = [...ciFindings(run, env), ...findings];
+    stdout.write(`${doctorReport(all, { width: widthOf(stdout), colour: stdout.colour })}\n`);
+  }
+  return exitCode;
 }
 
 function findingJson({ location, ...finding }: Finding): Readonly<Record<string, unknown>> {

@@ -58,7 +58,13 @@ export function findingJson({ location, image, facts = [], ...finding }: Finding
 export function failureJson(failure: Failure): FailureJson {
   switch (failure.kind) {
     case "plan-invalid":
-      return { kind: failure.kind, diagnostics: failure.diagnostics.map(diagnosticJson) };
+      return {
+        kind: failure.kind,
+        diagnostics: failure.diagnostics.map(diagnosticJson),
+        ...(failure.unsetVariables === undefined
+          ? {}
+          : { unset: failure.unsetVariables.map(({ name, variable }) => ({ name, variable })) }),
+      };
     case "scan-failed": {
       const { cause, ...facts } = failure;
       return { ...facts, ...(cause === undefined ? {} : { cause: failureJson(cause) }) };

@@ -1,5 +1,5 @@
 import type { Finding } from "../host/finding.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Plan, UnsetVariable } from "../plan/plan.ts";
 import { position, type Location } from "../plan/source.ts";
 import type { PipelineFacts } from "./pipeline-facts.ts";
 import type { CiKind, Environment } from "./run.ts";
@@ -15,8 +15,23 @@ interface Missing {
   readonly location: Location;
 }
 
+type NamingPlan = Pick<Plan, "unsetVariables" | "releases">;
+type VariableFacts = Pick<PipelineFacts, "run" | "env"> & { readonly plan: NamingPlan };
+
+/**
+ * What a plan that could not be read for want of variables lacks: those that are no secrets, as problems. None where that is not why.
+ */
+export function missingForPlan(
+  unsetVariables: readonly UnsetVariable[],
+  place: Pick<PipelineFacts, "run" | "env">,
+): readonly Finding[] {
+  const needed = unsetVariables.filter(({ secret }) => !secret);
+  const found = variableFindings({ ...place, plan: { unsetVariables: needed, releases: [] } });
+  return found.map((finding) => ({ ...finding, state: "problem" }));
+}
+
 /** Variables of the environment that the plan names and that are not set, each once, with the place of the plan and where this CI sets them. */
-export function variableFindings({ run, env, plan }: PipelineFacts): readonly Finding[] {
+export function variableFindings({ run, env, plan }: VariableFacts): readonly Finding[] {
   const missing = Map.groupBy(missingIn(plan, env), ({ variable }) => variable);
   return [...missing.values()].flatMap(([first, ...others]) => {
     if (first === undefined) return [];
@@ -33,7 +48,7 @@ export function variableFindings({ run, env, plan }: PipelineFacts): readonly Fi
   });
 }
 
-function missingIn({ unsetVariables = [], releases }: Plan, env: Environment): readonly Missing[] {
+function missingIn({ unsetVariables = [], releases }: NamingPlan, env: Environment): readonly Missing[] {
   const variables = unsetVariables.map(({ name, variable, secret, location }) => ({
     variable,
     isSecret: secret,

@@ -53,13 +53,17 @@ export async function assemblePlan(source: PlanSource): Promise<Result<Plan, Pla
   );
   if (!overrides.ok) return overrides;
   const made = await makePlan(written, overrides.value, { ...source, problems });
-  if (problems.failed()) return invalid(problems);
+  if (problems.failed()) return invalid(problems, made.unsetVariables);
   const selected = selectReleases(made.releases, options);
   return selected.ok ? ok({ ...made, releases: selected.value, warnings: problems.all() }) : selected;
 }
 
-function invalid(problems: Problems) {
-  return fail<PlanFailure>({ kind: "plan-invalid", diagnostics: problems.all() });
+function invalid(problems: Problems, unsetVariables?: Plan["unsetVariables"]) {
+  return fail<PlanFailure>({
+    kind: "plan-invalid",
+    diagnostics: problems.all(),
+    ...(unsetVariables && { unsetVariables }),
+  });
 }
 
 function readWritten(document: Value, problems: Problems): WrittenPlan {

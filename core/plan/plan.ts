@@ -350,7 +350,12 @@ export type PlanFailure =
       readonly bytes: number;
       readonly maxBytes: number;
     }
-  | { readonly kind: "plan-invalid"; readonly diagnostics: readonly Diagnostic[] }
+  | {
+      readonly kind: "plan-invalid";
+      readonly diagnostics: readonly Diagnostic[];
+      /** Variables without a value, be they the reason or not. */
+      readonly unsetVariables?: readonly UnsetVariable[];
+    }
   | {
       readonly kind: "override-invalid";
       readonly option: string;

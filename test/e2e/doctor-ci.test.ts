@@ -172,6 +172,29 @@ test("JSON has the place of the plan, and lines to add", async () => {
   });
 });
 
+test("a plan that cannot be read without a variable: what is wrong, and where it is set", async () => {
+  const rig = await openRig({
+    Dockerfile: "FROM scratch\n",
+    "buildx-plan.yaml":
+      "version: 1\nvars:\n  channel: { env: CHANNEL }\nimages:\n  app: { platforms: [linux/amd64], tags: ['r.example/app:${channel}'] }\n",
+  });
+  const ran = await rig.run(["doctor"], JOBS["gitlab"]);
+  expect(ran.exitCode).toBe(2);
+  expect(ran.stderr).toContain("`channel` has no value: the environment variable CHANNEL is not set");
+  expect(ran.stdout).toBe(`ok       ci                GitLab CI: a push, refs/heads/main
+problem  variable CHANNEL  it is not set, and the variable \`channel\` (buildx-plan.yaml:3:3) takes its value from it
+                           A protected variable is there for protected branches and tags only.
+                           Settings > CI/CD > Variables: CHANNEL
+
+1 problem to mend.
+`);
+  const json = await rig.run(["doctor", "--json"], JOBS["gitlab"]);
+  const { failures } = JSON.parse(json.stdout);
+  expect(failures).toMatchObject([
+    { kind: "plan-invalid", unset: [{ name: "channel", variable: "CHANNEL" }] },
+  ]);
+});
+
 test("a pull request from a fork: no question to the registry, no problem of the pipeline, and what works there", async () => {
   const { host } = readOnly;
   const job = await openJob(host, false);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ciFindings, pipelineFindings, withoutEchoes } from "../../../core/ci/needs.ts";
+import { missingForPlan } from "../../../core/ci/needs-variables.ts";
 import type { AskedRepository, PipelineFacts } from "../../../core/ci/pipeline-facts.ts";
 import type { CiKind, CiRun, Environment } from "../../../core/ci/run.ts";
 import type { Finding } from "../../../core/host/finding.ts";
@@ -311,6 +312,19 @@ describe("variables that are not set", () => {
   ])("%s", async (run, secret, plain) => {
     const where = run === undefined ? {} : { run };
     expect(await mends(where)).toEqual([`variable NPM_TOKEN: ${secret}`, `variable CHANNEL: ${plain}`]);
+  });
+
+  test("without which the plan cannot be read: those that are no secrets, as problems", async () => {
+    const text =
+      "version: 1\nvars:\n  token: { env: NPM_TOKEN, secret: true }\n  channel: { env: CHANNEL }\nimages:\n  app: { platforms: [linux/amd64], tags: ['r.example/app:${channel}'] }\n";
+    const loaded = await loadText(text);
+    const { unsetVariables = [] } = loaded.ok || loaded.error.kind !== "plan-invalid" ? {} : loaded.error;
+    expect(
+      missingForPlan(unsetVariables, { run: { kind: "jenkins", event: "push" }, env: {} }),
+    ).toMatchObject([
+      { check: "variable CHANNEL", state: "problem", mend: "environment { CHANNEL = '...' }" },
+    ]);
+    expect(missingForPlan([], { env: {} })).toEqual([]);
   });
 
   test("are told once each, with the place of the plan; those that signing needs are problems", async () => {
