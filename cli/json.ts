@@ -75,13 +75,17 @@ function runJson({ builders, timeoutMs, stallMs, retries, needs }: Variant): Par
   };
 }
 
-function buildJson({ build }: PlannedRelease["variants"][number]): unknown {
+/** Without the plan's text, which the place of an unset secret brings with it. */
+function buildJson({ build: { unsetSecrets, ...build } }: PlannedRelease["variants"][number]): unknown {
   return {
     ...build,
     repositories: build.repositories.map(formatRepository),
     secrets: build.secrets.map((secret) =>
       secret.kind === "value" ? { id: secret.id, kind: secret.kind } : secret,
     ),
+    ...(unsetSecrets === undefined
+      ? {}
+      : { unsetSecrets: unsetSecrets.map(({ id, kind, variable }) => ({ id, kind, variable })) }),
   };
 }
 

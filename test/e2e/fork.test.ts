@@ -106,6 +106,12 @@ describe.each([
       const ran = await fork.run(...argv);
       expect({ argv, ...ran }).toMatchObject({ exitCode: 0 });
     }
+    const { stdout } = await fork.run(...onBuilder("plan", "--json"));
+    const [variant] = JSON.parse(stdout).releases[0].variants;
+    expect(variant.build.unsetSecrets).toEqual([
+      { id: "npm", kind: "unset", variable: "NPM_TOKEN" },
+      { id: "pip", kind: "unset", variable: "PIP_TOKEN" },
+    ]);
     expect(writes(fork.registry)).toEqual([]);
   });
 
