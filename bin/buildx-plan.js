@@ -6,8 +6,7 @@ import { createRequire } from "module";
 // Of a module of Node's own, `import` makes a namespace, for which all its parts are loaded that it would load late.
 const require = createRequire(import.meta.url);
 const { existsSync, readFileSync } = require("fs");
-const { homedir } = require("os");
-const { dirname, isAbsolute, join } = require("path");
+const { dirname, join } = require("path");
 const { fileURLToPath } = require("url");
 
 const NEEDED = [22, 19];
@@ -36,32 +35,16 @@ function run() {
   }
   delete process.env[STARTED];
   Promise.resolve()
-    .then(() => require("./load.cjs").load(bundle, "main.cjs", compileCache()).main(argv, version))
+    .then(() => {
+      const { compileCache, load } = require("./load.cjs");
+      return load(bundle, "main.cjs", { cache: compileCache(argv, version) }).main(argv, version);
+    })
     .catch((error) => {
       // Thrown in a later turn, it is an uncaught exception with its stack.
       setImmediate(() => {
         throw error;
       });
     });
-}
-
-/** Where compiled code is kept: in this user's own folder, and for each command apart, since each calls other functions. */
-function compileCache() {
-  const cache = cacheFolder();
-  if (cache === undefined || process.env.NODE_DISABLE_COMPILE_CACHE) return undefined;
-  const command = /^[a-z]+$/.test(argv[0] || "") ? argv[0] : "help";
-  return join(cache, "buildx-plan", "compile-cache", version + "-node-" + process.versions.node, command);
-}
-
-/** Undefined for an account without a home: `homedir` throws where neither HOME nor the list of accounts has one. */
-function cacheFolder() {
-  const xdg = process.env.XDG_CACHE_HOME;
-  if (xdg && isAbsolute(xdg)) return xdg;
-  try {
-    return join(homedir(), ".cache");
-  } catch {
-    return undefined;
-  }
 }
 
 /** Starts the Node that was installed as the `node` package, in our own folder or in one that we are installed in. */

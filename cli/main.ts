@@ -1,15 +1,19 @@
 import { fstatSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { fileURLToPath } from "node:url";
 import { text } from "node:stream/consumers";
 import type { CiRun } from "../core/ci/run.ts";
 import { detectCi } from "../core/ci/detect.ts";
 import { runProgram } from "./program.ts";
 import { harmlessFor } from "./render/ci-commands.ts";
-import { wantsColour, type CiPort, type Shell, type Terminal } from "./shell.ts";
+import { wantsColour, type CiPort, type PackageFile, type Shell, type Terminal } from "./shell.ts";
 
-/** The one place that touches the process: argv in, exit code out. `bin/buildx-plan.js` calls it. */
-export async function main(argv: readonly string[], version: string): Promise<void> {
+/** The one place that touches the process: argv in, exit code out. `bin/buildx-plan.js` calls it, and a single executable, whose files lie elsewhere. */
+export async function main(
+  argv: readonly string[],
+  version: string,
+  packageFile: PackageFile = installedFile,
+): Promise<void> {
   const interruption = listenForSignals();
   const ci = detectCi(process.env);
   const harmless = harmlessFor(ci.kind);
@@ -22,13 +26,18 @@ export async function main(argv: readonly string[], version: string): Promise<vo
     home: homeFolder(),
     signal: interruption,
     now: Date.now,
-    packageDirectory: fileURLToPath(new URL("..", import.meta.url)),
+    packageFile,
     version,
     ...(ci.kind === "none" ? {} : { ci: portTo(ci, process.stderr) }),
   };
   // A reader that has seen enough (`| head`) closes the pipe; that is no failure of ours.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", ignoreClosedPipe);
   process.exitCode = await runProgram(argv, shell);
+}
+
+// The bundle's folder is one of those of the package.
+async function installedFile(path: string): Promise<string> {
+  return await readFile(new URL(`../${path}`, import.meta.url), "utf8");
 }
 
 // Without HOME, an account that is in no list (a container's `--user 12345`) makes `homedir` throw; Docker takes / for it.

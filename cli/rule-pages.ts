@@ -1,16 +1,11 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { isRuleId } from "../core/findings/rules.ts";
-import type { Shell } from "./shell.ts";
+import type { PackageFile } from "./shell.ts";
 
-/** Reads a rule's page, `docs/rules/<rule>.md` of the installed package; undefined where the rule has none: BuildKit's own. */
-export async function readRulePage(
-  rule: string,
-  { packageDirectory }: Pick<Shell, "packageDirectory">,
-): Promise<string | undefined> {
+/** Reads a rule's page, `docs/rules/<rule>.md` of the package; undefined where the rule has none: BuildKit's own. */
+export async function readRulePage(rule: string, packageFile: PackageFile): Promise<string | undefined> {
   if (!isRuleId(rule) || rule.includes("/")) return undefined;
   try {
-    return await readFile(join(packageDirectory, "docs", "rules", `${rule}.md`), "utf8");
+    return await packageFile(`docs/rules/${rule}.md`);
   } catch {
     return undefined;
   }

@@ -37,7 +37,7 @@ export async function writeSarif(
   const log = await sarifOf(findings, {
     version: shell.version,
     directory: shell.cwd,
-    readPage: (rule) => readRulePage(rule, shell),
+    readPage: (rule) => readRulePage(rule, shell.packageFile),
   });
   const safe = (_: string, value: unknown): unknown => (typeof value === "string" ? redact(value) : value);
   const text = `${harmlessJson(JSON.stringify(log, safe, 2))}\n`;

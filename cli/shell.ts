@@ -1,5 +1,8 @@
 import type { CiRun } from "../core/ci/run.ts";
 
+/** Reads a text file that comes with the program, by its path in the npm package: `docs/rules/<rule>.md`. Rejects where there is none. */
+export type PackageFile = (path: string) => Promise<string>;
+
 /** The process as commands see it: everything that comes from outside, so that main.ts alone touches `process`. */
 export interface Shell {
   /** The answer of a command; nothing else goes there. */
@@ -14,8 +17,7 @@ export interface Shell {
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Folder of the installed package: tools/go.mod lies there. */
-  readonly packageDirectory: string;
+  readonly packageFile: PackageFile;
   readonly version: string;
   /** Absent where no CI runs it. */
   readonly ci?: CiPort;

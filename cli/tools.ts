@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import type { ToolFailure } from "../core/buildkit/buildkit.ts";
 import { findBuildKit, type InstalledBuildKit } from "../core/buildkit/install.ts";
 import type { InstallOptions } from "../core/buildkit/install-sources.ts";
@@ -18,7 +17,7 @@ export function installOptions(shell: Shell, onProgress: (line: string) => void)
     env: shell.env,
     os,
     architecture,
-    toolsModule: join(shell.packageDirectory, "tools"),
+    moduleFile: (name) => shell.packageFile(`tools/${name}`),
     onProgress,
     signal: shell.signal,
   };

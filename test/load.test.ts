@@ -19,11 +19,16 @@ async function bundle(files: { readonly entry?: string; readonly part?: string }
   const cache = join(folder, "cache", "nested");
   const run = (
     value: string,
-    options: { readonly cache?: string; readonly before?: string; readonly after?: string } = {},
+    options: {
+      readonly cache?: string;
+      readonly before?: string;
+      readonly after?: string;
+      readonly readText?: string;
+    } = {},
   ) => {
     const kept = JSON.stringify(options.cache ?? cache);
     const code = `${options.before ?? ""} const { load } = await import(${JSON.stringify(LOADER)});
-      console.log(load(${JSON.stringify(folder)}, "main.cjs", ${kept}).main(${value})); ${options.after ?? ""}`;
+      console.log(load(${JSON.stringify(folder)}, "main.cjs", { cache: ${kept}, readText: ${options.readText} }).main(${value})); ${options.after ?? ""}`;
     const { stdout, stderr } = spawnSync(execPath, ["--input-type=module", "-e", code], { encoding: "utf8" });
     return { stdout: stdout.trim(), stderr };
   };
@@ -107,4 +112,12 @@ test("a file is run once, and sees Node's own modules and its place", async () =
     part: "exports.sep = require('node:path').sep; exports.at = __dirname;",
   });
   expect(JSON.parse(run("1").stdout)).toEqual([true, { sep: "/", at: folder }]);
+});
+
+test("files that lie elsewhere are read there", async () => {
+  const { folder, run } = await bundle();
+  const before = `const texts = { "main.cjs": "exports.main = require('./${PART}').double", "${PART}": "exports.double = (value) => value + 2" };`;
+  const readText = "(name) => texts[name]";
+  expect(run("40", { before, readText }).stdout).toBe("42");
+  expect(await readdir(join(folder, "cache", "nested"))).toEqual([PART]);
 });

@@ -179,7 +179,7 @@ async function writeSarif(
   const log = await sarifOf(report.findings, {
     version: shell.version,
     directory: shell.cwd,
-    readPage: (rule) => readRulePage(rule, shell),
+    readPage: (rule) => readRulePage(rule, shell.packageFile),
   });
   const safe = (_: string, value: unknown): unknown => (typeof value === "string" ? redact(value) : value);
   const text = `${harmlessJson(JSON.stringify(log, safe, 2))}\n`;

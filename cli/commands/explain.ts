@@ -19,7 +19,7 @@ export async function runExplain(
   shell: Shell,
 ): Promise<number> {
   if (rule === undefined) return listRules(options, shell);
-  const page = await readRulePage(rule, shell);
+  const page = await readRulePage(rule, shell.packageFile);
   if (page === undefined || !isRuleId(rule)) return unknownRule(rule, shell);
   if (options.json === true) printJson(shell, { ok: true, rule, ...ruleOf(rule), page });
   else shell.stdout.write(page.endsWith("\n") ? page : `${page}\n`);

@@ -1,4 +1,4 @@
-import { copyFile, mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Environment } from "../host/folders.ts";
 import { findTool, formatVersion, isAtLeast, toolVersion } from "../host/tools.ts";
@@ -10,8 +10,8 @@ import { runTool } from "./tool.ts";
 export interface GoBuild {
   /** What is built, for people. */
   readonly title: string;
-  /** Folder with the go.mod and go.sum that pin everything; it is only read. */
-  readonly module: string;
+  /** Text of the go.mod and go.sum that pin everything. */
+  readonly moduleFile: (name: "go.mod" | "go.sum") => Promise<string>;
   /** Import paths of the programs. */
   readonly packages: readonly string[];
   /** `-X` settings of the linker, `import/path.Variable=value`. */
@@ -48,7 +48,8 @@ export async function goBuild(build: GoBuild): Promise<Result<string, string>> {
   build.onProgress(`building ${build.title} with Go: this takes minutes, once`);
   const [source, out] = [join(build.folder, "source"), join(build.folder, "out")];
   await Promise.all([mkdir(source, { recursive: true }), mkdir(out, { recursive: true })]);
-  for (const file of ["go.mod", "go.sum"]) await copyFile(join(build.module, file), join(source, file));
+  for (const name of ["go.mod", "go.sum"] as const)
+    await writeFile(join(source, name), await build.moduleFile(name));
   return await compile(build, { go, source, out, environment });
 }
 

@@ -126,7 +126,7 @@ async function fromGo(
 ): Promise<Result<string, string>> {
   return await goBuild({
     title: `${tool.name} v${formatVersion(tool.pin)}`,
-    module: options.toolsModule,
+    moduleFile: options.moduleFile,
     packages: tool.goPackages,
     variables: tool.goVariables,
     folder,

@@ -14,8 +14,8 @@ export interface InstallOptions {
   /** This host, in OCI's words. */
   readonly os: string;
   readonly architecture: string;
-  /** Folder of the package that holds the pinned go.mod and go.sum. */
-  readonly toolsModule: string;
+  /** Text of the go.mod and go.sum that pin what is built from source; they come with this program. */
+  readonly moduleFile: (name: "go.mod" | "go.sum") => Promise<string>;
   /** Lines for people, a few per minute while something takes long. */
   readonly onProgress: (line: string) => void;
   readonly signal: AbortSignal;

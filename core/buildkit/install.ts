@@ -52,11 +52,11 @@ export async function installBuildKit(
 
 /** Finds BuildKit's programs without installing anything: on the PATH or in our own folder. */
 export async function findBuildKit(
-  options: Omit<InstallOptions, "toolsModule" | "onProgress">,
+  options: Omit<InstallOptions, "moduleFile" | "onProgress">,
 ): Promise<Result<InstalledBuildKit, InstallFailure>> {
   return await installBuildKit({
     ...options,
-    toolsModule: "",
+    moduleFile: () => Promise.reject(new Error("Internal error: nothing is built here")),
     onProgress: () => undefined,
     sources: ["path", "installed"],
   });

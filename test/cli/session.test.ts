@@ -39,7 +39,7 @@ async function shellWith(program: StandIn, plan: string): Promise<Shell> {
     env,
     os,
     architecture,
-    toolsModule: "",
+    moduleFile: () => Promise.reject(new Error("not asked for")),
     onProgress: () => {},
     signal,
   });
@@ -60,7 +60,7 @@ async function shellWith(program: StandIn, plan: string): Promise<Shell> {
     home: folder,
     signal,
     now: () => 0,
-    packageDirectory: folder,
+    packageFile: () => Promise.reject(new Error("not asked for")),
     version: "0.0.0",
   };
 }

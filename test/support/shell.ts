@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { CiKind, CiRun } from "../../core/ci/run.ts";
 import type { Shell } from "../../cli/shell.ts";
 
@@ -27,7 +29,7 @@ export function shellIn(
     home: cwd,
     signal: new AbortController().signal,
     now: () => 0,
-    packageDirectory: cwd,
+    packageFile: (path) => readFile(join(cwd, path), "utf8"),
     version: "0.0.0",
     ci: {
       run: { kind, event: "push", ...run },

@@ -47,7 +47,7 @@ async function told(options: { readonly json?: boolean }, width = 110) {
     home: cwd,
     signal: new AbortController().signal,
     now: () => 0,
-    packageDirectory: cwd,
+    packageFile: () => Promise.reject(new Error("not asked for")),
     version: "0.0.0",
   };
   const exitCode = await runTags({ file: "buildx-plan.yaml", set: [], image: [], ...options }, shell);

@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { sarifOf, type SarifLog, type SarifOptions } from "../../../cli/render/sarif.ts";
 import type { Finding } from "../../../core/findings/finding.ts";
@@ -102,7 +104,7 @@ test("every rule is described in a few words, and in the first paragraph of its 
   const rules = Object.keys(RULES).filter(isRuleId);
   const log = await sarifOf(
     rules.map((rule): Finding => ({ rule, severity: "note", message: rule })),
-    { ...OPTIONS, readPage: (rule) => readRulePage(rule, { packageDirectory: ROOT }) },
+    { ...OPTIONS, readPage: (rule) => readRulePage(rule, (path) => readFile(join(ROOT, path), "utf8")) },
   );
   expect(problemsOf(log)).toEqual([]);
   for (const { shortDescription, fullDescription, help } of log.runs[0].tool.driver.rules) {

@@ -32,8 +32,6 @@ async function rig(): Promise<Rig> {
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const programs = join(folder, "programs");
   await mkdir(programs);
-  await mkdir(join(folder, "module"));
-  for (const file of ["go.mod", "go.sum"]) await writeFile(join(folder, "module", file), file);
   const paths = cachePaths({ XDG_CACHE_HOME: join(folder, "cache") }, "/nowhere");
   const lines: string[] = [];
   return {
@@ -42,7 +40,7 @@ async function rig(): Promise<Rig> {
       env: { PATH: programs },
       os: "linux",
       architecture: "amd64",
-      toolsModule: join(folder, "module"),
+      moduleFile: async (name) => name,
       onProgress: (line) => lines.push(line),
       signal: new AbortController().signal,
       releases: { url: "http://127.0.0.1:9/none", sha256: {} },
