@@ -12,7 +12,7 @@ import { hostPlatform } from "./host-platform.ts";
 import type { Shell } from "./shell.ts";
 
 /** What the managed BuildKit needs to know of this host. */
-export async function daemonHost(shell: Shell): Promise<DaemonHost> {
+export async function daemonHost(shell: Pick<Shell, "env" | "home">): Promise<DaemonHost> {
   return {
     os: hostPlatform().os,
     user: hostUser(),
@@ -35,7 +35,7 @@ function hostUser(): HostUser {
 
 /** Starts the managed BuildKit where it is not running as the plan's registries want it, and answers its address. */
 export async function managedAddress(
-  shell: Shell,
+  shell: Pick<Shell, "env" | "home" | "signal">,
   tools: InstalledBuildKit,
   registries: readonly RegistrySettings[],
 ): Promise<Result<string, ToolFailure>> {

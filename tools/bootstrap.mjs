@@ -1,15 +1,17 @@
-// `npm run demo`, `npm test`, `npm run test:registries` and `npm run bench` on a machine where nothing is installed yet: brings
+// `npm run demo`, `npm run release`, `npm test`, `npm run test:registries` and `npm run bench` on a machine where nothing is installed yet: brings
 // what is missing, says so, and starts the real thing. Plain JavaScript for the Node that is there (20 or later), and no packages.
-// usage: node tools/bootstrap.mjs demo|test|registries|bench [ARGUMENT...]
+// usage: node tools/bootstrap.mjs demo|release|test|registries|bench [ARGUMENT...]
 import { mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { buildctls, buildctlsFolder } from "./bootstrap/buildctls.mjs";
 import { buildkit, buildx, hasDocker } from "./bootstrap/buildkit.mjs";
 import { debianPackages, emulators, registry, registryFolder } from "./bootstrap/debian.mjs";
 import { go, goPath, programFolder, programs, zot, zotFolder } from "./bootstrap/go.mjs";
 import { cache, find, folders, isRoot, node, root } from "./bootstrap/host.mjs";
+import { nodes, nodesFolder } from "./bootstrap/nodes.mjs";
 import { distribution, packages } from "./bootstrap/npm.mjs";
-import { rootFiles, rootFilesFolder } from "./bootstrap/root-files.mjs";
+import { releaseBases, releaseBasesFolder, rootFiles, rootFilesFolder } from "./bootstrap/root-files.mjs";
 import { runVisibly, say, SetupError, timed } from "./bootstrap/say.mjs";
 import { goPrograms, goProgramsFolder } from "./bootstrap/go-programs.mjs";
 import { demoBase } from "./demo-base.mjs";
@@ -19,6 +21,7 @@ function stepsOf(mode, withDocker) {
   const emulation = ["runc", "qemu-user-static", "binfmt-support"];
   const system = {
     demo: [...emulation],
+    release: [...emulation, "git"],
     test: [...emulation, "skopeo", "git", "openssl", "iproute2"],
     registries: [...emulation, "skopeo", "git"],
     bench: [...emulation, "skopeo"],
@@ -30,11 +33,19 @@ function stepsOf(mode, withDocker) {
     distribution,
     // With Docker, too: its BuildKit is spoken to through `buildctl`.
     buildkit,
-    registry,
-    demoBase,
-    ...(mode === "demo" ? [] : [go, buildx, programs("test")]),
+    ...(mode === "release" ? [] : [registry, demoBase]),
+    ...(mode === "release" || mode === "test" || mode === "bench" ? [nodes] : []),
+    ...(mode === "demo" || mode === "release" ? [] : [go, buildx, programs("test")]),
     ...(mode === "test"
-      ? [programs("cosign"), programs("osv-scanner"), programs("actionlint"), goPrograms, rootFiles]
+      ? [
+          programs("cosign"),
+          programs("osv-scanner"),
+          programs("actionlint"),
+          goPrograms,
+          rootFiles,
+          releaseBases,
+          buildctls,
+        ]
       : []),
     ...(mode === "registries" ? [programs("registries"), zot] : []),
   ];
@@ -82,6 +93,9 @@ function environment() {
     ...process.env,
     BUILDX_PLAN_GO_PROGRAMS: goProgramsFolder,
     BUILDX_PLAN_ROOT_FILES: rootFilesFolder,
+    BUILDX_PLAN_NODES: nodesFolder,
+    BUILDX_PLAN_RELEASE_BASES: releaseBasesFolder,
+    BUILDX_PLAN_BUILDCTLS: buildctlsFolder,
     PATH: [...own, ...registries, process.env.PATH, ...system].filter(Boolean).join(delimiter),
   };
 }
@@ -92,6 +106,7 @@ const isAnyProject = (argv) => argv.some((each) => each === "--project" || each.
 
 function command(mode, argv) {
   if (mode === "demo") return [join(root, "tools", "demo.ts"), ...argv];
+  if (mode === "release") return [join(root, "tools", "release.ts"), ...argv];
   if (mode === "bench") return [join(root, "bench", "run.ts"), ...argv];
   const report = process.env.BUILDX_PLAN_TEST_REPORT;
   const projects = mode === "registries" ? ["--project", "registries"] : isAnyProject(argv) ? [] : DEFAULT;
@@ -105,8 +120,8 @@ async function main([first, second, ...rest]) {
     await prepare(second);
     return 0;
   }
-  if (!["demo", "test", "registries", "bench"].includes(first))
-    throw new SetupError("usage: node tools/bootstrap.mjs demo|test|registries|bench [ARGUMENT...]");
+  if (!["demo", "release", "test", "registries", "bench"].includes(first))
+    throw new SetupError("usage: node tools/bootstrap.mjs demo|release|test|registries|bench [ARGUMENT...]");
   if (process.platform !== "linux")
     throw new SetupError(`${first} needs Linux: BuildKit's daemon and QEMU's user mode run nowhere else`);
   const status = await prepareAlone(first);

@@ -9,13 +9,17 @@ export async function testTool(name: string): Promise<string> {
   return path;
 }
 
+type FilesVariable =
+  | "BUILDX_PLAN_GO_PROGRAMS"
+  | "BUILDX_PLAN_ROOT_FILES"
+  | "BUILDX_PLAN_RELEASE_BASES"
+  | "BUILDX_PLAN_BUILDCTLS";
+
 /**
  * Folder of files that `npm test` fetches or makes for the tests, and names in a variable.
  * @throws with what to run where it is not there
  */
-export async function testFiles(
-  variable: "BUILDX_PLAN_GO_PROGRAMS" | "BUILDX_PLAN_ROOT_FILES",
-): Promise<string> {
+export async function testFiles(variable: FilesVariable): Promise<string> {
   const path = process.env[variable];
   const isThere = path !== undefined && (await stat(path).catch(() => undefined))?.isDirectory() === true;
   if (!isThere)

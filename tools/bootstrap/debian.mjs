@@ -100,7 +100,7 @@ async function register(name) {
 
 /** The step that registers emulators: those of the demo's platforms, or those that tests look at. */
 export function emulators(mode) {
-  const cpus = mode === "demo" ? DEMO : TEST;
+  const cpus = mode === "demo" || mode === "release" ? DEMO : TEST;
   return {
     title: "registering emulators with the kernel",
     isDone: () => missingEmulators(cpus).length === 0,

@@ -24,31 +24,54 @@ const SETS = {
   },
 };
 
-const key = createHash("sha256").update(JSON.stringify(SETS)).digest("hex").slice(0, 8);
-
-/** A `<set>.tar.gz` for each set. */
-export const rootFilesFolder = join(cache, "root-files", `${codename}-${key}`);
-
-/** Where it cannot be done, that is said, everything else goes on, and the tests that need it fail with what is missing. */
-export const rootFiles = {
-  title: "fetching Debian's smallest system for four architectures",
-  isDone: () => existsSync(rootFilesFolder),
-  run: async () =>
-    await fetchAll().catch((error) => {
-      if (!(error instanceof SetupError)) throw error;
-      say(`  ${error.message}\n[setup]   without these files, test/e2e/rootfs.test.ts will fail`);
-    }),
+/** What the release's image stands on: the same system with what its Dockerfile would install, which the tests' builds cannot. */
+const BASE = [...SYSTEM, "ca-certificates", "git"];
+const BASES = {
+  amd64: { architecture: "amd64", packages: BASE },
+  arm64: { architecture: "arm64", packages: BASE },
 };
 
-async function fetchAll() {
+/** A `<set>.tar.gz` for each set. */
+export const rootFilesFolder = folderOf("root-files", SETS);
+export const releaseBasesFolder = folderOf("release-bases", BASES);
+
+function folderOf(name, sets) {
+  const key = createHash("sha256").update(JSON.stringify(sets)).digest("hex").slice(0, 8);
+  return join(cache, name, `${codename}-${key}`);
+}
+
+export const rootFiles = {
+  title: "fetching Debian's smallest system for four architectures",
+  ...stepFor(SETS, rootFilesFolder, "rootfs"),
+};
+
+export const releaseBases = {
+  title: "fetching what the release's image stands on",
+  ...stepFor(BASES, releaseBasesFolder, "executable"),
+};
+
+/** Where it cannot be done, that is said, everything else goes on, and the tests that need it fail with what is missing. */
+function stepFor(sets, folder, test) {
+  return {
+    isDone: () => existsSync(folder),
+    run: async () =>
+      await fetchAll(sets, folder).catch((error) => {
+        if (!(error instanceof SetupError)) throw error;
+        say(`  ${error.message}\n[setup]   without these files, test/e2e/${test}.test.ts will fail`);
+      }),
+  };
+}
+
+async function fetchAll(sets, folder) {
   if (!isDebian) throw new SetupError("these files come from Debian's archive, through apt-get");
-  const work = `${rootFilesFolder}.work`;
+  const work = `${folder}.work`;
   rmSync(work, { recursive: true, force: true });
   mkdirSync(join(work, "out"), { recursive: true });
-  const sets = Object.entries(SETS).map(([name, set]) => ({ ...set, folder: join(work, "packages", name) }));
-  await downloadSets(sets);
-  for (const [name] of Object.entries(SETS)) await makeLayer(name, work);
-  renameSync(join(work, "out"), rootFilesFolder);
+  await downloadSets(
+    Object.entries(sets).map(([name, set]) => ({ ...set, folder: join(work, "packages", name) })),
+  );
+  for (const name of Object.keys(sets)) await makeLayer(name, work);
+  renameSync(join(work, "out"), folder);
   rmSync(work, { recursive: true, force: true });
 }
 
