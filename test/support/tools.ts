@@ -13,7 +13,8 @@ type FilesVariable =
   | "BUILDX_PLAN_GO_PROGRAMS"
   | "BUILDX_PLAN_ROOT_FILES"
   | "BUILDX_PLAN_RELEASE_BASES"
-  | "BUILDX_PLAN_BUILDCTLS";
+  | "BUILDX_PLAN_BUILDCTLS"
+  | "BUILDX_PLAN_NODES";
 
 /**
  * Folder of files that `npm test` fetches or makes for the tests, and names in a variable.

@@ -25,7 +25,7 @@ const SETS = {
 };
 
 /** What the release's image stands on: the same system with what its Dockerfile would install, which the tests' builds cannot. */
-const BASE = [...SYSTEM, "ca-certificates", "git"];
+const BASE = ["?essential", "apt", "ca-certificates", "git"];
 const BASES = {
   amd64: { architecture: "amd64", packages: BASE },
   arm64: { architecture: "arm64", packages: BASE },
