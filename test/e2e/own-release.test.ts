@@ -51,62 +51,69 @@ RUN ["/bin/sh", "-c", "cat /usr/share/ca-certificates/mozilla/*.crt > /etc/ssl/c
 `;
 const CLIENT = "FROM scratch\nARG TARGETARCH\nCOPY ${TARGETARCH}/ /\n";
 
-test("executables with their sums, and the image for two platforms under the tags of the version", async () => {
-  const rig = await checkout();
-  const [base, buildkit] = await Promise.all([
-    pushed("base", await testFiles("BUILDX_PLAN_RELEASE_BASES"), BASE),
-    pushed("buildkit", await testFiles("BUILDX_PLAN_BUILDCTLS"), CLIENT),
-  ]);
-  const set = { registry: registry.host, base, buildkit };
-  const ran = await execa(
-    process.execPath,
-    [
-      ...[join(ROOT, "tools", "release.ts"), "--in", rig.directory, "--push"],
-      ...Object.entries(set).map(([name, value]) => `--set=${name}=${value}`),
-    ],
-    {
-      env: { BUILDKIT_HOST: inject("buildkit").address, XDG_STATE_HOME: rig.state, NO_COLOR: "1" },
-      reject: false,
-    },
-  );
-  expect(ran.stderr).not.toContain("error");
-  expect(ran).toMatchObject({ exitCode: 0, stdout: join(rig.directory, "release") });
+// Half a gigabyte is packed, pushed and read again.
+const TIMEOUT = { timeout: 400_000 };
 
-  const check = async () =>
-    await execa("sha256sum", ["-c", "--strict", "SHA256SUMS"], { cwd: ran.stdout, reject: false });
-  const names = ["LICENSE-node", ...TARGETS.map(({ file }) => file)];
-  expect(await check()).toMatchObject({
-    exitCode: 0,
-    stdout: names.map((name) => `${name}: OK`).join("\n"),
-  });
-  const made = await executablesFolder();
-  for (const { file } of TARGETS) await execa("cmp", [join(made, file), join(ran.stdout, file)]);
-  await flip(join(ran.stdout, "buildx-plan-linux-arm64"));
-  expect((await check()).stdout).toContain("buildx-plan-linux-arm64: FAILED");
-
-  const image = `${registry.host}/buildx-plan`;
-  const crane = await testTool("crane");
-  const { stdout: tags } = await execa(crane, ["ls", "--insecure", image]);
-  expect(tags.split("\n").toSorted()).toEqual(["9", "9.8", "9.8.7", "latest"]);
-  const verified = await rig.run(["verify", `${image}:9.8.7`, "--platforms", "linux/amd64,linux/arm64"]);
-  expect(verified).toMatchObject({ exitCode: 0 });
-  for (const platform of ["linux/amd64", "linux/arm64"]) {
-    const { stdout } = await execa(crane, [
-      "config",
-      "--insecure",
-      "--platform",
-      platform,
-      `${image}:latest`,
+test(
+  "executables with their sums, and the image for two platforms under the tags of the version",
+  TIMEOUT,
+  async () => {
+    const rig = await checkout();
+    const [base, buildkit] = await Promise.all([
+      pushed("base", await testFiles("BUILDX_PLAN_RELEASE_BASES"), BASE),
+      pushed("buildkit", await testFiles("BUILDX_PLAN_BUILDCTLS"), CLIENT),
     ]);
-    const { config } = JSON.parse(stdout);
-    expect(config.Entrypoint).toEqual(["buildx-plan"]);
-    expect(config.Labels).toMatchObject({
-      "org.opencontainers.image.title": "buildx-plan",
-      "org.opencontainers.image.version": "9.8.7",
-      "org.opencontainers.image.licenses": "Apache-2.0",
+    const set = { registry: registry.host, base, buildkit };
+    const ran = await execa(
+      process.execPath,
+      [
+        ...[join(ROOT, "tools", "release.ts"), "--in", rig.directory, "--push"],
+        ...Object.entries(set).map(([name, value]) => `--set=${name}=${value}`),
+      ],
+      {
+        env: { BUILDKIT_HOST: inject("buildkit").address, XDG_STATE_HOME: rig.state, NO_COLOR: "1" },
+        reject: false,
+      },
+    );
+    expect(ran.stderr).not.toContain("error");
+    expect(ran).toMatchObject({ exitCode: 0, stdout: join(rig.directory, "release") });
+
+    const check = async () =>
+      await execa("sha256sum", ["-c", "--strict", "SHA256SUMS"], { cwd: ran.stdout, reject: false });
+    const names = ["LICENSE-node", ...TARGETS.map(({ file }) => file)];
+    expect(await check()).toMatchObject({
+      exitCode: 0,
+      stdout: names.map((name) => `${name}: OK`).join("\n"),
     });
-  }
-});
+    const made = await executablesFolder();
+    for (const { file } of TARGETS) await execa("cmp", [join(made, file), join(ran.stdout, file)]);
+    await flip(join(ran.stdout, "buildx-plan-linux-arm64"));
+    expect((await check()).stdout).toContain("buildx-plan-linux-arm64: FAILED");
+
+    const image = `${registry.host}/buildx-plan`;
+    const crane = await testTool("crane");
+    const { stdout: tags } = await execa(crane, ["ls", "--insecure", image]);
+    expect(tags.split("\n").toSorted()).toEqual(["9", "9.8", "9.8.7", "latest"]);
+    const verified = await rig.run(["verify", `${image}:9.8.7`, "--platforms", "linux/amd64,linux/arm64"]);
+    expect(verified).toMatchObject({ exitCode: 0 });
+    for (const platform of ["linux/amd64", "linux/arm64"]) {
+      const { stdout } = await execa(crane, [
+        "config",
+        "--insecure",
+        "--platform",
+        platform,
+        `${image}:latest`,
+      ]);
+      const { config } = JSON.parse(stdout);
+      expect(config.Entrypoint).toEqual(["buildx-plan"]);
+      expect(config.Labels).toMatchObject({
+        "org.opencontainers.image.title": "buildx-plan",
+        "org.opencontainers.image.version": "9.8.7",
+        "org.opencontainers.image.licenses": "Apache-2.0",
+      });
+    }
+  },
+);
 
 async function flip(path: string): Promise<void> {
   const file = await open(path, "r+");

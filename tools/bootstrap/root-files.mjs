@@ -25,10 +25,12 @@ const SETS = {
 };
 
 /** What the release's image stands on: the same system with what its Dockerfile would install, which the tests' builds cannot. */
-const BASE = ["?essential", "apt", "ca-certificates", "git"];
+const BASE_PACKAGES = ["?essential", "apt", "ca-certificates", "git"];
+/** As Debian's own small images have it. */
+const BASE_WITHOUT = ["doc", "info", "locale", "man"].map((name) => `./usr/share/${name}`);
 const BASES = {
-  amd64: { architecture: "amd64", packages: BASE },
-  arm64: { architecture: "arm64", packages: BASE },
+  amd64: { architecture: "amd64", packages: BASE_PACKAGES, without: BASE_WITHOUT },
+  arm64: { architecture: "arm64", packages: BASE_PACKAGES, without: BASE_WITHOUT },
 };
 
 /** A `<set>.tar.gz` for each set. */
@@ -70,12 +72,12 @@ async function fetchAll(sets, folder) {
   await downloadSets(
     Object.entries(sets).map(([name, set]) => ({ ...set, folder: join(work, "packages", name) })),
   );
-  for (const name of Object.keys(sets)) await makeLayer(name, work);
+  for (const [name, { without = [] }] of Object.entries(sets)) await makeLayer(name, without, work);
   renameSync(join(work, "out"), folder);
   rmSync(work, { recursive: true, force: true });
 }
 
-async function makeLayer(name, work) {
+async function makeLayer(name, without, work) {
   const root = join(work, "root");
   mkdirSync(join(root, "usr"), { recursive: true });
   // As debootstrap does it: programs and libraries are below /usr, the old places are links.
@@ -87,7 +89,16 @@ async function makeLayer(name, work) {
   for (const file of readdirSync(packages).filter((each) => each.endsWith(".deb")))
     await unpack(join(packages, file), root);
   const reproducible = ["--sort=name", "--mtime=@0", "--owner=0", "--group=0", "--numeric-owner"];
-  await run("tar", [...reproducible, "-czf", join(work, "out", `${name}.tar.gz`), "-C", root, "."]);
+  const exclude = without.map((path) => `--exclude=${path}`);
+  await run("tar", [
+    ...reproducible,
+    ...exclude,
+    "-czf",
+    join(work, "out", `${name}.tar.gz`),
+    "-C",
+    root,
+    ".",
+  ]);
   rmSync(root, { recursive: true, force: true });
 }
 

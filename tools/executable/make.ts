@@ -24,7 +24,7 @@ export interface Making {
 /** Makes a single executable for each target and answers their folder; nothing is made where the same was made before. */
 export async function makeExecutables(making: Making): Promise<string> {
   const parts = await readParts(making);
-  const folder = join(making.cache, keyOf(parts, making));
+  const folder = join(making.cache, keyOf(parts, await ownSources(), making));
   const isThere = (await stat(folder).catch(() => undefined))?.isDirectory() === true;
   if (!isThere) await make(parts, making, folder);
   const now = new Date();
@@ -59,8 +59,18 @@ async function bundleStart(root: string): Promise<string> {
   return output[0].code;
 }
 
-function keyOf({ start, files }: Parts, { nodes, targets = TARGETS }: Making): string {
-  const hash = createHash("sha256").update(JSON.stringify([start, basename(nodes), targets]));
+/** How they are made counts, too. */
+async function ownSources(): Promise<readonly string[]> {
+  const names = (await readdir(import.meta.dirname)).toSorted();
+  return await Promise.all(names.map((name) => readFile(join(import.meta.dirname, name), "utf8")));
+}
+
+function keyOf(
+  { start, files }: Parts,
+  sources: readonly string[],
+  { nodes, targets = TARGETS }: Making,
+): string {
+  const hash = createHash("sha256").update(JSON.stringify([start, sources, basename(nodes), targets]));
   for (const [path, content] of files) hash.update(JSON.stringify([path, content.length])).update(content);
   return hash.digest("hex").slice(0, 16);
 }
