@@ -1,32 +1,44 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { executablesFolder } from "../test/support/executables.ts";
 import { duel, run, time, type Command } from "./measure.ts";
 import type { Row } from "./table.ts";
 
 const ROUNDS = 15;
 
-/** Start-up against a Node that does nothing, and a plan of a thousand variants against fixed limits. */
+/** Start-up against a Node that does nothing, a single executable against the npm package, and a plan of a thousand variants against fixed limits. */
 export async function benchStartup(bin: string, builder: string): Promise<Row[]> {
   const node = process.execPath;
   const bare: Command = { argv: [node, "-e", "0"] };
+  const file = join(
+    await executablesFolder(),
+    `buildx-plan-linux-${process.arch === "arm64" ? "arm64" : "amd64"}`,
+  );
+  const plan: Command = { argv: [node, bin, "plan", "--builder", builder] };
+  const executable: Command = { argv: [file, "plan", "--builder", builder] };
   return [
-    await against("`--version`", { argv: [node, bin, "--version"] }, bare, 1.6),
-    await against("`plan` of the root file", { argv: [node, bin, "plan", "--builder", builder] }, bare, 3),
+    await against("`--version`", { argv: [node, bin, "--version"] }, { does: "`node -e 0`", ...bare }, 1.6),
+    await against("`plan` of the root file", plan, { does: "`node -e 0`", ...bare }, 3),
+    await against("the same by a single executable", executable, { does: "the npm package", ...plan }, 1.2),
     ...(await thousandVariants(node, bin, builder)),
   ];
 }
 
-async function against(what: string, ours: Command, bare: Command, limit: number): Promise<Row> {
+interface Yardstick extends Command {
+  readonly does: string;
+}
+
+async function against(what: string, ours: Command, yardstick: Yardstick, limit: number): Promise<Row> {
   const result = await duel(
     ROUNDS,
     async () => ({ seconds: await time(ours) }),
-    async () => ({ seconds: await time(bare) }),
+    async () => ({ seconds: await time(yardstick) }),
   );
   return {
     what,
     ours: `${milliseconds(result.ours.seconds)} ms`,
-    against: `\`node -e 0\`: ${milliseconds(result.theirs.seconds)} ms`,
+    against: `${yardstick.does}: ${milliseconds(result.theirs.seconds)} ms`,
     ratio: result.ratio.toFixed(2),
     limit: `<= ${limit}`,
     holds: result.ratio <= limit,

@@ -36,9 +36,13 @@ async function pushed(name: string, context: string, dockerfile: string): Promis
   const { buildctl, address } = inject("buildkit");
   const image = `${registry.host}/${name}:1`;
   await execa(buildctl, [
-    ...["--addr", address, "build", "--progress=plain", "--frontend=dockerfile.v0"],
-    ...[`--local=context=${context}`, `--local=dockerfile=${rig.directory}`],
-    ...["--opt=platform=linux/amd64,linux/arm64", `--output=type=image,name=${image},push=true`],
+    `--addr=${address}`,
+    "build",
+    "--frontend=dockerfile.v0",
+    `--local=context=${context}`,
+    `--local=dockerfile=${rig.directory}`,
+    "--opt=platform=linux/amd64,linux/arm64",
+    `--output=type=image,name=${image},push=true`,
   ]);
   return `docker-image://${image}`;
 }
@@ -67,7 +71,9 @@ test(
     const ran = await execa(
       process.execPath,
       [
-        ...[join(ROOT, "tools", "release.ts"), "--in", rig.directory, "--push"],
+        join(ROOT, "tools", "release.ts"),
+        `--in=${rig.directory}`,
+        "--push",
         ...Object.entries(set).map(([name, value]) => `--set=${name}=${value}`),
       ],
       {
