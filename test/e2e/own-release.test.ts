@@ -22,12 +22,19 @@ async function checkout(): Promise<Rig> {
   const rig = await openRig();
   for (const path of ["release.yaml", "package.json", "tools/release/Dockerfile"])
     await cp(join(ROOT, path), join(rig.directory, path));
-  const git = ["-c", "user.name=test", "-c", "user.email=test@example.com"];
-  await execa("git", ["init", "-q"], { cwd: rig.directory });
-  await execa("git", ["add", "."], { cwd: rig.directory });
-  await execa("git", [...git, "commit", "-qm", "a version"], { cwd: rig.directory });
-  await execa("git", ["tag", "v9.8.7"], { cwd: rig.directory });
+  await commit(rig, "v9.8.7");
   return rig;
+}
+
+async function commit({ directory }: Rig, tag: string): Promise<void> {
+  const author = ["-c", "user.name=test", "-c", "user.email=test@example.com"];
+  for (const argv of [
+    ["init", "-q"],
+    ["add", "."],
+    [...author, "commit", "-qm", "a version"],
+    ["tag", tag],
+  ])
+    await execa("git", argv, { cwd: directory });
 }
 
 /** Pushes an image of two platforms that is made of a folder, and answers it as a context of a plan. */
@@ -47,12 +54,41 @@ async function pushed(name: string, context: string, dockerfile: string): Promis
   return `docker-image://${image}`;
 }
 
-// A set of packages that nobody has installed: what Debian's scripts would make of the certificates is made here.
-const BASE = `FROM scratch
-ARG TARGETARCH
-ADD \${TARGETARCH}.tar.gz /
-RUN ["/bin/sh", "-c", "cat /usr/share/ca-certificates/mozilla/*.crt > /etc/ssl/certs/ca-certificates.crt"]
-`;
+/** A set of packages that nobody has installed: what Debian's scripts would make of the certificates is made here. */
+async function pushedBase(): Promise<string> {
+  const [crane, layers, rig] = await Promise.all([
+    testTool("crane"),
+    testFiles("BUILDX_PLAN_RELEASE_BASES"),
+    openRig(),
+  ]);
+  // Layers go as they are: BuildKit would pack them again.
+  const packages = `${registry.host}/packages`;
+  const parts = ["amd64", "arm64"].map(async (cpu) => {
+    const image = ["-t", `${packages}:${cpu}`];
+    await execa(crane, [
+      "append",
+      "--insecure",
+      "--oci-empty-base",
+      "-f",
+      join(layers, `${cpu}.tar.gz`),
+      ...image,
+    ]);
+    await execa(crane, [
+      "mutate",
+      "--insecure",
+      `${packages}:${cpu}`,
+      "--set-platform",
+      `linux/${cpu}`,
+      ...image,
+    ]);
+    return `${packages}:${cpu}`;
+  });
+  const stitched = await rig.run(["stitch", `--tag=${packages}:1`, ...(await Promise.all(parts))]);
+  expect(stitched).toMatchObject({ exitCode: 0 });
+  const certificates = "cat /usr/share/ca-certificates/mozilla/*.crt > /etc/ssl/certs/ca-certificates.crt";
+  return await pushed("base", rig.directory, `FROM ${packages}:1\nRUN ${certificates}\n`);
+}
+
 const CLIENT = "FROM scratch\nARG TARGETARCH\nCOPY ${TARGETARCH}/ /\n";
 
 // Half a gigabyte is packed, pushed and read again.
@@ -64,7 +100,7 @@ test(
   async () => {
     const rig = await checkout();
     const [base, buildkit] = await Promise.all([
-      pushed("base", await testFiles("BUILDX_PLAN_RELEASE_BASES"), BASE),
+      pushedBase(),
       pushed("buildkit", await testFiles("BUILDX_PLAN_BUILDCTLS"), CLIENT),
     ]);
     const set = { registry: registry.host, base, buildkit };
@@ -102,6 +138,7 @@ test(
     expect(tags.split("\n").toSorted()).toEqual(["9", "9.8", "9.8.7", "latest"]);
     const verified = await rig.run(["verify", `${image}:9.8.7`, "--platforms", "linux/amd64,linux/arm64"]);
     expect(verified).toMatchObject({ exitCode: 0 });
+    expect(await tagsInside(`${image}:9.8.7`)).toContain("1.2.3");
     for (const platform of ["linux/amd64", "linux/arm64"]) {
       const { stdout } = await execa(crane, [
         "config",
@@ -120,6 +157,26 @@ test(
     }
   },
 );
+
+/** What the program in the image says of a folder that somebody else owns, as one that is mounted does. */
+async function tagsInside(image: string): Promise<string> {
+  const rig = await openRig({
+    Dockerfile: `FROM ${image}\nCOPY --chown=1000:1000 . /src\nRUN buildx-plan tags > /tags\nFROM scratch\nCOPY --from=0 /tags /\n`,
+    "buildx-plan.yaml": `version: 1
+images:
+  app:
+    platforms: [linux/amd64]
+    tags: [{ image: registry.example/app, from: ["semver:{{version}}"] }]
+`,
+  });
+  await commit(rig, "v1.2.3");
+  const { buildctl, address } = inject("buildkit");
+  const local = [`--local=context=${rig.directory}`, `--local=dockerfile=${rig.directory}`];
+  const output = join(rig.state, "inside");
+  const build = ["build", "--frontend=dockerfile.v0", ...local, `--output=type=local,dest=${output}`];
+  await execa(buildctl, [`--addr=${address}`, ...build]);
+  return await readFile(join(output, "tags"), "utf8");
+}
 
 async function flip(path: string): Promise<void> {
   const file = await open(path, "r+");
