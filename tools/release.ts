@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { constants } from "node:fs";
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { cacheFolders } from "../core/host/folders.ts";
@@ -63,7 +63,7 @@ function readArguments(argv: readonly string[]) {
     ),
   );
   return {
-    folder: typeof values.in === "string" ? values.in : root,
+    folder: typeof values.in === "string" ? resolve(values.in) : root,
     isPushed: values.push === true,
     others: argv.filter((_, index) => !own.has(index)),
   };
@@ -90,6 +90,7 @@ async function fill(input: string, made: string): Promise<void> {
   await mkdir(input, { recursive: true });
   for (const { file } of TARGETS)
     await copyFile(join(made, file), join(input, file), constants.COPYFILE_FICLONE);
+  await copyFile(join(made, LICENSE), join(input, LICENSE));
 }
 
 function buildxPlan(cwd: string, address: string, argv: readonly string[]): Promise<number> {

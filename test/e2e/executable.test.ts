@@ -10,6 +10,9 @@ import { addBusybox, openRig, ROOT, type Rig } from "../support/rig.ts";
 
 // The executables as users have them: no Node and no package anywhere, in an environment that has next to nothing.
 
+/** Three executables of 100 MB are made where this checkout has not made them yet. */
+const MAKING_MS = 400_000;
+
 let registry: RealRegistry;
 let executables: string;
 let system: string;
@@ -21,7 +24,7 @@ beforeAll(async () => {
     await registry.close();
     await rm(system, { recursive: true, force: true });
   };
-});
+}, MAKING_MS);
 
 const PLATFORMS = ["linux-amd64", "linux-arm64"];
 

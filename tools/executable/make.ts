@@ -8,8 +8,9 @@ import { TARGETS, type Target } from "./targets.ts";
 import { unsigned } from "./unsigned.ts";
 
 const run = promisify(execFile);
-/** So many made sets are kept, 350 MB each: those of a few branches. */
+/** So many made sets are kept, 350 MB each: those of a few branches. What was used of late may be in use. */
 const KEPT = 3;
+const IN_USE_MS = 3_600_000;
 
 /** What executables are made of, and where they are kept. */
 export interface Making {
@@ -25,12 +26,15 @@ export interface Making {
 export async function makeExecutables(making: Making): Promise<string> {
   const parts = await readParts(making);
   const folder = join(making.cache, keyOf(parts, await ownSources(), making));
-  const isThere = (await stat(folder).catch(() => undefined))?.isDirectory() === true;
-  if (!isThere) await make(parts, making, folder);
+  if (!(await isFolder(folder))) await make(parts, making, folder);
   const now = new Date();
   await utimes(folder, now, now);
-  await removeOldest(making.cache);
+  await removeOldest(making.cache, now.getTime() - IN_USE_MS);
   return folder;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true;
 }
 
 /** The script that an executable starts with, and all files that it may ask for, by their paths in the npm package. */
@@ -84,7 +88,10 @@ async function make(parts: Parts, { nodes, targets = TARGETS }: Making, folder: 
     // One after the other: each takes a gigabyte of memory.
     for (const target of targets) await makeExecutable(target, { nodes, blob, out: join(work, "out") });
     await copyFile(join(nodes, "LICENSE-node"), join(work, "out", "LICENSE-node"));
-    await rename(join(work, "out"), folder);
+    await rename(join(work, "out"), folder).catch(async (error: unknown) => {
+      // Another process was faster, and has made the same.
+      if (!(await isFolder(folder))) throw error;
+    });
   } finally {
     await rm(work, { recursive: true, force: true });
   }
@@ -125,11 +132,12 @@ async function makeExecutable(
   await run(process.execPath, [inject, join(nodes, "postject.cjs"), executable, blob]);
 }
 
-async function removeOldest(cache: string): Promise<void> {
+async function removeOldest(cache: string, before: number): Promise<void> {
   const names = (await readdir(cache)).filter((name) => !name.endsWith(".work"));
   const times = await Promise.all(
     names.map(async (name) => ({ name, at: (await stat(join(cache, name))).mtimeMs })),
   );
-  for (const { name } of times.toSorted((one, other) => other.at - one.at).slice(KEPT))
+  const old = times.toSorted((one, other) => other.at - one.at).slice(KEPT);
+  for (const { name } of old.filter(({ at }) => at < before))
     await rm(join(cache, name), { recursive: true, force: true });
 }
