@@ -6,6 +6,7 @@ import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildctls, buildctlsFolder } from "./bootstrap/buildctls.mjs";
 import { buildkit, buildx, hasDocker } from "./bootstrap/buildkit.mjs";
+import { ciLinters, ciLintersFolder } from "./bootstrap/ci-linters.mjs";
 import { debianPackages, emulators, registry, registryFolder } from "./bootstrap/debian.mjs";
 import { go, goPath, programFolder, programs, zot, zotFolder } from "./bootstrap/go.mjs";
 import { cache, find, folders, isRoot, node, root } from "./bootstrap/host.mjs";
@@ -16,13 +17,16 @@ import { runVisibly, say, SetupError, timed } from "./bootstrap/say.mjs";
 import { goPrograms, goProgramsFolder } from "./bootstrap/go-programs.mjs";
 import { demoBase } from "./demo-base.mjs";
 
+/** What linters of CIs need: a Java for Jenkins' language, pip for schemas, and what runs GitLab's jobs. */
+const CI_PACKAGES = ["default-jre-headless", "python3-pip", "rsync"];
+
 /** What each command needs, in the order in which one thing needs another. */
 function stepsOf(mode, withDocker) {
   const emulation = ["runc", "qemu-user-static", "binfmt-support"];
   const system = {
     demo: [...emulation],
     release: [...emulation, "git"],
-    test: [...emulation, "skopeo", "git", "openssl", "iproute2"],
+    test: [...emulation, "skopeo", "git", "openssl", "iproute2", ...CI_PACKAGES],
     registries: [...emulation, "skopeo", "git"],
     bench: [...emulation, "skopeo"],
   }[mode];
@@ -47,6 +51,7 @@ function stepsOf(mode, withDocker) {
           buildctls,
         ]
       : []),
+    ...(mode === "test" ? [programs("buildkite"), ciLinters] : []),
     ...(mode === "registries" ? [programs("registries"), zot] : []),
   ];
 }
@@ -81,6 +86,7 @@ function environment() {
     programFolder("cosign"),
     programFolder("osv-scanner"),
     programFolder("actionlint"),
+    programFolder("buildkite"),
     programFolder("registries"),
     zotFolder,
     folders.buildkit(),
@@ -91,6 +97,7 @@ function environment() {
   const system = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
   return {
     ...process.env,
+    BUILDX_PLAN_CI_LINTERS: ciLintersFolder,
     BUILDX_PLAN_GO_PROGRAMS: goProgramsFolder,
     BUILDX_PLAN_ROOT_FILES: rootFilesFolder,
     BUILDX_PLAN_NODES: nodesFolder,

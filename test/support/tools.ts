@@ -10,6 +10,7 @@ export async function testTool(name: string): Promise<string> {
 }
 
 type FilesVariable =
+  | "BUILDX_PLAN_CI_LINTERS"
   | "BUILDX_PLAN_GO_PROGRAMS"
   | "BUILDX_PLAN_ROOT_FILES"
   | "BUILDX_PLAN_RELEASE_BASES"

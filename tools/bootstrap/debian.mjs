@@ -23,6 +23,9 @@ const PACKAGES = {
   git: () => find("git"),
   openssl: () => find("openssl"),
   iproute2: () => find("ip"),
+  "default-jre-headless": () => find("java"),
+  "python3-pip": () => find("pip3"),
+  rsync: () => find("rsync"),
 };
 
 /** With a Docker Engine at hand, its BuildKit needs no runc of ours and brings what emulates. */

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import {
   copyFileSync,
   cpSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -114,15 +115,20 @@ const SETS = {
   cosign: { cosign: "github.com/sigstore/cosign/v3/cmd/cosign" },
   "osv-scanner": { "osv-scanner": "github.com/google/osv-scanner/v2/cmd/osv-scanner" },
   actionlint: { actionlint: "github.com/rhysd/actionlint/cmd/actionlint" },
+  // Of ours: Buildkite's parser is a module without a program.
+  buildkite: { "buildkite-pipeline": "." },
   registries: { olareg: "github.com/olareg/olareg/cmd/olareg" },
 };
 
 const moduleOf = (set) => join(root, "tools", set);
+/** What a set is built from; `main.go` where its program is ours. */
+const filesOf = (set) =>
+  ["go.mod", "go.sum", "main.go"].filter((file) => existsSync(join(moduleOf(set), file)));
 
 /** Where the programs of a set are: named after what they are built from. */
 export function programFolder(set) {
   const hash = createHash("sha256");
-  for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(moduleOf(set), file)));
+  for (const file of filesOf(set)) hash.update(readFileSync(join(moduleOf(set), file)));
   return join(cache, `${set}-tools`, hash.digest("hex").slice(0, 16));
 }
 
@@ -139,7 +145,7 @@ export function programs(set) {
 async function buildSet(set, work) {
   const source = join(work, "source");
   mkdirSync(source);
-  for (const file of ["go.mod", "go.sum"]) copyFileSync(join(moduleOf(set), file), join(source, file));
+  for (const file of filesOf(set)) copyFileSync(join(moduleOf(set), file), join(source, file));
   const build = ["build", "-C", source, "-trimpath", "-ldflags", "-s -w", "-o", join(work, "out")];
   await runGo([...build, ...Object.values(SETS[set])], { GOFLAGS: "-mod=readonly" });
 }
