@@ -1,4 +1,5 @@
 import { dirname, resolve } from "node:path";
+import type { DefaultBranch } from "../../core/ci/default-branch.ts";
 import type { Failure } from "../../core/failure.ts";
 import type { LookedAt } from "../../core/init/init-failure.ts";
 import { proposePlan, type Proposal } from "../../core/init/propose.ts";
@@ -6,7 +7,7 @@ import type { Source } from "../../core/init/proposal.ts";
 import { isInside } from "../../core/plan/paths.ts";
 import { writeNew } from "../../core/init/write-new.ts";
 import { fail, ok, type Result } from "../../core/result.ts";
-import { foundLines, lookedAtJson, nextLines } from "../render/init-view.ts";
+import { branchLine, foundLines, lookedAtJson, nextLines } from "../render/init-view.ts";
 import { printJson, reportFailures, reportWarnings } from "../report.ts";
 import { readPlan } from "../session.ts";
 import type { Shell } from "../shell.ts";
@@ -70,15 +71,34 @@ async function initPipeline(ci: "github" | "gitlab", options: InitOptions, shell
   const { pipelineOf } = await import("../../core/ci/pipeline.ts");
   const { pipelineFile } = await import("../../core/ci/pipeline-file.ts");
   const { pipeline } = pipelineOf(plan.value, selection, shell.version);
-  const { path, text, logins } = pipelineFile(ci, pipeline, options.fanOut === true);
+  const branch = ci === "github" ? await readDefaultBranch(shell) : undefined;
+  const { path, text, logins } = pipelineFile(
+    ci,
+    { ...pipeline, ...(branch && { branch: branch.name }) },
+    options.fanOut === true,
+  );
   const written = await write({ path: resolve(shell.cwd, path), text }, options, shell);
   if (!written.ok) return await reportFailures([written.error], shell, { json });
   await reportWarnings(plan.value.warnings, shell);
   const shown = written.value;
-  if (json) printJson(shell, { ok: true, ...(shown !== undefined && { path: shown }), logins, text });
+  if (json)
+    printJson(shell, {
+      ok: true,
+      ...(shown !== undefined && { path: shown }),
+      ...(branch && { branch: branch.name }),
+      logins,
+      text,
+    });
   else shell.stdout.write(shown === undefined ? text : `${visible(shown)}\n`);
-  sayOn(shell)(logins.map((login) => `to set: ${login}`));
+  sayOn(shell)([...(branch ? [branchLine(branch)] : []), ...logins.map((login) => `to set: ${login}`)]);
   return 0;
+}
+
+/** GitLab knows it by itself, while a workflow has to name it. */
+async function readDefaultBranch({ cwd, env }: Shell): Promise<DefaultBranch> {
+  const { readGit } = await import("../../core/plan/git.ts");
+  const { defaultBranchOf } = await import("../../core/ci/default-branch.ts");
+  return defaultBranchOf(await readGit({ directory: cwd, env, dirty: false, tags: true }));
 }
 
 /** Writes below the current folder; answers nothing where nothing was to be written. */

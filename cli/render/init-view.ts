@@ -1,3 +1,4 @@
+import type { DefaultBranch } from "../../core/ci/default-branch.ts";
 import type { LookedAt } from "../../core/init/init-failure.ts";
 import type { LeftOut, Source } from "../../core/init/proposal.ts";
 import type { Proposal } from "../../core/init/propose.ts";
@@ -44,6 +45,17 @@ export function lookedAtJson(each: LookedAt): Readonly<Record<string, unknown>> 
     ...(unusable !== undefined && { unusable }),
     ...(after !== undefined && { after }),
   };
+}
+
+const KNOWN: Readonly<Record<DefaultBranch["from"], string>> = {
+  origin: "the default branch of origin",
+  checkout: "it is checked out; origin does not say which is its default",
+  nothing: "a guess, git does not say which is the default branch; change it in the file where it is another",
+};
+
+/** The branch that a workflow releases, and how that is known. */
+export function branchLine({ name, from }: DefaultBranch): string {
+  return `pushes to ${name} are released: ${KNOWN[from]}`;
 }
 
 /** What there is to do next. */

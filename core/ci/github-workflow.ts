@@ -7,8 +7,8 @@ import { selectionArguments, shellLine } from "./shell-words.ts";
 /** Where GitHub looks for it. */
 export const GITHUB_FILE = ".github/workflows/release.yml";
 
-const HEADER = `# Written by \`buildx-plan init --ci github\`; from here on it is yours.
-# A pull request is built, pushes nothing, and sees no secret. A push to main or a tag v* is released.
+const header = (branch: string) => `# Written by \`buildx-plan init --ci github\`; from here on it is yours.
+# A pull request is built, pushes nothing, and sees no secret. A push to ${branch} or a tag v* is released.
 `;
 
 type Step = Readonly<Record<string, unknown>>;
@@ -16,11 +16,12 @@ type Job = Readonly<Record<string, unknown>>;
 
 /** A workflow that releases the plan. `isFanOut`: a job for each platform on its own runner, and one that joins them. */
 export function githubWorkflow(pipeline: Pipeline, isFanOut: boolean): string {
+  const { branch = "main" } = pipeline;
   const jobs = isFanOut ? fanOutJobs(pipeline) : singleJobs(pipeline);
   const workflow = {
     name: "release",
     on: {
-      push: { branches: ["main"], tags: ["v*"] },
+      push: { branches: [literalPattern(branch)], tags: ["v*"] },
       pull_request: {},
       workflow_dispatch: {},
     },
@@ -32,7 +33,12 @@ export function githubWorkflow(pipeline: Pipeline, isFanOut: boolean): string {
     },
     jobs,
   };
-  return `${HEADER}${stringify(workflow, { lineWidth: 0, aliasDuplicateObjects: false })}`;
+  return `${header(branch)}${stringify(workflow, { lineWidth: 0, aliasDuplicateObjects: false })}`;
+}
+
+/** A filter that this branch alone passes; git has no names with the other signs of a pattern. */
+function literalPattern(branch: string): string {
+  return branch.replaceAll(/[+!]/g, "\\$&");
 }
 
 const ON_PULL_REQUEST = "github.event_name == 'pull_request'";

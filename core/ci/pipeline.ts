@@ -14,6 +14,18 @@ export interface Pipeline {
   readonly registries: readonly string[];
   /** Of this program. */
   readonly version: string;
+  /** The branch whose pushes are released, where the CI does not know it by itself; `main` where nothing is said. */
+  readonly branch?: string;
+  /** What is known of the pipeline of GitLab that this becomes a child of. */
+  readonly parent?: GitlabParent;
+}
+
+/** A pipeline of GitLab that starts another one. */
+export interface GitlabParent {
+  /** Of the project; jobs are logged in there by GitLab's own variables. */
+  readonly registry?: string;
+  /** What has started it, which its child is not told. */
+  readonly source?: string;
 }
 
 /** What a pipeline for a plan is made of, and the variables that its jobs must be given because their values are secret. */

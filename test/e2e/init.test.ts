@@ -164,6 +164,24 @@ describe("a pipeline", () => {
     expect(lint.stdout).toContain("matrx");
   });
 
+  test("for GitHub releases pushes to the default branch of the repository, and says how that is known", async () => {
+    const rig = await openRig({ Dockerfile: BUILD, "buildx-plan.yaml": PLAN });
+    const git = async (...argv: string[]) =>
+      await execa("git", ["-c", "user.name=a", "-c", "user.email=a@b", ...argv], { cwd: rig.directory });
+    const branchOf = async (): Promise<readonly unknown[]> => {
+      const ran = await rig.run(["init", "--ci", "github", "--dry-run"]);
+      const [told] = ran.stderr.split("\n").filter((line) => line.startsWith("pushes to "));
+      return [parse(ran.stdout).on.push.branches, told];
+    };
+    expect(await branchOf()).toEqual([["main"], expect.stringMatching(/^pushes to main are .*a guess/)]);
+    await git("init", "--quiet", "--initial-branch=trunk");
+    await git("commit", "--quiet", "--allow-empty", "--message=x");
+    expect(await branchOf()).toEqual([["trunk"], expect.stringMatching(/^pushes to trunk .*checked out/)]);
+    await git("update-ref", "refs/remotes/origin/devel", "HEAD");
+    await git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/devel");
+    expect(await branchOf()).toEqual([["devel"], expect.stringMatching(/^pushes to devel .*of origin/)]);
+  });
+
   test("for GitLab logs in with a file that every tool reads", async () => {
     const rig = await openRig({ Dockerfile: BUILD, "buildx-plan.yaml": PLAN });
     const ran = await rig.run(["init", "--ci", "gitlab", "--fan-out"]);

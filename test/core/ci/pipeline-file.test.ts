@@ -59,6 +59,16 @@ describe("a pull request", () => {
   });
 });
 
+test.each([
+  [undefined, "main"],
+  ["trunk", "trunk"],
+  ["c++", String.raw`c\+\+`],
+])("github: pushes to the default branch are released, %s", async (branch, pattern) => {
+  const { text } = pipelineFile("github", { ...(await pipeline()), ...(branch && { branch }) }, false);
+  expect(parse(text)).toMatchObject({ on: { push: { branches: [pattern], tags: ["v*"] } } });
+  expect(text).toContain(`A push to ${branch ?? "main"} or a tag v* is released.`);
+});
+
 test("a plan that pushes to no registry of GitHub asks for no permission to", async () => {
   const { text } = pipelineFile("github", await pipeline(PLAN.replace("ghcr.io/you/app:1, ", "")), false);
   expect(text).not.toContain("packages: write");
