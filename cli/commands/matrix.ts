@@ -1,12 +1,18 @@
-import { buildkitePipeline, githubMatrix, gitlabPipeline } from "../../core/ci/matrix-formats.ts";
+import {
+  azureMatrix,
+  buildkitePipeline,
+  githubMatrix,
+  gitlabPipeline,
+} from "../../core/ci/matrix-formats.ts";
 import { pipelineOf, type Pipeline } from "../../core/ci/pipeline.ts";
+import { gitlabSource } from "../../core/plan/ref-facts.ts";
 import { printJson, reportFailures, reportWarnings } from "../report.ts";
 import { readPlan } from "../session.ts";
 import type { Shell } from "../shell.ts";
 import { palette } from "../text/colour.ts";
 import { visible } from "../text/safe.ts";
 
-export type MatrixFormat = "json" | "github" | "gitlab" | "buildkite";
+export type MatrixFormat = "json" | "github" | "gitlab" | "buildkite" | "azure";
 
 export interface MatrixOptions {
   readonly format: MatrixFormat;
@@ -37,12 +43,22 @@ function print(pipeline: Pipeline, format: MatrixFormat, shell: Shell): void {
     case "github":
       return shell.stdout.write(githubMatrix(pipeline.jobs));
     case "gitlab":
-      return shell.stdout.write(gitlabPipeline(pipeline));
+      return shell.stdout.write(gitlabPipeline(asChild(pipeline, shell)));
     case "buildkite":
       return shell.stdout.write(buildkitePipeline(pipeline));
+    case "azure":
+      return shell.stdout.write(azureMatrix(pipeline.jobs));
     default:
       return format satisfies never;
   }
+}
+
+/** Printed by a job of GitLab, it is a child of that job's pipeline. */
+function asChild(pipeline: Pipeline, { env }: Shell): Pipeline {
+  if (env["GITLAB_CI"] !== "true") return pipeline;
+  const registry = env["CI_REGISTRY"];
+  const source = gitlabSource(env)?.value;
+  return { ...pipeline, parent: { ...(registry && { registry }), ...(source && { source }) } };
 }
 
 function warnWithheld(withheld: readonly string[], { stderr }: Shell): void {

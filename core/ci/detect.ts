@@ -1,3 +1,4 @@
+import { gitlabSource } from "../plan/ref-facts.ts";
 import {
   given,
   isSet,
@@ -43,7 +44,7 @@ function readGitlab(env: Environment): CiRun {
   const { CI_COMMIT_TAG: tag, CI_COMMIT_BRANCH: branch, CI_MERGE_REQUEST_IID: number } = env;
   const { CI_MERGE_REQUEST_PROJECT_ID: own, CI_MERGE_REQUEST_SOURCE_PROJECT_ID: source } = env;
   const isFork = own === undefined || source === undefined ? undefined : own !== source;
-  const event = GITLAB_SOURCES.get(env["CI_PIPELINE_SOURCE"] ?? "") ?? "other";
+  const event = GITLAB_SOURCES.get(gitlabSource(env)?.value ?? "") ?? "other";
   const isPull = number !== undefined;
   return {
     kind: "gitlab",

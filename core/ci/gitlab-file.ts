@@ -5,6 +5,7 @@ import {
   credentials,
   GITLAB_HEADER,
   gitlabTemplates,
+  HISTORY,
   LOGGED_IN,
   NODE_IMAGE,
 } from "./gitlab.ts";
@@ -26,7 +27,7 @@ const ON_RELEASE = [{ if: "$CI_COMMIT_TAG" }, { if: "$CI_COMMIT_BRANCH == $CI_DE
  */
 export function gitlabFile(pipeline: Pipeline, isFanOut: boolean): string {
   const jobs = {
-    ...gitlabTemplates(pipeline.registries),
+    ...gitlabTemplates(pipeline),
     "buildx-plan:merge-request": tryJob(pipeline),
     ...(isFanOut ? fanOutJobs(pipeline) : singleJob(pipeline)),
   };
@@ -42,6 +43,7 @@ function tryJob(pipeline: Pipeline): Job {
     stage: "test",
     ...tags(pipeline),
     rules: ON_MERGE_REQUEST,
+    interruptible: true,
     script: builds(pipeline, ["build", "--output", "type=oci,dest=image.tar"]),
   };
 }
@@ -67,6 +69,7 @@ function fanOutJobs(pipeline: Pipeline): Readonly<Record<string, Job>> {
       stage: "build",
       ...tags(pipeline),
       rules: ON_RELEASE,
+      variables: HISTORY,
       script: [`${own(pipeline, ["matrix", "--format", "gitlab"])} > buildx-plan-pipeline.yml`],
       artifacts: { paths: ["buildx-plan-pipeline.yml"], expire_in: "1 day" },
     },

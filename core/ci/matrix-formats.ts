@@ -1,8 +1,17 @@
 import { stringify } from "yaml";
+import { PARENT_SOURCE } from "../plan/ref-facts.ts";
 import { platformSlug } from "./fan-out.ts";
 import type { FanOutJob } from "./fan-out.ts";
-import { BUILDING, buildScript, GITLAB_HEADER, gitlabTemplates, LOGGED_IN, NODE_IMAGE } from "./gitlab.ts";
-import { GITHUB_RUNNER, ownCommand } from "./names.ts";
+import {
+  BUILDING,
+  buildScript,
+  GITLAB_HEADER,
+  gitlabTemplates,
+  HISTORY,
+  LOGGED_IN,
+  NODE_IMAGE,
+} from "./gitlab.ts";
+import { AZURE_IMAGE, GITHUB_RUNNER, ownCommand } from "./names.ts";
 import type { Pipeline } from "./pipeline.ts";
 import { selectionArguments, shellLine } from "./shell-words.ts";
 
@@ -24,7 +33,8 @@ function oneOrAll(labels: readonly string[]): string | readonly string[] | undef
  * the tags of its jobs cannot be of different number.
  * @see https://docs.gitlab.com/ci/pipelines/downstream_pipelines/#dynamic-child-pipelines
  */
-export function gitlabPipeline({ jobs, others, selection, registries, version }: Pipeline): string {
+export function gitlabPipeline(pipeline: Pipeline): string {
+  const { jobs, others, selection, version } = pipeline;
   const words = selectionArguments(selection);
   const builds = jobs.map(({ platform, runner }): [string, unknown] => [
     `build ${platform}`,
@@ -41,20 +51,35 @@ export function gitlabPipeline({ jobs, others, selection, registries, version }:
     image: NODE_IMAGE,
     stage: "release",
     ...(others.length > 0 && { tags: others }),
+    variables: HISTORY,
     needs: builds.map(([name]) => name),
     script: [shellLine(ownCommand(version), ["stitch", ...words])],
   };
-  const pipeline = {
+  const source = pipeline.parent?.source;
+  return `${GITLAB_HEADER}${yaml({
     stages: ["build", "release"],
-    ...gitlabTemplates(registries),
+    ...(source !== undefined && { variables: { [PARENT_SOURCE]: source } }),
+    ...gitlabTemplates(pipeline),
     ...Object.fromEntries(builds),
     stitch,
-  };
-  return `${GITLAB_HEADER}${yaml(pipeline)}`;
+  })}`;
 }
 
 /**
- * Steps for `buildkite-agent pipeline upload`, which takes `$` for a variable of its own unless it is doubled.
+ * The value of `strategy.matrix`, in one line: an object with an entry for each platform, whose values are texts. Where the plan names several labels, they
+ * are parted by commas: an agent has one image, or one pool.
+ * @see https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/jobs-job-strategy
+ */
+export function azureMatrix(jobs: readonly FanOutJob[]): string {
+  const legs = jobs.map(({ platform, runner, emulated }) => [
+    platformSlug(platform).replaceAll("-", "_"),
+    { platform, runner: runner.join(",") || AZURE_IMAGE, emulated: String(emulated) },
+  ]);
+  return `${JSON.stringify(Object.fromEntries(legs))}\n`;
+}
+
+/**
+ * Steps for `buildkite-agent pipeline upload`, which takes `$` for a variable of its own unless it is doubled. Of several builds of a pipeline one moves tags at a time.
  * @see https://buildkite.com/docs/pipelines/configure/step-types/command-step
  */
 export function buildkitePipeline({ jobs, others, selection, version }: Pipeline): string {
@@ -71,6 +96,8 @@ export function buildkitePipeline({ jobs, others, selection, version }: Pipeline
     key: "stitch",
     depends_on: builds.map(({ key }) => key),
     command: literal(shellLine(command, ["stitch", ...words])),
+    concurrency: 1,
+    concurrency_group: "$BUILDKITE_PIPELINE_SLUG/buildx-plan",
     ...(others.length > 0 && { agents: Object.fromEntries(others.map(agentTag)) }),
   };
   return yaml({ steps: [...builds, stitch] });

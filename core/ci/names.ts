@@ -30,6 +30,9 @@ export const ACTIONS = {
 /** The runner of GitHub for what the plan names none for. */
 export const GITHUB_RUNNER = "ubuntu-latest";
 
+/** The image of Azure's own agents for what the plan names none for. */
+export const AZURE_IMAGE = "ubuntu-latest";
+
 /** The Node that pipelines run this program with. */
 export const NODE_VERSION = "24";
 

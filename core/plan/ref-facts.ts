@@ -74,11 +74,24 @@ function gitlabFacts(env: Env): RefFacts {
     ...(request ? { pr: request } : tag ? { tag } : branch && { branch }),
     ...read(env, {
       sha: "CI_COMMIT_SHA",
-      event: "CI_PIPELINE_SOURCE",
       defaultBranch: "CI_DEFAULT_BRANCH",
       source: "CI_PROJECT_URL",
     }),
+    ...given(gitlabSource(env)),
   };
+}
+
+/** The variable by which a child pipeline of ours is told what has started its parent: GitLab says `parent_pipeline` there, and no more. */
+export const PARENT_SOURCE = "BUILDX_PLAN_PIPELINE_SOURCE";
+
+/** What has started a pipeline of GitLab; in a child pipeline of ours, what has started its parent. */
+export function gitlabSource(env: Env): Fact | undefined {
+  const { own, parent } = read(env, { own: "CI_PIPELINE_SOURCE", parent: PARENT_SOURCE });
+  return own?.value === "parent_pipeline" && parent ? parent : own;
+}
+
+function given(event: Fact | undefined): Pick<RefFacts, "event"> {
+  return event ? { event } : {};
 }
 
 /** The variables of these names that have a value. */

@@ -174,6 +174,11 @@ describe.each<[string, Environment, readonly [string, Environment, object][]]>([
       ["somebody", { CI_PIPELINE_SOURCE: "web" }, { event: "dispatch" }],
       ["a parent", { CI_PIPELINE_SOURCE: "parent_pipeline" }, { event: "other" }],
       [
+        "a parent of ours that a schedule has started",
+        { CI_PIPELINE_SOURCE: "parent_pipeline", BUILDX_PLAN_PIPELINE_SOURCE: "schedule" },
+        { event: "schedule" },
+      ],
+      [
         "a merge request",
         { ...MERGE, CI_MERGE_REQUEST_SOURCE_PROJECT_ID: "34" },
         {

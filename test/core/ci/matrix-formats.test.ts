@@ -2,7 +2,12 @@ import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import * as z from "zod/mini";
 import { fanOut } from "../../../core/ci/fan-out.ts";
-import { buildkitePipeline, githubMatrix, gitlabPipeline } from "../../../core/ci/matrix-formats.ts";
+import {
+  azureMatrix,
+  buildkitePipeline,
+  githubMatrix,
+  gitlabPipeline,
+} from "../../../core/ci/matrix-formats.ts";
 import { pipelineOf } from "../../../core/ci/pipeline.ts";
 import type { Plan } from "../../../core/plan/plan.ts";
 import { loadText, planOf } from "../../support/plan.ts";
@@ -44,6 +49,7 @@ const GITLAB = z.catchall(
       image: z.string(),
       stage: z.string(),
       tags: z.optional(z.array(z.string())),
+      variables: z.optional(z.record(z.string(), z.string())),
       needs: z.optional(z.array(z.string())),
       script: z.array(z.string()),
     }),
@@ -65,6 +71,8 @@ const BUILDKITE = z.strictObject({
       command: z.string(),
       agents: z.optional(z.record(z.string(), z.string())),
       depends_on: z.optional(z.array(z.string())),
+      concurrency: z.optional(z.literal(1)),
+      concurrency_group: z.optional(z.string()),
     }),
   ),
 });
@@ -120,6 +128,31 @@ test("gitlab: a child pipeline with a job for each platform and one that joins t
   });
   expect(withheld).toEqual(["token"]);
   expect(text).not.toContain("hunter22");
+});
+
+test("gitlab: a child is told what has started its parent, and logs in to the registry of the project by GitLab's own variables", async () => {
+  const own = await plan(PLAN.replaceAll("ghcr.io", "registry.team.example:5050"));
+  const { pipeline } = pipelineOf(own, SELECTION, "1.2.3");
+  const parent = { registry: "registry.team.example:5050", source: "schedule" };
+  const [alone, child] = [pipeline, { ...pipeline, parent }].map((each) => gitlabPipeline(each));
+  expect(parse(child ?? "")).toMatchObject({ variables: { BUILDX_PLAN_PIPELINE_SOURCE: "schedule" } });
+  expect(child).toContain(`login 'registry.team.example:5050' "$CI_REGISTRY_USER" "$CI_REGISTRY_PASSWORD"`);
+  expect(parse(alone ?? "")).not.toHaveProperty("variables");
+  expect(alone).toContain(
+    `login 'registry.team.example:5050' "$REGISTRY_TEAM_EXAMPLE_5050_USERNAME" "$REGISTRY_TEAM_EXAMPLE_5050_PASSWORD"`,
+  );
+});
+
+test("azure: one line with an entry for each platform, whose values are texts", async () => {
+  const text = azureMatrix(fanOut(await plan()));
+  expect(text.trimEnd()).not.toContain("\n");
+  expect(JSON.parse(text)).toEqual({
+    linux_amd64: { platform: "linux/amd64", runner: "self-hosted,queue=x64", emulated: "false" },
+    linux_arm64: { platform: "linux/arm64", runner: "ubuntu-24.04-arm", emulated: "false" },
+    linux_riscv64: { platform: "linux/riscv64", runner: "ubuntu-24.04", emulated: "true" },
+  });
+  const nowhere = azureMatrix(fanOut(await plan(PLAN.replace(/runners:[^]*?images:/, "images:"))));
+  expect(Object.values(JSON.parse(nowhere))).toMatchObject(Array(3).fill({ runner: "ubuntu-latest" }));
 });
 
 test("buildkite: steps whose dollar signs are not taken for variables, with tags of agents", async () => {
