@@ -85,6 +85,23 @@ describe("the examples of docker/metadata-action", () => {
     expect(await tagsOf([rule], onGithub("refs/heads/master", "schedule", { now }))).toEqual([made]);
   });
 
+  test.each([
+    ["GitLab", { GITLAB_CI: "true", CI_COMMIT_BRANCH: "main", CI_PIPELINE_SOURCE: "schedule" }],
+    [
+      "a child pipeline of GitLab",
+      {
+        GITLAB_CI: "true",
+        CI_COMMIT_BRANCH: "main",
+        CI_PIPELINE_SOURCE: "parent_pipeline",
+        BUILDX_PLAN_PIPELINE_SOURCE: "schedule",
+      },
+    ],
+    ["Buildkite", { BUILDKITE: "true", BUILDKITE_BRANCH: "main", BUILDKITE_SOURCE: "schedule" }],
+    ["Azure", { TF_BUILD: "True", BUILD_SOURCEBRANCH: "refs/heads/main", BUILD_REASON: "Schedule" }],
+  ])("%s says that a schedule has started it", async (_, env) => {
+    expect(await tagsOf(["schedule"], { env })).toEqual(["nightly"]);
+  });
+
   test("rules stand in the order of their priorities, and the first gives the version", async () => {
     const rules = ["sha", "branch", "edge", "schedule", "raw:x"];
     const world = onGithub("refs/heads/master", "schedule");
@@ -151,6 +168,9 @@ describe("what goes to the highest version", () => {
   });
 });
 
+const BUILDKITE = { BUILDKITE: "true", BUILDKITE_PULL_REQUEST: "false", BUILDKITE_TAG: "" };
+const JENKINS = { JENKINS_URL: "https://jenkins.example/" };
+
 describe("where the ref comes from", () => {
   const rules = ["semver:{{version}}", "branch", "pr"];
   test.each([
@@ -190,6 +210,70 @@ describe("where the ref comes from", () => {
       ["pr-12"],
     ],
     [
+      "Buildkite: a branch",
+      { env: { ...BUILDKITE, BUILDKITE_BRANCH: "main", BUILDKITE_COMMIT: SHA } },
+      ["main"],
+    ],
+    [
+      "Buildkite: a build by hand",
+      { env: { ...BUILDKITE, BUILDKITE_BRANCH: "main", BUILDKITE_COMMIT: "HEAD" } },
+      ["main"],
+    ],
+    [
+      "Buildkite: a tag",
+      { env: { ...BUILDKITE, BUILDKITE_BRANCH: "v1.0.0", BUILDKITE_TAG: "v1.0.0" } },
+      ["1.0.0", "latest"],
+    ],
+    [
+      "Buildkite: a pull request",
+      { env: { ...BUILDKITE, BUILDKITE_BRANCH: "topic", BUILDKITE_PULL_REQUEST: "12" } },
+      ["pr-12"],
+    ],
+    ["Azure: a branch", { env: { TF_BUILD: "True", BUILD_SOURCEBRANCH: "refs/heads/main" } }, ["main"]],
+    [
+      "Azure: a tag",
+      { env: { TF_BUILD: "True", BUILD_SOURCEBRANCH: "refs/tags/v1.0.0" } },
+      ["1.0.0", "latest"],
+    ],
+    [
+      "Azure: a pull request",
+      {
+        env: {
+          TF_BUILD: "True",
+          BUILD_SOURCEBRANCH: "refs/pull/900/merge",
+          SYSTEM_PULLREQUEST_PULLREQUESTID: "900",
+          SYSTEM_PULLREQUEST_PULLREQUESTNUMBER: "12",
+        },
+      },
+      ["pr-12"],
+    ],
+    ["CircleCI: a branch", { env: { CIRCLECI: "true", CIRCLE_BRANCH: "main", CIRCLE_SHA1: SHA } }, ["main"]],
+    ["CircleCI: a tag", { env: { CIRCLECI: "true", CIRCLE_TAG: "v1.0.0" } }, ["1.0.0", "latest"]],
+    [
+      "CircleCI: a pull request",
+      {
+        env: {
+          CIRCLECI: "true",
+          CIRCLE_BRANCH: "topic",
+          CIRCLE_PULL_REQUEST: "https://github.com/team/app/pull/12",
+        },
+      },
+      ["pr-12"],
+    ],
+    ["Jenkins: a branch", { env: { ...JENKINS, BRANCH_NAME: "main", GIT_COMMIT: SHA } }, ["main"]],
+    [
+      "Jenkins: a tag",
+      { env: { ...JENKINS, BRANCH_NAME: "v1.0.0", TAG_NAME: "v1.0.0" } },
+      ["1.0.0", "latest"],
+    ],
+    ["Jenkins: a change request", { env: { ...JENKINS, BRANCH_NAME: "PR-12", CHANGE_ID: "12" } }, ["pr-12"]],
+    ["Jenkins: no multibranch project", { env: { ...JENKINS, GIT_BRANCH: "origin/main" } }, ["main"]],
+    [
+      "Jenkins: a project that says nothing of a ref",
+      { env: { ...JENKINS, GIT_BRANCH: "detached" }, git: { tag: "v1.0.0" } },
+      ["1.0.0", "latest"],
+    ],
+    [
       "variables of a CI that is not there",
       { env: { GITHUB_REF: "refs/tags/v1.0.0", CI_COMMIT_TAG: "v1" } },
       [],
@@ -200,6 +284,10 @@ describe("where the ref comes from", () => {
 
   test.each([
     ["the event's", onGithub("refs/heads/trunk", "push", { event: { defaultBranch: "trunk" } })],
+    [
+      "Buildkite's",
+      { env: { ...BUILDKITE, BUILDKITE_BRANCH: "trunk", BUILDKITE_PIPELINE_DEFAULT_BRANCH: "trunk" } },
+    ],
     ["GitLab's", { env: { GITLAB_CI: "true", CI_COMMIT_BRANCH: "trunk", CI_DEFAULT_BRANCH: "trunk" } }],
     ["the clone's", { git: { branch: "trunk" }, facts: { defaultBranch: "trunk" } }],
   ])("the default branch is %s", async (_, world) => {
