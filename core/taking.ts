@@ -24,7 +24,12 @@ export async function takeVariant(
   const failed = (failure: FailureOf): Solved | undefined =>
     joined.has(variant.id) ? { route, outcome: { kind: "failed", failure, durationMs: 0 } } : undefined;
   if (!found.ok) return failed(found.error);
-  if (found.value.kind === "taken") return await take(route, found.value, world);
+  if (found.value.kind === "taken") {
+    const solved = await take(route, found.value, world);
+    if (found.value.from === "release" && solved.outcome.kind === "built")
+      takeOver.keep({ route, image: found.value.image, durationMs: 0, circumstances, takenFrom: "release" });
+    return solved;
+  }
   return failed({ ...found.value, kind: "variant-not-staged", variant: variant.id });
 }
 

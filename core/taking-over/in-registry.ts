@@ -43,6 +43,7 @@ export function meetInRegistry(options: TakeOverOptions): TakeOver {
     keep: (finished) => {
       const place = places.get(finished.route.variant.id);
       if (place === undefined || place.release.staging === false) return;
+      if (finished.takenFrom === "release" && place.release.omitted.length === 0) return;
       kept.push(keep(finished, { place, staged, options }));
     },
     settle: async (released) => {

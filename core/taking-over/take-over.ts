@@ -70,10 +70,12 @@ export interface VariantNotStaged extends Omit<NotTaken, "kind"> {
   readonly variant: string;
 }
 
-/** A variant that this run has built, and that has passed its checks. */
+/** A variant that this run has built, or found in the release, and that has passed its checks. */
 export interface Finished {
   readonly route: Route;
-  readonly image: ConfirmedImage;
+  readonly image: Pick<PublishedManifest, "manifest" | "attestations">;
+  /** `release`: it is unchanged. Then nobody has to find it but who joins the parts of a release, and cannot tell what they would be made of. */
+  readonly takenFrom?: "release";
   readonly durationMs: number;
   readonly circumstances: Circumstances;
   /** See {@link TakenFromStaging.checked}. */

@@ -203,6 +203,26 @@ describe("reuse: unchanged", () => {
     expect(again.stderr).toContain('"kind":"tag-unchanged"');
   });
 
+  test("parts that are unchanged are joined with those that are not", async () => {
+    const platforms = [...PLATFORMS.slice(0, 3), '{ platform: linux/s390x, args: { NOTE: "${fail}" } }'];
+    const rig = await project(planText("reuse/joined", "    reuse: unchanged\n", platforms));
+    expect(await build(rig, [])).toMatchObject({ exitCode: 0 });
+    const before = await digestOf("reuse/joined");
+    for (const platform of PLATFORMS) {
+      const part = await build(rig, ["--only", platform, "--set", "fail=1"], machine(rig, "m1"));
+      expect(part).toMatchObject({ exitCode: 0 });
+      expect(variantsOf(part, "variant-started")).toEqual(platform === "linux/s390x" ? [id(platform)] : []);
+    }
+    const joined = await stitch(rig, ["--set", "fail=1"], machine(rig, "m2"));
+    expect(joined).toMatchObject({ exitCode: 0 });
+    expect((await tagsOf("reuse/joined")).toSorted()).toEqual(["1", "latest"]);
+    const after = await digestOf("reuse/joined");
+    expect(after).not.toBe(before);
+    const next = await build(rig, ["--set", "fail=1"]);
+    expect(variantsOf(next, "variant-started")).toEqual([]);
+    expect(await digestOf("reuse/joined")).toBe(after);
+  });
+
   test("only what has changed is built, and the others stay as they are", async () => {
     const platforms = [...PLATFORMS.slice(0, 3), '{ platform: linux/s390x, args: { NOTE: "${fail}" } }'];
     const rig = await project(planText("reuse/part", "    reuse: unchanged\n", platforms));

@@ -259,6 +259,28 @@ describe("reuse: unchanged", () => {
     expect(await takeOver.find(variantOf(release), HERE)).toMatchObject({ value: { kind: "absent" } });
   });
 
+  test("what is unchanged is kept for who joins the parts, and only for them", async () => {
+    const registry = await released(reusing, [0, 1]);
+    const variant = variantOf(reusing);
+    const unchanged = async (release: PlannedRelease): Promise<void> => {
+      const { takeOver } = meet({ release, registry });
+      const found = await takeOver.find(variant, HERE);
+      if (!found.ok || found.value.kind !== "taken") throw new Error("it is not there");
+      const { image } = found.value;
+      const route = { variant, node: NODE, execution: "native" } as const;
+      takeOver.keep({ route, image, durationMs: 0, circumstances: HERE, takenFrom: "release" });
+      await takeOver.settle([]);
+    };
+    const elsewhere = { ...HERE, node: node("elsewhere", []) };
+    const joined = { joined: new Set([variant.id]), inputsOf: async () => inputsNamed("without a BuildKit") };
+    const join = async () =>
+      await meet({ release: reusing, registry, changes: joined }).takeOver.find(variant, elsewhere);
+    await unchanged(reusing);
+    expect(await join()).toMatchObject({ value: { kind: "absent" } });
+    await unchanged({ ...reusing, omitted: ["app linux/arm64"] });
+    expect(await join()).toMatchObject({ value: { kind: "taken", from: "staging" } });
+  });
+
   test("marks nothing where the plan does not ask for it", async () => {
     const world = meet();
     const image = await confirmed(world.registry, variantOf(RELEASE));
