@@ -4,7 +4,6 @@ import { beforeAll, describe, expect, inject, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { CHILD_PIPELINE, GITLAB_EVENTS, openGitlabProject, type GitlabProject } from "../support/gitlab.ts";
 import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
-import { openRig } from "../support/rig.ts";
 
 // Components and generated pipelines, run as GitLab runs them: test/support/gitlab.ts tells what is replaced.
 

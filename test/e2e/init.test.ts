@@ -170,7 +170,7 @@ describe("a pipeline", () => {
       await execa("git", ["-c", "user.name=a", "-c", "user.email=a@b", ...argv], { cwd: rig.directory });
     const branchOf = async (): Promise<readonly unknown[]> => {
       const ran = await rig.run(["init", "--ci", "github", "--dry-run"]);
-      const [told] = ran.stderr.split("\n").filter((line) => line.startsWith("pushes to "));
+      const told = ran.stderr.split("\n").find((line) => line.startsWith("pushes to "));
       return [parse(ran.stdout).on.push.branches, told];
     };
     expect(await branchOf()).toEqual([["main"], expect.stringMatching(/^pushes to main are .*a guess/)]);

@@ -152,7 +152,7 @@ test("azure: one line with an entry for each platform, whose values are texts", 
     linux_riscv64: { platform: "linux/riscv64", runner: "ubuntu-24.04", emulated: "true" },
   });
   const nowhere = azureMatrix(fanOut(await plan(PLAN.replace(/runners:[^]*?images:/, "images:"))));
-  expect(Object.values(JSON.parse(nowhere))).toMatchObject(Array(3).fill({ runner: "ubuntu-latest" }));
+  expect(nowhere.match(/"runner":"ubuntu-latest"/g)).toHaveLength(3);
 });
 
 test("buildkite: steps whose dollar signs are not taken for variables, with tags of agents", async () => {
