@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { CHILD_PIPELINE, GITLAB_EVENTS, openGitlabProject, type GitlabProject } from "../support/gitlab.ts";
+import { codeBlocks } from "../support/pages.ts";
 import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
 
 // Components and generated pipelines, run as GitLab runs them: test/support/gitlab.ts tells what is replaced.
@@ -227,6 +228,22 @@ test.each([
     expect(await tagsOf("fork/app")).toEqual([]);
   },
 );
+
+test.each(["README.md", "docs/ci-recipes.md"])("the lines of %s do it", async (page) => {
+  const [block, ...more] = codeBlocks(page).filter(({ text }) => text.includes("component:"));
+  expect(more).toEqual([]);
+  // Of this commit, not of a release.
+  const include = block?.text.replace("@1", "@$CI_COMMIT_SHA") ?? "";
+  const gitlab = await openGitlabProject({
+    Dockerfile: DOCKERFILE,
+    ".dockerignore": "*\n",
+    "buildx-plan.yaml": PLAN,
+    ".gitlab-ci.yml": include,
+  });
+  const variables = project(`page/${page.length}`);
+  expect(await gitlab.run(GITLAB_EVENTS.push, { variables })).toMatchObject({ exitCode: 0 });
+  expect(await tagsOf(`page/${page.length}`)).toEqual(["main"]);
+});
 
 test.each([
   ["release", "services:\n", "servces:\n"],
