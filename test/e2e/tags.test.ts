@@ -13,7 +13,14 @@ beforeAll(async () => {
 });
 
 /** No CI, whatever these tests themselves run in. */
-const NO_CI: Environment = { GITHUB_ACTIONS: undefined, GITLAB_CI: undefined };
+const NO_CI: Environment = {
+  GITHUB_ACTIONS: undefined,
+  GITLAB_CI: undefined,
+  BUILDKITE: undefined,
+  TF_BUILD: undefined,
+  CIRCLECI: undefined,
+  JENKINS_URL: undefined,
+};
 const PREFIX = "org.opencontainers.image.";
 const RULES = ["semver:{{version}}", "semver:{{major}}.{{minor}}", "branch", "pr", "sha"];
 
