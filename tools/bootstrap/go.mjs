@@ -117,6 +117,7 @@ const SETS = {
   actionlint: { actionlint: "github.com/rhysd/actionlint/cmd/actionlint" },
   // Of ours: Buildkite's parser is a module without a program.
   buildkite: { "buildkite-pipeline": "." },
+  act: { act: "github.com/nektos/act" },
   registries: { olareg: "github.com/olareg/olareg/cmd/olareg" },
 };
 
