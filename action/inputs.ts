@@ -17,7 +17,7 @@ export interface ActionInputs {
 
 /** Something that a step says and that cannot be meant. */
 export interface InputInvalid {
-  readonly input: keyof ActionInputs;
+  readonly input: keyof ActionInputs | "env";
   readonly detail: string;
 }
 
