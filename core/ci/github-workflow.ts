@@ -1,14 +1,13 @@
 import { stringify } from "yaml";
 import { variableName } from "./gitlab.ts";
-import { ACTIONS, GITHUB_RUNNER, NODE_VERSION, OWN_ACTION, ownCommand } from "./names.ts";
+import { ACTIONS, GITHUB_RUNNER, OWN_ACTION } from "./names.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { selectionArguments, shellLine } from "./shell-words.ts";
 
 /** Where GitHub looks for it. */
 export const GITHUB_FILE = ".github/workflows/release.yml";
 
 const header = (branch: string) => `# Written by \`buildx-plan init --ci github\`; from here on it is yours.
-# A pull request is built, pushes nothing, and sees no secret. A push to ${branch} or a tag v* is released.
+# A pull request is built and pushes nothing; its jobs get no login and no key. A push to ${branch} or a tag v* is released.
 `;
 
 type Step = Readonly<Record<string, unknown>>;
@@ -57,8 +56,13 @@ function singleJobs(pipeline: Pipeline): Readonly<Record<string, Job>> {
     release: {
       if: ON_RELEASE,
       "runs-on": runner,
-      ...permissions(pipeline),
-      steps: [...prepare, ...loginSteps(pipeline), ownStep(pipeline, { command: "build" })],
+      ...releasePermissions(pipeline),
+      steps: [
+        ...prepare,
+        ...loginSteps(pipeline),
+        ...signSteps(pipeline),
+        releaseStep(pipeline, { command: "build" }),
+      ],
     },
   };
 }
@@ -90,25 +94,23 @@ function fanOutJobs(pipeline: Pipeline): Readonly<Record<string, Job>> {
     stitch: {
       needs: "build",
       "runs-on": sharedRunner(pipeline),
-      ...permissions(pipeline),
-      steps: [CHECKOUT, ...loginSteps(pipeline), ownStep(pipeline, { command: "stitch" })],
+      ...releasePermissions(pipeline),
+      steps: [
+        CHECKOUT,
+        ...loginSteps(pipeline),
+        ...signSteps(pipeline),
+        releaseStep(pipeline, { command: "stitch" }),
+      ],
     },
   };
 }
 
 function planJob(pipeline: Pipeline): Job {
-  const words = ["matrix", "--format", "github", ...selectionArguments(pipeline.selection)];
+  const step = ownStep(pipeline, { command: "matrix", args: "--format=github" });
   return {
     "runs-on": sharedRunner(pipeline),
     outputs: { matrix: "${{ steps.matrix.outputs.matrix }}" },
-    steps: [
-      CHECKOUT,
-      { uses: ACTIONS.node, with: { "node-version": NODE_VERSION } },
-      {
-        id: "matrix",
-        run: `matrix=$(${shellLine(ownCommand(pipeline.version), words)})\necho "matrix=$matrix" >> "$GITHUB_OUTPUT"\n`,
-      },
-    ],
+    steps: [CHECKOUT, { id: "matrix", ...step }],
   };
 }
 
@@ -117,15 +119,30 @@ function sharedRunner({ others }: Pipeline): string | readonly string[] {
   return others.length > 1 ? others : (others[0] ?? GITHUB_RUNNER);
 }
 
-/** No later step, and nothing that a Dockerfile runs, needs the token that checked the sources out. */
-const CHECKOUT: Step = { uses: ACTIONS.checkout, with: { "persist-credentials": false } };
+/**
+ * No later step, and nothing that a Dockerfile runs, needs the token that checked the sources out. All tags are there, because whether
+ * `latest` moves depends on them.
+ */
+const CHECKOUT: Step = { uses: ACTIONS.checkout, with: { "fetch-depth": 0, "persist-credentials": false } };
 
 function prepareSteps(qemu: readonly Step[]): readonly Step[] {
   return [CHECKOUT, ...qemu, { uses: ACTIONS.buildx }];
 }
 
-function ownStep({ selection }: Pipeline, inputs: Readonly<Record<string, unknown>>): Step {
-  const { file, set } = selection;
+function ownStep(pipeline: Pipeline, inputs: Readonly<Record<string, unknown>>): Step {
+  return stepWith(pipeline, inputs, pipeline.secrets);
+}
+
+/** The step that moves tags, and so the one that signs. */
+function releaseStep(pipeline: Pipeline, inputs: Readonly<Record<string, unknown>>): Step {
+  return stepWith(pipeline, inputs, [...pipeline.secrets, ...(pipeline.signing?.variables ?? [])]);
+}
+
+function stepWith(
+  { selection: { file, set } }: Pipeline,
+  inputs: Readonly<Record<string, unknown>>,
+  secrets: readonly string[],
+): Step {
   return {
     uses: OWN_ACTION,
     with: {
@@ -133,14 +150,28 @@ function ownStep({ selection }: Pipeline, inputs: Readonly<Record<string, unknow
       ...(file !== "buildx-plan.yaml" && { file }),
       ...(set.length > 0 && { set: set.join("\n") }),
     },
+    ...(secrets.length > 0 && {
+      env: Object.fromEntries(secrets.map((name) => [name, `\${{ secrets.${name} }}`])),
+    }),
   };
+}
+
+function signSteps({ signing }: Pipeline): readonly Step[] {
+  return signing === undefined ? [] : [{ uses: ACTIONS.cosign }];
 }
 
 const GHCR = "ghcr.io";
 
-/** To push to GitHub's own registry is all that a job of a release may do more. */
+/** A job of a release may do no more than it has to: push to GitHub's own registry. */
 function permissions({ registries }: Pipeline): Job {
   return registries.includes(GHCR) ? { permissions: { contents: "read", packages: "write" } } : {};
+}
+
+/** What moves the tags may also prove who it is, where that is what is signed with. */
+function releasePermissions(pipeline: Pipeline): Job {
+  if (pipeline.signing?.isKeyless !== true) return permissions(pipeline);
+  const packages = pipeline.registries.includes(GHCR) ? { packages: "write" } : {};
+  return { permissions: { contents: "read", ...packages, "id-token": "write" } };
 }
 
 function loginSteps({ registries }: Pipeline): readonly Step[] {
@@ -161,8 +192,8 @@ function login(registry: string): Step {
 }
 
 /** Variables and secrets that the repository must have, beside those that GitHub sets. */
-export function githubLogins({ registries }: Pipeline): readonly string[] {
-  return registries
+export function githubLogins({ registries, secrets, signing }: Pipeline): readonly string[] {
+  const logins = registries
     .filter((registry) => registry !== GHCR)
     .flatMap((registry) => {
       const name = registry === "docker.io" ? undefined : variableName(registry);
@@ -170,4 +201,7 @@ export function githubLogins({ registries }: Pipeline): readonly string[] {
         ? ["variable DOCKERHUB_USERNAME", "secret DOCKERHUB_TOKEN"]
         : [`variable ${name}_USERNAME`, `secret ${name}_PASSWORD`];
     });
+  // GitHub itself sets its token.
+  const others = [...secrets, ...(signing?.variables ?? [])].filter((name) => name !== "GITHUB_TOKEN");
+  return [...logins, ...others.map((name) => `secret ${name}`)];
 }

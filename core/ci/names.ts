@@ -21,10 +21,10 @@ export const OWN_ACTION = "buildx-plan/buildx-plan@v1";
 /** Actions of others, at the major versions that their own documentation names. */
 export const ACTIONS = {
   checkout: "actions/checkout@v6",
-  node: "actions/setup-node@v6",
   qemu: "docker/setup-qemu-action@v4",
   buildx: "docker/setup-buildx-action@v4",
   login: "docker/login-action@v4",
+  cosign: "sigstore/cosign-installer@v4",
 } as const;
 
 /** The runner of GitHub for what the plan names none for. */

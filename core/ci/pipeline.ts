@@ -12,6 +12,10 @@ export interface Pipeline {
   readonly selection: Selection;
   /** Registries that the jobs log in to, in the plan's order. */
   readonly registries: readonly string[];
+  /** Variables of the environment that hold secrets of builds, in the plan's order. */
+  readonly secrets: readonly string[];
+  /** How releases are signed; absent: not. */
+  readonly signing?: Signing;
   /** Of this program. */
   readonly version: string;
   /** The branch whose pushes are released, where the CI does not know it by itself; `main` where nothing is said. */
@@ -28,9 +32,17 @@ export interface GitlabParent {
   readonly source?: string;
 }
 
+/** What a job must have that signs a release. */
+export interface Signing {
+  /** Has the CI itself to say who signs? */
+  readonly isKeyless: boolean;
+  /** Variables of the environment that hold the key and its password. */
+  readonly variables: readonly string[];
+}
+
 /** What a pipeline for a plan is made of, and the variables that its jobs must be given because their values are secret. */
 export function pipelineOf(
-  plan: Pick<Plan, "releases" | "runners" | "secretValues">,
+  plan: Pick<Plan, "releases" | "runners" | "secretValues" | "secretVariables">,
   selection: Selection,
   version: string,
 ): { readonly pipeline: Pipeline; readonly withheld: readonly string[] } {
@@ -39,7 +51,26 @@ export function pipelineOf(
   const withheld = selection.set.filter(isSecret).map((option) => option.slice(0, option.indexOf("=")));
   const registries = registriesOf(plan);
   const others = plan.runners?.find(({ platform }) => platform === undefined)?.labels ?? [];
-  return { pipeline: { jobs: fanOut(plan), others, selection: shown, registries, version }, withheld };
+  const signing = signingOf(plan);
+  const secrets = secretsOf(plan);
+  const pipeline = { jobs: fanOut(plan), others, selection: shown, registries, secrets, version };
+  return { pipeline: { ...pipeline, ...(signing && { signing }) }, withheld };
+}
+
+function secretsOf({ releases, secretVariables = [] }: Pick<Plan, "releases" | "secretVariables">) {
+  const secrets = releases.flatMap(({ variants }) => variants.flatMap(({ build }) => build.secrets));
+  const read = secrets.flatMap((secret) => (secret.kind === "env" ? [secret.variable] : []));
+  return [...new Set([...secretVariables, ...read])];
+}
+
+function signingOf({ releases }: Pick<Plan, "releases">): Signing | undefined {
+  const signed = releases.flatMap(({ sign }) => sign ?? []);
+  const variables = signed.flatMap(({ key, passwordEnv }) => [
+    ...(key.kind === "env" ? [key.variable] : []),
+    ...(passwordEnv === undefined ? [] : [passwordEnv]),
+  ]);
+  const isKeyless = signed.some(({ key }) => key.kind === "keyless");
+  return signed.length === 0 ? undefined : { isKeyless, variables: [...new Set(variables)] };
 }
 
 /** A registry on the machine itself has no logins. */

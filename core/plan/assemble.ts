@@ -113,11 +113,13 @@ async function makePlan(
   const secretValues = [...new Set([...variables.secretValues(), ...environmentSecrets(releases, env)])];
   const revision = git.values.get("git.sha");
   const unset = unsetVariables(sources, file);
+  const { secretVariables } = variables;
   const how = {
     ...limits(written),
     ...(unset.length > 0 && { unsetVariables: unset }),
     ...(runners.length > 0 && { runners }),
     ...(revision && { revision }),
+    ...(secretVariables.length > 0 && { secretVariables }),
   };
   return { file, directory, builders, registries, check, ...how, releases, secretValues };
 }

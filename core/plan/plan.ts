@@ -34,6 +34,8 @@ export interface Plan {
   readonly warnings: readonly Diagnostic[];
   /** Values of `secret: true` variables and of secrets from the environment, for redaction of everything that is shown. */
   readonly secretValues: readonly string[];
+  /** Variables of the environment that `secret: true` variables are read from, in the plan's order; absent: none. */
+  readonly secretVariables?: readonly string[];
 }
 
 /** A variable of the plan without a value: neither the environment nor `--set` nor a default gives it one. */

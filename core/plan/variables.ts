@@ -15,6 +15,8 @@ export interface Variables {
   /** All values of secret variables that have one. */
   readonly secretValues: () => readonly string[];
   readonly secretNames: readonly string[];
+  /** Variables of the environment that they are read from. */
+  readonly secretVariables: readonly string[];
   /** Variables that nothing has asked for so far. */
   readonly unused: () => readonly WrittenVariable[];
 }
@@ -99,6 +101,7 @@ export function resolveVariables(sources: VariableSources): Variables {
         .map(secretOf)
         .flatMap((found) => (found.kind === "value" && found.value !== "" ? [found.value] : [])),
     secretNames: secrets.map(({ name }) => name),
+    secretVariables: secrets.flatMap(({ env }) => env ?? []),
     unused: () => sources.variables.filter(({ name }) => !used.has(name)),
   };
 }

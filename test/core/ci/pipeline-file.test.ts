@@ -73,3 +73,51 @@ test("a plan that pushes to no registry of GitHub asks for no permission to", as
   const { text } = pipelineFile("github", await pipeline(PLAN.replace("ghcr.io/you/app:1, ", "")), false);
   expect(text).not.toContain("packages: write");
 });
+
+describe("github: a plan with secrets", () => {
+  const text = PLAN.replace(
+    "runners:",
+    "vars: { token: { env: NPM_TOKEN, secret: true, default: none } }\nrunners:",
+  );
+  const stepsWith = (workflow: { readonly jobs: Readonly<Record<string, Job>> }, name: string) =>
+    Object.entries(workflow.jobs)
+      .filter(([, { steps }]) => JSON.stringify(steps).includes(`\${{ secrets.${name} }}`))
+      .map(([job]) => job);
+
+  test.each([
+    [false, ["pull-request", "release"]],
+    [true, ["plan", "pull-request", "build", "stitch"]],
+  ])("its builds get them, and GitHub none of a fork's (fan-out: %s)", async (isFanOut, jobs) => {
+    const secrets = "    secrets: [{ id: npm, var: token }, { id: git, env: GITHUB_TOKEN }]\n";
+    const file = pipelineFile("github", await pipeline(`${text}${secrets}`), isFanOut);
+    expect(stepsWith(parse(file.text), "NPM_TOKEN")).toEqual(jobs);
+    expect(stepsWith(parse(file.text), "GITHUB_TOKEN")).toEqual(expect.arrayContaining(jobs));
+    expect(file.logins.slice(-1)).toEqual(["secret NPM_TOKEN"]);
+  });
+
+  test.each([
+    [false, "release"],
+    [true, "stitch"],
+  ])("the job that signs has cosign and the key, and no other has (fan-out: %s)", async (isFanOut, job) => {
+    const sign = "    sign: { key-env: COSIGN_KEY, password-env: COSIGN_PASSWORD }\n";
+    const file = pipelineFile("github", await pipeline(`${PLAN}${sign}`), isFanOut);
+    const workflow = parse(file.text);
+    expect(stepsWith(workflow, "COSIGN_KEY")).toEqual([job]);
+    expect(stepsWith(workflow, "COSIGN_PASSWORD")).toEqual([job]);
+    expect(file.text.match(/sigstore\/cosign-installer@/g)).toHaveLength(1);
+    expect(file.text).not.toContain("id-token");
+    expect(file.logins.slice(-2)).toEqual(["secret COSIGN_KEY", "secret COSIGN_PASSWORD"]);
+  });
+
+  test.each([
+    [false, "release"],
+    [true, "stitch"],
+  ])("without a key that job alone may prove who it is (fan-out: %s)", async (isFanOut, job) => {
+    const file = pipelineFile("github", await pipeline(`${PLAN}    sign: keyless\n`), isFanOut);
+    const workflow: { jobs: Record<string, Job> } = parse(file.text);
+    const proving = Object.entries(workflow.jobs).filter(([, each]) =>
+      JSON.stringify(each.permissions ?? {}).includes("id-token"),
+    );
+    expect(proving).toMatchObject([[job, { permissions: { contents: "read", packages: "write" } }]]);
+  });
+});
