@@ -25,11 +25,7 @@ export function githubWorkflow(pipeline: Pipeline, isFanOut: boolean): string {
       workflow_dispatch: {},
     },
     permissions: { contents: "read" },
-    // A release that has begun is finished; of a pull request only the last push counts.
-    concurrency: {
-      group: "${{ github.workflow }}-${{ github.ref }}",
-      "cancel-in-progress": "${{ github.event_name == 'pull_request' }}",
-    },
+    concurrency: isFanOut ? ONE_AFTER_THE_OTHER : NEWEST,
     jobs,
   };
   return `${header(branch)}${stringify(workflow, { lineWidth: 0, aliasDuplicateObjects: false })}`;
@@ -39,6 +35,23 @@ export function githubWorkflow(pipeline: Pipeline, isFanOut: boolean): string {
 function literalPattern(branch: string): string {
   return branch.replaceAll(/[+!]/g, "\\$&");
 }
+
+/** A release that has begun is finished; of those that wait only the newest of a branch, and of a pull request only the last push counts. */
+const NEWEST = {
+  group: "${{ github.workflow }}-${{ github.ref }}",
+  "cancel-in-progress": "${{ github.event_name == 'pull_request' }}",
+};
+
+/**
+ * Jobs of runs that overlap would meet each other's parts in the registry, and `stitch` would refuse them: a tag and the branch that it
+ * is on are often pushed together. All runs that wait go on.
+ * @see https://docs.github.com/en/actions/how-tos/write-workflows/choose-when-workflows-run/control-workflow-concurrency
+ */
+const ONE_AFTER_THE_OTHER = {
+  group: "${{ github.workflow }}-${{ github.event_name == 'pull_request' && github.run_id || 'release' }}",
+  "cancel-in-progress": false,
+  queue: "max",
+};
 
 const ON_PULL_REQUEST = "github.event_name == 'pull_request'";
 const ON_RELEASE = "github.event_name != 'pull_request'";
@@ -82,6 +95,10 @@ function fanOutJobs(pipeline: Pipeline): Readonly<Record<string, Job>> {
       name: `try ${only}`,
       if: ON_PULL_REQUEST,
       ...build,
+      concurrency: {
+        group: `\${{ github.workflow }}-\${{ github.ref }}-${only}`,
+        "cancel-in-progress": true,
+      },
       steps: [...prepare, ownStep(pipeline, { command: "build", only, push: false })],
     },
     build: {

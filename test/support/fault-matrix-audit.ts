@@ -17,11 +17,12 @@ interface Descriptor {
   readonly size: number;
 }
 
-/** Reads this registry, plain HTTP, without a login. */
-export function openAuditor(host: string): Auditor {
+/** Reads this registry, plain HTTP; with `login`, the credentials of HTTP's basic scheme, where it wants one. */
+export function openAuditor(host: string, login?: string): Auditor {
   const get = async (path: string): Promise<{ status: number; body: Buffer }> => {
     const accept = [OCI.index, OCI.manifest].join(", ");
-    const response = await fetch(`http://${host}/v2/${path}`, { headers: { accept } });
+    const headers = { accept, ...(login !== undefined && { authorization: `Basic ${login}` }) };
+    const response = await fetch(`http://${host}/v2/${path}`, { headers });
     return { status: response.status, body: Buffer.from(await response.arrayBuffer()) };
   };
   // Nothing is ever deleted here: what was whole once is whole.

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { execa } from "execa";
 import { inject, onTestFinished } from "vitest";
+import { readJobs, type Job } from "./github-jobs.ts";
 import type { GithubRepository } from "./github-repository.ts";
 import { ROOT } from "./rig.ts";
 import { testTool } from "./tools.ts";
@@ -36,28 +37,8 @@ export interface WorkflowOptions {
   readonly attempt?: number;
   /** A job whose machine is lost in its last step: its name, and the platform of a job that has one. */
   readonly lost?: { readonly job: string; readonly only?: string };
-  /** Of jobs with a matrix only those of this platform, as where failed jobs alone are run again. */
-  readonly platform?: string;
-}
-
-/** One job of a run, as it ended. */
-export interface Job {
-  /** Its key in the workflow. */
-  readonly id: string;
-  readonly platform?: string;
-  readonly result: "success" | "failure";
-  /** Actions and commands that it ran. */
-  readonly steps: readonly string[];
-  readonly log: string;
-  readonly summary: string;
-  readonly annotations: readonly Annotation[];
-}
-
-export interface Annotation {
-  readonly severity: "error" | "warning";
-  readonly message: string;
-  readonly file?: string;
-  readonly line?: string;
+  /** The file in `.github/workflows`; `release.yml` where nothing is said. */
+  readonly workflow?: string;
 }
 
 export interface WorkflowRun {
@@ -84,47 +65,65 @@ const EVENT_NAMES: Readonly<Record<GithubEvent, string>> = {
   "workflow-dispatch": "workflow_dispatch",
 };
 
-/** Runs what this commit's `.github/workflows/release.yml` says of an event. */
+/** Runs what a workflow of this commit says of an event. */
 export async function runWorkflow(options: WorkflowOptions): Promise<WorkflowRun> {
   const machine = await mkdtemp(join(tmpdir(), "runner-"));
   onTestFinished(() => rm(machine, { recursive: true, force: true }));
-  const { repository, event, sha, secrets = {}, attempt = 1, platform } = options;
+  const { repository, sha } = options;
   const workflows = join(machine, "workflows");
   await execa("git", ["clone", "-q", "--no-checkout", repository.folder, workflows]);
   await execa("git", ["fetch", "-q", "origin", sha], { cwd: workflows });
   await execa("git", ["checkout", "-q", sha], { cwd: workflows });
-  const ran = await execa(
-    await testTool("act"),
-    [
-      EVENT_NAMES[event],
-      "--json",
-      ...["--workflows", ".github/workflows/release.yml"],
-      ...["--eventpath", await writeEvent(machine, event, { repository, sha })],
-      ...["--actor", event === "fork" ? "stranger" : "ada"],
-      ...["--action-cache-path", join(machine, "jobs")],
-      ...[
-        "--use-new-action-cache",
-        "--action-offline-mode",
-        "--no-cache-server",
-        "--no-skip-checkout",
-        "--rm",
-      ],
-      ...RUNNERS.flatMap((label) => ["--platform", `${label}=-self-hosted`]),
-      ...(await repositories(machine)).flatMap((each) => ["--local-repository", each]),
-      ...Object.entries(secrets).flatMap(([name, value]) => ["--secret", `${name}=${value}`]),
-      ...(platform === undefined ? [] : ["--matrix", `platform:${platform}`]),
-      ...["--env", "GITHUB_REPOSITORY=team/app", "--env", `SHA_REF=${sha}`],
-      ...["--env", `GITHUB_RUN_ATTEMPT=${attempt}`],
-    ],
-    { cwd: workflows, env: await environment(machine, options), extendEnv: false, all: true, reject: false },
-  );
-  return { exitCode: ran.exitCode ?? -1, jobs: readJobs(ran.all), output: ran.all };
+  await withoutQueue(join(workflows, ".github", "workflows"));
+  const { all, exitCode } = await execa(await testTool("act"), await actArguments(machine, options), {
+    cwd: workflows,
+    env: await environment(machine, options),
+    extendEnv: false,
+    all: true,
+    reject: false,
+  });
+  return { exitCode: exitCode ?? -1, jobs: readJobs(all), output: all };
+}
+
+/** act refuses the key `queue`, which GitHub has had since May 2026; no run waits for another here. */
+async function withoutQueue(folder: string): Promise<void> {
+  for (const file of await readdir(folder)) {
+    const path = join(folder, file);
+    await writeFile(path, (await readFile(path, "utf8")).replaceAll(/^ *queue: max\n/gm, ""));
+  }
+}
+
+const OFFLINE = [
+  "--use-new-action-cache",
+  "--action-offline-mode",
+  "--no-cache-server",
+  "--no-skip-checkout",
+  "--rm",
+  "--json",
+];
+
+async function actArguments(machine: string, options: WorkflowOptions): Promise<readonly string[]> {
+  const { event, sha, secrets = {}, attempt = 1, workflow = "release.yml" } = options;
+  const env = { GITHUB_REPOSITORY: "team/app", SHA_REF: sha, GITHUB_RUN_ATTEMPT: String(attempt) };
+  const pairs = (option: string, values: Readonly<Record<string, string>>): readonly string[] =>
+    Object.entries(values).flatMap(([name, value]) => [option, `${name}=${value}`]);
+  return [
+    EVENT_NAMES[event],
+    ...OFFLINE,
+    `--workflows=.github/workflows/${workflow}`,
+    `--eventpath=${await writeEvent(machine, options)}`,
+    `--actor=${event === "fork" ? "stranger" : "ada"}`,
+    `--action-cache-path=${join(machine, "jobs")}`,
+    ...pairs("--platform", Object.fromEntries(RUNNERS.map((label) => [label, "-self-hosted"]))),
+    ...pairs("--local-repository", await repositories(machine)),
+    ...pairs("--secret", secrets),
+    ...pairs("--env", env),
+  ];
 }
 
 async function writeEvent(
   machine: string,
-  event: GithubEvent,
-  { repository, sha }: Pick<WorkflowOptions, "repository" | "sha">,
+  { repository, sha, event }: Pick<WorkflowOptions, "repository" | "sha" | "event">,
 ): Promise<string> {
   const parents = await execa("git", ["log", "-1", "--format=%P", sha], { cwd: repository.folder });
   const [before = "0".repeat(40), head = sha] = parents.stdout.split(" ").filter((each) => each !== "");
@@ -138,22 +137,23 @@ async function writeEvent(
   return path;
 }
 
-/** This checkout's action and workflows as they are released, and the stand-ins, as `owner/name@ref=folder`. */
-async function repositories(machine: string): Promise<readonly string[]> {
+/** Folders of this checkout's action and workflows as they are released, and of the stand-ins, by `owner/name@ref`. */
+async function repositories(machine: string): Promise<Readonly<Record<string, string>>> {
   const own = join(machine, "buildx-plan");
   for (const path of ["action.yml", "action/index.cjs", ".github"])
     await cp(join(ROOT, path), join(own, path), { recursive: true });
+  await withoutQueue(join(own, ".github", "workflows"));
   const source = join(ROOT, "test", "support", "actions");
   const files = await readdir(source);
-  const others = Object.entries(STAND_INS).map(async ([ref, name]) => {
+  const others = Object.entries(STAND_INS).map(async ([ref, name]): Promise<[string, string]> => {
     const folder = join(machine, name);
     await mkdir(folder, { recursive: true });
     for (const file of files) await copyFile(join(source, file), join(folder, file));
     await copyFile(join(source, `${name}.yml`), join(folder, "action.yml"));
     await writeFile(join(folder, "package.json"), '{ "type": "module" }');
-    return `${ref}=${folder}`;
+    return [ref, folder];
   });
-  return [`buildx-plan/buildx-plan@v1=${own}`, ...(await Promise.all(others))];
+  return { "buildx-plan/buildx-plan@v1": own, ...Object.fromEntries(await Promise.all(others)) };
 }
 
 /**
@@ -190,65 +190,5 @@ async function environment(machine: string, options: WorkflowOptions): Promise<R
     RIG_BUILDKIT: address,
     RIG_COSIGN: await testTool("cosign"),
     RIG_LOST: lost === undefined ? "" : `${lost.job}:${lost.only ?? ""}`,
-  };
-}
-
-/** A line of `act --json`, as far as it is read. */
-interface Line {
-  readonly job?: string;
-  readonly jobID?: string;
-  readonly matrix?: { readonly platform?: string };
-  readonly msg?: string;
-  readonly raw_output?: boolean;
-  readonly command?: string;
-  readonly content?: string;
-  readonly arg?: string;
-  readonly kvPairs?: { readonly file?: string; readonly line?: string } | null;
-  readonly jobResult?: "success" | "failure" | "skipped";
-  readonly stage?: string;
-  readonly step?: string;
-  readonly stepResult?: string;
-}
-
-function readJobs(output: string): readonly Job[] {
-  const lines = output.split("\n").flatMap((line): readonly Line[] => {
-    try {
-      return [JSON.parse(line)];
-    } catch {
-      return [];
-    }
-  });
-  const byJob = Map.groupBy(lines, ({ job }) => job?.trim() ?? "");
-  return [...byJob.values()].flatMap((own) => {
-    const [first] = own;
-    const result = own.find(({ jobResult }) => jobResult !== undefined)?.jobResult;
-    if (first?.jobID === undefined || (result !== "success" && result !== "failure")) return [];
-    return [jobOf(first.jobID, result, own)];
-  });
-}
-
-function jobOf(id: string, result: Job["result"], lines: readonly Line[]): Job {
-  const platform = lines.find(({ matrix }) => matrix?.platform !== undefined)?.matrix?.platform;
-  return {
-    id,
-    ...(platform !== undefined && { platform }),
-    result,
-    steps: lines.flatMap(({ stage, step, stepResult }) =>
-      stage === "Main" && stepResult !== undefined && stepResult !== "skipped" ? [step ?? ""] : [],
-    ),
-    log: lines.map(({ raw_output: isRaw, msg = "" }) => (isRaw === true ? msg : "")).join(""),
-    summary: lines.map(({ command, content = "" }) => (command === "summary" ? content : "")).join("\n"),
-    annotations: lines.flatMap(({ command, arg = "", kvPairs }) =>
-      command === "error" || command === "warning"
-        ? [
-            {
-              severity: command,
-              message: arg,
-              ...(kvPairs?.file && { file: kvPairs.file }),
-              ...(kvPairs?.line && { line: kvPairs.line }),
-            },
-          ]
-        : [],
-    ),
   };
 }
