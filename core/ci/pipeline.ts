@@ -76,7 +76,11 @@ function signingOf({ releases }: Pick<Plan, "releases">): Signing | undefined {
 /** A registry on the machine itself has no logins. */
 const LOOPBACK = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/;
 
+/** Also of rules that give no tag for what is checked out here: in the pipeline they will. */
 function registriesOf({ releases }: Pick<Plan, "releases">): readonly string[] {
-  const all = releases.flatMap(({ repositories }) => repositories.map(({ registry }) => registry));
+  const all = releases.flatMap(({ repositories, origins }) => [
+    ...repositories.map(({ registry }) => registry),
+    ...(origins?.tags ?? []).flatMap(({ repository }) => repository.split("/")[0] ?? []),
+  ]);
   return [...new Set(all)].filter((registry) => !LOOPBACK.test(registry));
 }

@@ -74,6 +74,12 @@ test("a plan that pushes to no registry of GitHub asks for no permission to", as
   expect(text).not.toContain("packages: write");
 });
 
+test("logins are those of all rules, also where none gives a tag here", async () => {
+  const rules = "[{ image: ghcr.io/you/app, from: [tag] }, { image: you/app, from: [tag] }]";
+  const { registries } = await pipeline(PLAN.replace(/tags: .*/, `tags: ${rules}`));
+  expect(registries).toEqual(["ghcr.io", "docker.io"]);
+});
+
 describe("github: a plan with secrets", () => {
   const text = PLAN.replace(
     "runners:",
