@@ -89,7 +89,7 @@ function unsuitable(builder: string): ToolFailure {
       "this Docker Engine keeps images in its older store, whose BuildKit can neither push by digest nor export an image",
     waysOut: [
       'turn the containerd image store on: {"features": {"containerd-snapshotter": true}} in /etc/docker/daemon.json, then restart Docker',
-      "make a builder of its own: docker buildx create --use --driver docker-container",
+      "make a builder of its own: docker buildx create --use --driver docker-container, or docker/setup-buildx-action in a workflow of GitHub",
     ],
   };
 }

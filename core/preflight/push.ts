@@ -114,10 +114,13 @@ function isUncreated(failure: RegistryFailure): boolean {
 
 function fixOf({ registry }: Repository, failure: RegistryFailure): string {
   if (isUncreated(failure)) return "Create the repository, then run again";
+  if (failure.kind === "registry-denied" && failure.credential === undefined)
+    return `Log in: docker login ${registry}`;
+  // A job's token is accepted whatever it may do, and what it may not do is no matter of the account.
+  if (failure.kind === "registry-denied" && registry === "ghcr.io")
+    return "In GitHub Actions give the job `permissions: packages: write`, and let this repository write to the package, in its settings; elsewhere log in with a token that has `write:packages`";
   if (failure.kind === "registry-denied")
-    return failure.credential === undefined
-      ? `Log in: docker login ${registry}`
-      : `Let the account of ${failure.credential} write there, or log in with another one: docker login ${registry}`;
+    return `Let the account of ${failure.credential} write there, or log in with another one: docker login ${registry}`;
   if (failure.kind === "credentials-unusable") return `Log in anew: docker login ${registry}`;
   if (failure.kind === "registry-tls-failed")
     return "Say under `registries` of the plan how it is reached: `ca` for its certificate, or `insecure: true`";

@@ -69,6 +69,7 @@ async function step(rig: Rig, job: string, inputs: Readonly<Record<string, strin
   });
   return {
     exitCode: ran.exitCode,
+    stdout: ran.stdout,
     stderr: ran.stderr,
     output: await readFile(file("output"), "utf8"),
     summary: await readFile(file("summary"), "utf8"),
@@ -122,6 +123,32 @@ test("an input that cannot be meant ends the step before anything is done", asyn
   expect(ran.stderr).toContain(
     "the input `command` of this step cannot be meant: `bulid` is none of build, stitch",
   );
+});
+
+test("variables for the plan are masked before all else, and neither shown nor left where others find them", async () => {
+  const rig = await project("action/env");
+  const secret = "    secrets: [{ id: npm, var: token }]\n    platforms:";
+  const text = await readFile(join(rig.directory, "buildx-plan.yaml"), "utf8");
+  await rig.write({
+    "buildx-plan.yaml": text
+      .replace("images:", "vars: { token: { env: NPM_TOKEN, secret: true } }\nimages:")
+      .replace("    platforms:", secret),
+    Dockerfile: `${DOCKERFILE}RUN --mount=type=secret,id=npm ["/bin/busybox", "sh", "-c", "/bin/busybox cat /run/secrets/npm"]\n`,
+  });
+  const inputs = { builder: inject("buildkit").address, push: "false", args: "--progress=plain" };
+  const ran = await step(rig, "env", { ...inputs, env: "NPM_TOKEN=correct-horse-battery\n" });
+  expect(ran.exitCode).toBe(0);
+  const [first, ...others] = ran.stdout.split("\n");
+  expect(first).toBe("::add-mask::correct-horse-battery");
+  expect([...others, ran.stderr, ran.output, ran.summary].join("")).not.toContain("correct-horse-battery");
+  const without = await step(rig, "none", inputs);
+  expect(without.stderr).toContain("the environment variable NPM_TOKEN is not set");
+  const wrong = await step(rig, "typo", { ...inputs, env: "correct-horse-battery" });
+  expect(wrong.exitCode).toBe(2);
+  expect(wrong.stderr).toContain(
+    "the input `env` of this step cannot be meant: line 1 is neither NAME=value",
+  );
+  expect(wrong.stderr).not.toContain("correct-horse-battery");
 });
 
 test("matrix gives later jobs what each platform needs", async () => {

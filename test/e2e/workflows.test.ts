@@ -77,6 +77,19 @@ describe("the lines of the README", () => {
       expect(summary).toContain(part);
   });
 
+  test("do so in one job, too, with release.yml", async () => {
+    const project = await world.openProject("github/unused");
+    const { repository } = project;
+    const lines = await world.workflow({ set: "name=github/one" });
+    const text = lines.replace("fan-out.yml", "release.yml");
+    const sha = await project.commit({ ".github/workflows/release.yml": text });
+    const ran = await runWorkflow({ repository, event: "push", sha, secrets: SECRETS });
+    expect(outcomes(ran)).toEqual(["deploy: success", "release: success"]);
+    const digest = await world.auditor.digestOf("github/one", "main");
+    expect(jobOf(ran, "deploy").log).toContain(digest);
+    expect(await project.tags()).toEqual([]);
+  });
+
   test("release a tag under what its version stands for, labelled with it", async () => {
     const project = await world.openProject("github/tag");
     const { repository, name } = project;

@@ -3,6 +3,7 @@ import { Slots } from "../../../core/concurrent.ts";
 import type { Repository } from "../../../core/oci/reference.ts";
 import type { CacheEntry } from "../../../core/plan/plan.ts";
 import { checkPush } from "../../../core/preflight/push.ts";
+import { fail } from "../../../core/result.ts";
 import { build, variant } from "../../support/make.ts";
 import { fakeRegistry, testClient } from "../../support/registry-rig.ts";
 import { plannedRelease } from "../../support/release.ts";
@@ -67,6 +68,25 @@ test("with a login that may not write: whose it is", async () => {
   const { findings } = await checkPush(releases, { registry, slots: new Slots(4), signal });
   expect(findings[0]?.message).toContain("refused it (status 403, DENIED: read only)");
   expect(findings[0]?.fix).toMatch(/^Let the account of .*config\.json write there, or log in with another/);
+});
+
+test("of ghcr.io with a login: what a job of GitHub must be granted", async () => {
+  const { registry } = await testClient({ access: "read" });
+  const repository = { registry: "ghcr.io", path: "team/app" };
+  const refused = {
+    kind: "registry-denied",
+    registry: "ghcr.io",
+    request: { method: "POST", url: "https://ghcr.io/v2/team/app/blobs/uploads/", attempts: 1 },
+    status: 403,
+    codes: [{ code: "DENIED", message: "installation not allowed to Write organization package" }],
+    credential: "/home/runner/.docker/config.json",
+  } as const;
+  const { findings } = await checkPush([plannedRelease({ repositories: [repository] })], {
+    registry: { ...registry, mayPush: async () => fail(refused) },
+    slots: new Slots(4),
+    signal: new AbortController().signal,
+  });
+  expect(findings[0]?.fix).toContain("`permissions: packages: write`");
 });
 
 test("a registry that makes no repositories by itself: that the repository has to be made", async () => {
