@@ -5,7 +5,7 @@ import type { LostNode } from "../core/buildkit/lost.ts";
 import type { Failure } from "../core/failure.ts";
 import { loadPlan } from "../core/plan/load.ts";
 import { withRegistries } from "../core/buildkit/registry-access.ts";
-import type { Plan, Variant } from "../core/plan/plan.ts";
+import type { LoadOptions, Plan, Variant } from "../core/plan/plan.ts";
 import { fail, ok, type Result } from "../core/result.ts";
 import { withLost } from "../core/route/lost.ts";
 import { routeVariants, type Route, type RouteOptions, type RouteRefused } from "../core/route/route.ts";
@@ -153,7 +153,7 @@ function routeWhatMustBe(
 
 /** Reads the plan that the command line names. */
 export async function readPlan(
-  selection: PlanSelection,
+  selection: PlanSelection & Pick<LoadOptions, "lacksSecrets">,
   shell: Shell,
 ): Promise<Result<Plan, readonly Failure[]>> {
   const plan = await loadPlan({
@@ -164,6 +164,7 @@ export async function readPlan(
     set: selection.set,
     images: selection.image,
     only: selection.only,
+    ...(selection.lacksSecrets && { lacksSecrets: true }),
     run: { id: String(shell.now()) },
     now: shell.now(),
   });

@@ -66,7 +66,7 @@ function planAnswer({ text, source, lookedAt, leftOut, open }: Proposal, path: s
 async function initPipeline(ci: "github" | "gitlab", options: InitOptions, shell: Shell): Promise<number> {
   const json = options.json === true;
   const selection = { file: options.file, set: [], image: [] };
-  const plan = await readPlan({ ...selection, only: [] }, shell);
+  const plan = await readPlan({ ...selection, only: [], lacksSecrets: true }, shell);
   if (!plan.ok) return await reportFailures(plan.error, shell, { json });
   const { pipelineOf } = await import("../../core/ci/pipeline.ts");
   const { pipelineFile } = await import("../../core/ci/pipeline-file.ts");

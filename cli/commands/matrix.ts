@@ -23,7 +23,7 @@ export interface MatrixOptions {
 
 /** `matrix`: what a pipeline needs to build each platform on a machine of its own. Asks neither a builder nor a registry. */
 export async function runMatrix(options: MatrixOptions, shell: Shell): Promise<number> {
-  const plan = await readPlan({ ...options, only: [] }, shell);
+  const plan = await readPlan({ ...options, only: [], lacksSecrets: true }, shell);
   if (!plan.ok) return await reportFailures(plan.error, shell, { json: options.format === "json" });
   const { pipeline, withheld } = pipelineOf(plan.value, options, shell.version);
   await reportWarnings(plan.value.warnings, shell);

@@ -123,7 +123,7 @@ function fanOutJobs(pipeline: Pipeline): Readonly<Record<string, Job>> {
 }
 
 function planJob(pipeline: Pipeline): Job {
-  const step = ownStep(pipeline, { command: "matrix", args: "--format=github" });
+  const step = stepWith(pipeline, { command: "matrix", args: "--format=github" }, []);
   return {
     "runs-on": sharedRunner(pipeline),
     outputs: { matrix: "${{ steps.matrix.outputs.matrix }}" },

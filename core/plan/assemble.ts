@@ -30,7 +30,7 @@ import type { WrittenPlan } from "./written.ts";
 export interface PlanSource {
   readonly file: SourceFile;
   readonly directory: string;
-  readonly options: Pick<LoadOptions, "env" | "set" | "images" | "only" | "run" | "now">;
+  readonly options: Pick<LoadOptions, "env" | "set" | "images" | "only" | "run" | "now" | "lacksSecrets">;
   /** What git says, as far as the plan uses it. */
   readonly git: Promise<GitFacts>;
   readonly ci: RefFacts | undefined;
@@ -89,10 +89,18 @@ async function makePlan(
   making: Making,
 ): Promise<Omit<Plan, "warnings">> {
   const { file, directory, options, problems } = making;
-  const { env, run, now } = options;
+  const { env, run, now, lacksSecrets } = options;
   const git = await making.git;
   const outer = runScope(git, run);
-  const sources = { variables: written.variables, overrides, env, outer, placeless: PLACELESS, problems };
+  const sources = {
+    variables: written.variables,
+    overrides,
+    env,
+    outer,
+    placeless: PLACELESS,
+    problems,
+    ...(lacksSecrets && { lacksSecrets }),
+  };
   const variables = resolveVariables(sources);
   const paths: Paths = { directory, uses: new Map(), problems };
   const names = written.builders.map(({ name }) => name);

@@ -336,6 +336,8 @@ export interface LoadOptions {
   readonly run: Readonly<Record<string, string>>;
   /** Milliseconds since 1970, for `{{date ...}}`. */
   readonly now?: number;
+  /** Secret variables without a value are empty: for what builds nothing, and so reads none. */
+  readonly lacksSecrets?: true;
 }
 
 /** The plan cannot be used: it was not readable at all, or these are all its problems. */

@@ -40,6 +40,8 @@ export interface VariableSources {
   /** What they may not use, with the reason. */
   readonly placeless: Scope;
   readonly problems: Problems;
+  /** See `LoadOptions`. */
+  readonly lacksSecrets?: true;
 }
 
 const PREFIX = "vars.";
@@ -86,8 +88,10 @@ export function resolveVariables(sources: VariableSources): Variables {
     ],
   };
   const secrets = sources.variables.filter((variable) => variable.secret);
-  const secretOf = (variable: WrittenVariable) =>
-    secretValue(variable, valueOf(variable, { ...sources, scope }));
+  const secretOf = (variable: WrittenVariable): SecretMeaning => {
+    const found = secretValue(variable, valueOf(variable, { ...sources, scope }));
+    return found.kind === "none" && sources.lacksSecrets ? { kind: "value", value: "" } : found;
+  };
   return {
     scope,
     secret: (name) => {
@@ -175,7 +179,9 @@ export function checkVariables(sources: VariableSources, variables: Variables): 
       hint: "Remove it, or check the spelling where it was meant",
     });
   }
-  for (const variable of sources.variables.filter(({ required }) => required)) {
+  const isAsked = ({ required, secret }: WrittenVariable): boolean =>
+    required && !(secret && sources.lacksSecrets === true);
+  for (const variable of sources.variables.filter(isAsked)) {
     const meaning = valueOf(variable, { ...sources, scope: variables.scope });
     if (meaning.kind === "none") {
       const message = `\`${variable.name}\` must have a value, and ${meaning.why}`;

@@ -247,6 +247,18 @@ describe("matrix", () => {
     }
   });
 
+  test("needs no secret, and neither does a pipeline that init writes", async () => {
+    const secret = `${PLAN}    secrets: [{ id: t, var: token }]\n`.replace(
+      "runners:",
+      "vars: { token: { env: NOT_SET_HERE, secret: true, required: true } }\nrunners:",
+    );
+    const rig = await openRig({ Dockerfile: BUILD, "buildx-plan.yaml": secret });
+    expect((await rig.run(["matrix"])).exitCode).toBe(0);
+    const written = await rig.run(["init", "--ci", "github", "--dry-run"]);
+    expect(written.stdout).toContain("NOT_SET_HERE: ${{ secrets.NOT_SET_HERE }}");
+    expect((await rig.run(["plan"])).stderr).toContain("the environment variable NOT_SET_HERE is not set");
+  });
+
   test("a plan that is wrong is said as everywhere", async () => {
     const rig = await openRig({ "buildx-plan.yaml": PLAN });
     const ran = await rig.run(["matrix"]);

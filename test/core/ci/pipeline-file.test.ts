@@ -92,7 +92,7 @@ describe("github: a plan with secrets", () => {
 
   test.each([
     [false, ["pull-request", "release"]],
-    [true, ["plan", "pull-request", "build", "stitch"]],
+    [true, ["pull-request", "build", "stitch"]],
   ])("its builds get them, and GitHub none of a fork's (fan-out: %s)", async (isFanOut, jobs) => {
     const secrets = "    secrets: [{ id: npm, var: token }, { id: git, env: GITHUB_TOKEN }]\n";
     const file = pipelineFile("github", await pipeline(`${text}${secrets}`), isFanOut);

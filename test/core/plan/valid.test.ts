@@ -120,6 +120,14 @@ describe("every form that may be written", () => {
     });
   });
 
+  test("secret variables that have no value are empty where none is read, and missing where one is", async () => {
+    const text =
+      "version: 1\nvars: { token: { env: TOKEN, secret: true, required: true } }\nimages:\n  app:\n    platforms: [linux/amd64]\n    tags: [you/app:1]\n    secrets: [{ id: t, var: token }]\n";
+    const plan = planOf(await loadText(text, { lacksSecrets: true }));
+    expect(plan).toMatchObject({ secretValues: [], secretVariables: ["TOKEN"] });
+    expect((await loadText(text)).ok).toBe(false);
+  });
+
   test("lists and maps, merge keys, named contexts, secrets and agents", async () => {
     const plan = await valid("forms");
     const build = buildOf(plan, "app linux/arm/v7");
