@@ -55,6 +55,13 @@ export function summarise(failure: Failure): string {
     : visible(explain(failure).headline);
 }
 
+/** What happened, its facts and what to do first, a line each: for a place that shows no log. */
+export function outline(failure: Failure): readonly string[] {
+  if (isPlanInvalid(failure)) return [summarise(failure)];
+  const { headline, facts, advice } = explain(failure);
+  return [headline, ...facts, ...advice.slice(0, 1)].map((line) => visible(line).trim());
+}
+
 /** What a registry has against us, and what to do about it, in a sentence each: for the report of many things. */
 export function advise(failure: RegistryFailure): { readonly detail: string; readonly mend?: string } {
   // The first fact is the request, which is the same for all registries; the next one is what was said.

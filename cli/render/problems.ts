@@ -3,7 +3,7 @@ import { formatPlatformFull } from "../../platforms/platform.ts";
 import type { Failure } from "../../core/failure.ts";
 import type { Finding } from "../../core/findings/finding.ts";
 import type { Diagnostic } from "../../core/plan/source.ts";
-import { summarise } from "../describe.ts";
+import { outline, summarise } from "../describe.ts";
 import type { VariantContext } from "../describe/explanation.ts";
 import { positionOf } from "../describe/source-frame.ts";
 import { visible } from "../text/safe.ts";
@@ -71,7 +71,7 @@ function ofFailure({ failure, context }: FailedPart, options: ProblemOptions): r
     default: {
       const log = "log" in failure ? failure.log.slice(-MOST_LINES) : [];
       const title = context?.variant ?? "buildx-plan";
-      const lines = [summarise(failure), ...log];
+      const lines = log.length > 0 ? [summarise(failure), ...log] : outline(failure).slice(0, MOST_LINES);
       return [problem({ severity: "error", rule: failure.kind, title, lines, ...placeOf(failure) }, options)];
     }
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { codeQuality } from "../../../cli/render/code-quality.ts";
 import { problemsOf, type Trouble } from "../../../cli/render/problems.ts";
+import type { Failure } from "../../../core/failure.ts";
 import type { Finding } from "../../../core/findings/finding.ts";
 import type { Diagnostic } from "../../../core/plan/source.ts";
 import { platform, variant } from "../../support/make.ts";
@@ -58,6 +59,18 @@ describe("problems", () => {
         line: 7,
       },
     ]);
+  });
+
+  test("a failure without a log: why, and what to do first", () => {
+    const refused: Failure = {
+      kind: "builder-unsuitable",
+      builder: "default",
+      detail: "its store cannot export",
+      waysOut: ["make a builder of its own", "take another one"],
+    };
+    const [problem] = problemsOf({ failures: [{ failure: refused }] }, OPTIONS);
+    expect(problem?.message).toContain("its store cannot export");
+    expect(problem?.message).toContain("make a builder of its own");
   });
 
   test("findings and warnings of the plan, errors first, each one once, and no notes", () => {
