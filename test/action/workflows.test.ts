@@ -22,10 +22,16 @@ interface Job {
   readonly steps: readonly unknown[];
 }
 interface Workflow {
+  readonly on: { readonly workflow_call: Readonly<Record<"inputs" | "secrets" | "outputs", object>> };
   readonly permissions?: Permissions;
   readonly concurrency?: Concurrency;
   readonly jobs: Readonly<Record<string, Job>>;
 }
+
+/** What is not merged is no release, whoever runs the workflow and why. */
+const IS_TRIED = "startsWith(github.event_name, 'pull_request') || github.event_name == 'merge_group'";
+const IS_RELEASED =
+  "${{ !startsWith(github.event_name, 'pull_request') && github.event_name != 'merge_group' }}";
 
 async function workflow(file: string): Promise<Workflow> {
   return parse(await readFile(join(ROOT, ".github", "workflows", file), "utf8"));
@@ -35,7 +41,7 @@ async function workflow(file: string): Promise<Workflow> {
  * Jobs that ask for more than the caller grants, whether they would run or not. What asks for nothing gets all that the caller has.
  * @see https://docs.github.com/en/actions/reference/workflows-and-actions/reusing-workflow-configurations
  */
-function refused(called: Workflow, granted: Permissions): readonly string[] {
+function refused(called: Pick<Workflow, "permissions" | "jobs">, granted: Permissions): readonly string[] {
   const exceeds = (asked: Permissions = {}): boolean =>
     Object.entries(asked).some(
       ([name, level]) => LEVELS.indexOf(level) > LEVELS.indexOf(granted[name] ?? "none"),
@@ -61,6 +67,8 @@ describe.each(["fan-out.yml", "release.yml"])("%s", (file) => {
     for (const [, job] of limited) expect(job.permissions).toEqual({ contents: "read" });
     const logins = open.filter(([, job]) => JSON.stringify(job.steps).includes("docker/login-action@"));
     expect(open).toEqual(logins);
+    // `stitch` needs `build`.
+    expect(open[0]?.[1].if).toBe(IS_RELEASED);
     expect(JSON.stringify(limited)).not.toContain("password");
   });
 
@@ -73,8 +81,23 @@ describe.each(["fan-out.yml", "release.yml"])("%s", (file) => {
     const queued = groups.filter(({ queue }) => queue !== undefined);
     expect(queued.map((each) => each["cancel-in-progress"])).toEqual(queued.map(() => false));
     const cancelled = Object.values(jobs).filter((job) => job.concurrency?.["cancel-in-progress"] === true);
-    expect(cancelled.map((job) => job.if)).toEqual(["github.event_name == 'pull_request'"]);
+    expect(cancelled.map((job) => job.if)).toEqual([IS_TRIED]);
   });
+});
+
+test("what the documentation gives the workflows, they take; and what it takes of them, they give", async () => {
+  const text = await readFile(join(ROOT, "docs", "ci-recipes.md"), "utf8");
+  const blocks = [...text.matchAll(/```yaml\n([^`]*)```/g)].map(([, block = ""]) => block);
+  const callers = blocks.filter((block) => block.includes("/.github/workflows/fan-out.yml@v1"));
+  expect(callers).toHaveLength(2);
+  const { inputs, secrets, outputs } = (await workflow("fan-out.yml")).on.workflow_call;
+  for (const block of callers) {
+    const { release } = parse(block).jobs;
+    expect(Object.keys(inputs)).toEqual(expect.arrayContaining(Object.keys(release.with ?? {})));
+    expect(Object.keys(secrets)).toEqual(expect.arrayContaining(Object.keys(release.secrets ?? {})));
+    const used = [...block.matchAll(/needs\.release\.outputs\.(\w+)/g)].map(([, name]) => name);
+    expect(Object.keys(outputs)).toEqual(expect.arrayContaining(used));
+  }
 });
 
 test("a job that asks for more is refused, even one that is skipped", async () => {
