@@ -58,8 +58,10 @@ export function pipelineOf(
 }
 
 function secretsOf({ releases, secretVariables = [] }: Pick<Plan, "releases" | "secretVariables">) {
-  const secrets = releases.flatMap(({ variants }) => variants.flatMap(({ build }) => build.secrets));
-  const read = secrets.flatMap((secret) => (secret.kind === "env" ? [secret.variable] : []));
+  const builds = releases.flatMap(({ variants }) => variants.map(({ build }) => build));
+  const read = builds.flatMap(({ secrets, unsetSecrets = [] }) =>
+    [...secrets, ...unsetSecrets].flatMap((secret) => ("variable" in secret ? (secret.variable ?? []) : [])),
+  );
   return [...new Set([...secretVariables, ...read])];
 }
 

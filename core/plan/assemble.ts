@@ -107,7 +107,17 @@ async function makePlan(
   const { licenses, labelsOf } = making;
   const checkout = { ...joinCheckout(git, making.ci), ...(licenses && { licenses }) };
   const known = { checkout, labelsOf, ...(now !== undefined && { now }) };
-  const place = { scope: variables.scope, problems, paths, variables, file, env, builders: names, ...known };
+  const place = {
+    scope: variables.scope,
+    problems,
+    paths,
+    variables,
+    file,
+    env,
+    builders: names,
+    ...known,
+    ...(lacksSecrets && { lacksSecrets }),
+  };
   const placeless = { ...place, scope: within(PLACELESS, variables.scope) };
   const builders = resolveBuilders(written.builders, file, placeless);
   const registries = resolveRegistries(written.registries, file, placeless);

@@ -24,6 +24,8 @@ export interface PlanPlace extends Place {
   readonly labelsOf: (dockerfile: string) => ReadonlySet<string>;
   /** Names of the plan's builders, those that are not usable included. */
   readonly builders: readonly string[];
+  /** See `LoadOptions`. */
+  readonly lacksSecrets?: true;
 }
 
 /** A resolved text that still knows where it came from. */

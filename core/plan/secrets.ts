@@ -67,7 +67,8 @@ function fromSource(id: string, source: Field, place: PlanPlace): Resolved | und
   if (source.key === "env") {
     if (place.env[value] !== undefined) return { id, kind: "env", variable: value };
     const shown = value.slice(0, 100);
-    warnUnset(text, { message: `The environment variable ${shown} is not set` }, place);
+    if (place.lacksSecrets !== true)
+      warnUnset(text, { message: `The environment variable ${shown} is not set` }, place);
     return unset(id, value, { text, place });
   }
   const path = usePath(value, text, { kind: "file", role: "secret" }, place.paths);

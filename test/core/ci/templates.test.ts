@@ -26,6 +26,7 @@ const written: Readonly<Record<string, Job>> = parse(
       jobs: [],
       others: [],
       registries: [],
+      secrets: [],
       selection: { file: "plan.yaml", set: [], image: [] },
       version: "1",
     },
