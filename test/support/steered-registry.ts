@@ -1,13 +1,14 @@
 import { formatRepository, type Repository } from "../../core/oci/reference.ts";
 import type { RegistryFailure } from "../../core/registry/registry-failure.ts";
 import type { Registry } from "../../core/registry/registry.ts";
+import type { Timing } from "../../core/registry/retry.ts";
 import type { Store } from "../../core/registry/store.ts";
 
-/** A request that has not come to the registry yet. */
+/** A request that has not come to the registry yet, or a wait that has not ended. */
 export interface Waiting {
   /** Who asks. */
   readonly actor: string;
-  /** `GET registry/path:tag`; HEAD, PUT and DELETE alike. */
+  /** `GET registry/path:tag`; HEAD, PUT and DELETE alike. `sleep` is a wait. */
   readonly request: string;
 }
 
@@ -15,7 +16,9 @@ export interface Waiting {
 export interface Steering {
   /** What one actor sees of it. Requests for tags wait until they are passed; what goes by a digest has no order, and does not. */
   readonly actor: (name: string) => Registry;
-  /** In the order in which they were made. */
+  /** The waits of one actor, which end when they are passed. */
+  readonly timing: (name: string) => Pick<Timing, "sleep">;
+  /** What may be passed, in the order in which it was begun. */
   readonly waiting: () => readonly Waiting[];
   /** Lets one of those through, by its place in that list; ends when nothing more happens by itself. */
   readonly pass: (at: number) => Promise<void>;
@@ -23,25 +26,63 @@ export interface Steering {
 
 interface Held extends Waiting {
   readonly go: () => void;
+  readonly mayGo: () => boolean;
+}
+
+/**
+ * How long requests may take beside waits. A wait is longer than whatever others are at when it begins: whoever has had an answer and not yet come to a wait
+ * of its own, or to its end, comes there first. With `any`, it may as well be shorter.
+ */
+export interface SteeringOptions {
+  readonly delays?: "any";
 }
 
 /** Stands before a registry whose answers need no time. */
-export function steer(registry: Registry): Steering {
+export function steer(registry: Registry, { delays }: SteeringOptions = {}): Steering {
   const held: Held[] = [];
-  const hold = (actor: string, request: string): Promise<void> =>
-    new Promise((resolve) => void held.push({ actor, request, go: resolve }));
+  const stretches = followStretches((actor) => held.some((each) => each.actor === actor));
+  const hold = (actor: string, request: string, mayGo = (): boolean => true): Promise<void> =>
+    new Promise((resolve) => void held.push({ actor, request, go: resolve, mayGo }));
+  const passable = (): readonly Held[] => held.filter((each) => each.mayGo());
   return {
     actor: (name) => ({
       ...registry,
       store: (repository) =>
         steeredStore(registry.store(repository), repository, (request) => hold(name, request)),
     }),
-    waiting: () => held.map(({ actor, request }) => ({ actor, request })),
+    timing: (name) => ({
+      sleep: async () => {
+        const areOver = stretches.end(name);
+        await hold(name, "sleep", () => delays === "any" || areOver());
+      },
+    }),
+    waiting: () => passable().map(({ actor, request }) => ({ actor, request })),
     pass: async (at) => {
-      const [next] = held.splice(at, 1);
+      const next = passable()[at];
       if (next === undefined) throw new Error(`there is no request ${at}`);
+      held.splice(held.indexOf(next), 1);
+      if (next.request !== "sleep") stretches.begin(next.actor);
       next.go();
       await settled();
+    },
+  };
+}
+
+/** What each actor does from the first answer to its next wait, or to its end. */
+interface Stretches {
+  readonly begin: (actor: string) => void;
+  /** Ends an actor's own; answers whether those of all others that are under way now have ended, too. */
+  readonly end: (actor: string) => () => boolean;
+}
+
+function followStretches(isAtWork: (actor: string) => boolean): Stretches {
+  const underWay = new Map<string, symbol>();
+  return {
+    begin: (actor) => void underWay.set(actor, underWay.get(actor) ?? Symbol(actor)),
+    end: (actor) => {
+      underWay.delete(actor);
+      const others = [...underWay];
+      return () => others.every(([other, stretch]) => underWay.get(other) !== stretch || !isAtWork(other));
     },
   };
 }
