@@ -17,7 +17,7 @@ import { explainSolve } from "./describe/solve.ts";
 import { explainInstall, explainRefusal, explainTool } from "./describe/tool.ts";
 import { explainFindings } from "./describe/findings.ts";
 import { explainGc } from "./describe/gc.ts";
-import { explainNotStaged } from "./describe/staged.ts";
+import { explainContended, explainNotStaged } from "./describe/staged.ts";
 import { explainStitch } from "./describe/stitch.ts";
 import { explainTransfer } from "./describe/transfer.ts";
 import { unreachable } from "./unreachable.ts";
@@ -177,6 +177,8 @@ function explain(failure: Exclude<Failure, PlanInvalid>, context?: VariantContex
       return explainFindings(`${failure.of} is not what it says it is`, failure.findings);
     case "variant-not-staged":
       return explainNotStaged(failure);
+    case "staging-contended":
+      return explainContended(failure);
     case "preflight-failed":
       return explainFindings("the preflight checks found errors", failure.findings);
     case "not-an-image":

@@ -7,6 +7,7 @@ import type { GateFailure } from "./gate.ts";
 import type { PublishedManifest } from "./publish/confirm.ts";
 import type { StoreFailure } from "./registry/store.ts";
 import type { Route } from "./route/route.ts";
+import type { StagingContended } from "./staging/hold.ts";
 import type { TakenFrom, VariantNotStaged } from "./taking-over/take-over.ts";
 import type { Vertex, VertexWarning } from "./buildkit/status.ts";
 
@@ -34,13 +35,13 @@ export type RunEvent =
     }
   /** It went away in the middle of the run: nothing is built there any more. */
   | { readonly kind: "node-dropped"; readonly atMs: number; readonly node: string; readonly detail: string }
-  /** It is built, and nobody will be able to take it over: its staging tag could not be written. */
+  /** It is built, and nobody will be able to take it over: its staging tag could not be written, or others have overwritten it. */
   | {
       readonly kind: "variant-not-kept";
       readonly atMs: number;
       readonly variant: string;
       readonly tag: TaggedReference;
-      readonly cause: StoreFailure;
+      readonly cause: StoreFailure | StagingContended;
     }
   /** The release is out, and its staging tags are still there: the registry does not remove them. */
   | {

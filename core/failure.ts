@@ -20,6 +20,7 @@ import type { ScanGateFailure } from "./scan/gate.ts";
 import type { SignFailure } from "./sign/sign.ts";
 import type { SmokeFailure } from "./smoke/smoke.ts";
 import type { RouteRefused } from "./route/route.ts";
+import type { StagingContended } from "./staging/hold.ts";
 import type { VariantNotStaged } from "./taking-over/take-over.ts";
 
 /** Every expected failure of every stage: what cli/describe.ts must have words for. */
@@ -47,4 +48,5 @@ export type Failure =
   | ScanGateFailure
   | VerificationFailed
   | PreflightFailed
-  | VariantNotStaged;
+  | VariantNotStaged
+  | StagingContended;

@@ -1,12 +1,13 @@
 import { inspectImage, listPlatforms } from "../../core/images/inspect.ts";
 import type { InspectedImage, ListedPlatforms, Oddity } from "../../core/images/inspected-image.ts";
-import { describeStaging } from "../../core/staging/record.ts";
+import { describeStaging } from "../../core/staging/staging-index.ts";
 import { formatPlatformFull, type Platform } from "../../platforms/platform.ts";
 import { inspectView, platformList, type InspectView } from "../render/inspect-view.ts";
 import { registriesOf } from "../registries.ts";
 import { printJson, reportFailures, widthOf } from "../report.ts";
 import type { Shell } from "../shell.ts";
 import { inspectedOf, openStores } from "../stores.ts";
+import { count } from "../text/units.ts";
 import { unreachable } from "../unreachable.ts";
 
 export interface InspectOptions {
@@ -64,14 +65,15 @@ function viewOf(image: InspectedImage): InspectView {
   return { ...image, platforms, notes: [...stagingNotes(image), ...image.oddities.map(oddityWords)] };
 }
 
-function stagingNotes({ annotations }: InspectedImage): readonly string[] {
+function stagingNotes({ annotations, platforms }: InspectedImage): readonly string[] {
   const staged = describeStaging(annotations);
   if (staged === undefined) return [];
   const { variant = "a variant", stagedAt, node } = staged;
   const since = stagedAt === undefined ? "" : ` since ${stagedAt}`;
   const from = node === undefined ? "" : `, built on ${node}`;
+  const others = platforms.length > 1 ? `, beside ${count(platforms.length - 1, "older slot")}` : "";
   return [
-    `staged by buildx-plan${since}${from}: ${variant}, until its release is there; \`gc --staging\` removes what was left behind`,
+    `staged by buildx-plan${since}${from}: ${variant}${others}, until its release is there; \`gc --staging\` removes what was left behind`,
   ];
 }
 

@@ -47,6 +47,7 @@ export function exitCode(failure: Failure): ExitCode {
     case "registry-answer-invalid":
     case "outgoing-blob-invalid":
     case "index-not-stored":
+    case "staging-contended":
     case "release-failed":
     case "tags-refused":
     case "record-unwritable":

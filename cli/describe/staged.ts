@@ -1,4 +1,5 @@
 import { formatReference } from "../../core/oci/reference.ts";
+import type { StagingContended } from "../../core/staging/hold.ts";
 import type { NotTakenReason, VariantNotStaged } from "../../core/taking-over/take-over.ts";
 import type { Explanation } from "./explanation.ts";
 import { stagingUnusableWords } from "./staging.ts";
@@ -15,6 +16,17 @@ export function explainNotStaged({ variant, lookedAt, why }: VariantNotStaged): 
     advice: [
       `Build it with the same plan, on any machine: buildx-plan build --only ${platform}`,
       "Another value of a variable, or another commit, makes another plan.",
+    ],
+  };
+}
+
+/** Why a finished variant is not held for others, though it was written more than once. */
+export function explainContended({ attempts }: StagingContended): Explanation {
+  return {
+    headline: `other runs have overwritten its staging tag ${attempts} times`,
+    facts: [],
+    advice: [
+      "`staging: commit` gives each commit tags of its own; or let fewer pipelines of it run at once.",
     ],
   };
 }

@@ -47,10 +47,11 @@ export function stagingLines(
   return [count(staging.length, "staging tag"), ...lines];
 }
 
-function stagedWords({ variant, node, stagedAtMs }: StagingTag, nowMs: number): string {
+function stagedWords({ variant, node, stagedAtMs, slots }: StagingTag, nowMs: number): string {
   const age = stagedAtMs === undefined ? "of unknown age" : `staged ${formatAge(nowMs - stagedAtMs)} ago`;
   const from = node === undefined ? "" : ` on ${visible(node)}`;
-  return `${visible(variant ?? "an unknown variant")}, ${age}${from}`;
+  const others = slots > 1 ? `, beside ${count(slots - 1, "older slot")}` : "";
+  return `${visible(variant ?? "an unknown variant")}, ${age}${from}${others}`;
 }
 
 /** What no answer of a registry tells. */

@@ -1,31 +1,34 @@
 import { Slots } from "../concurrent.ts";
+import { isAttestation } from "../oci/attestation.ts";
 import type { Digest } from "../oci/digest.ts";
 import { parseDocument } from "../oci/documents.ts";
 import { isAbsent } from "../publish/transfer-graph.ts";
 import type { Store } from "../registry/store.ts";
 import { fail, ok, type Result } from "../result.ts";
-import { describeStaging } from "../staging/record.ts";
+import { describeStaging } from "../staging/staging-index.ts";
 import { isStagingTag } from "../staging/tag.ts";
 import type { GcFailure } from "./gc.ts";
 
-/** A staging tag of a repository: it holds a finished variant of a release that is not, or was never finished. */
+/** A staging tag of a repository: it holds a finished variant of releases that are not, or were never finished. */
 export interface StagingTag {
   readonly tag: string;
   readonly digest: Digest;
-  /** What its record says; each is undefined where it does not say it. */
+  /** What is said of the newest slot in it; each is undefined where it is not said. */
   readonly variant?: string;
   readonly node?: string;
   readonly stagedAtMs?: number;
   /** Somebody else's, whatever it is called. */
   readonly isForeign: boolean;
-  /** What it keeps: image and attestations. */
+  /** How many pipelines have their image there. */
+  readonly slots: number;
+  /** What it keeps: images and attestations, each once. */
   readonly images: readonly Digest[];
 }
 
 /** Requests under way at the same time. */
 const CONCURRENCY = 8;
 
-/** Lists the staging tags of a repository, the oldest first; those whose age nobody knows come last. */
+/** Lists the staging tags of a repository, the oldest first, by the newest slot of each; those whose age nobody knows come last. */
 export async function listStaging(
   store: Store,
   signal?: AbortSignal,
@@ -68,7 +71,8 @@ async function readTag(
   const told =
     parsed.ok && parsed.value.kind === "index" ? describeStaging(parsed.value.annotations) : undefined;
   if (!parsed.ok || parsed.value.kind !== "index" || told === undefined)
-    return ok({ tag, digest, isForeign: true, images: [] });
+    return ok({ tag, digest, isForeign: true, slots: 0, images: [] });
+  const { manifests } = parsed.value;
   const { stagedAt, ...about } = told;
   const stagedAtMs = stagedAt === undefined ? Number.NaN : Date.parse(stagedAt);
   return ok({
@@ -77,6 +81,7 @@ async function readTag(
     ...about,
     ...(Number.isNaN(stagedAtMs) ? {} : { stagedAtMs }),
     isForeign: false,
-    images: parsed.value.manifests.map((entry) => entry.digest),
+    slots: manifests.filter((entry) => !isAttestation(entry)).length,
+    images: [...new Set(manifests.map((entry) => entry.digest))],
   });
 }

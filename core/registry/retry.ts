@@ -48,3 +48,8 @@ export function isTransientStatus(status: number): boolean {
   if (status === 501 || status === 505) return false;
   return status === 408 || status === 429 || status >= 500;
 }
+
+/** Not "too late" or "too much": the registry has understood, and will not. 501 is what some answer to a method that they do not have. */
+export function isRefusal(status: number): boolean {
+  return (status >= 400 && status < 500 && !isTransientStatus(status)) || status === 501;
+}

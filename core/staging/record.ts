@@ -1,19 +1,12 @@
 import * as z from "zod/mini";
-import { attestedDigest, isAttestation } from "../oci/attestation.ts";
-import type { Document } from "../oci/descriptor.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
 import { parseDigest, type Digest } from "../oci/digest.ts";
-import { parseDocument, type Index } from "../oci/documents.ts";
-import { writeIndex } from "../oci/image-index.ts";
-import type { PublishedManifest } from "../publish/confirm.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { MAX_CHECKED_BYTES } from "./checked-layers.ts";
-import type { StagedIndex, StagingRecord, StagingUnusable } from "./staged.ts";
+import type { StagingRecord } from "./staged.ts";
 
-/** What all annotations of a staging index begin with. */
-const KEY = "dev.buildx-plan.staging.";
-
-/** Raise it where an annotation comes to mean something else. What is new gets a key of its own, which older versions pass over. */
-const VERSION = "1";
+/** What all annotations about staging begin with. */
+export const STAGING_KEY = "dev.buildx-plan.staging.";
 
 const text = (length: number) => z.string().check(z.minLength(1), z.maxLength(length));
 const digest = z.pipe(
@@ -28,7 +21,7 @@ const digest = z.pipe(
 
 const time = text(40).check(z.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, "not a time"));
 
-/** The annotations, by what follows {@link KEY}. */
+/** The annotations, by what follows {@link STAGING_KEY}. */
 const recordSchema = z.pipe(
   z.object({
     variant: text(1000),
@@ -59,24 +52,9 @@ const recordSchema = z.pipe(
   }),
 );
 
-/**
- * The index that a staging tag names: a variant's image and attestations as they will stand in the index of their release, which keeps
- * them from being collected as garbage, and what is known of them. OCI's, whatever they are: Docker's has no annotations.
- */
-export function stagingIndex(
-  { manifest, attestations }: Pick<PublishedManifest, "manifest" | "attestations">,
-  record: StagingRecord,
-): Document {
-  return writeIndex({
-    children: [manifest, ...attestations],
-    annotations: annotationsOf(record),
-    format: "oci",
-  });
-}
-
-function annotationsOf({ route, ...record }: StagingRecord): Readonly<Record<string, string>> {
-  const values: Readonly<Record<string, string | undefined>> = {
-    version: VERSION,
+/** A record as annotations, to stand beside those that an image's entry has anyway. */
+export function recordAnnotations({ route, ...record }: StagingRecord): Readonly<Record<string, string>> {
+  return withKeys({
     variant: record.variant,
     plan: record.plan,
     inputs: record.inputs,
@@ -88,67 +66,43 @@ function annotationsOf({ route, ...record }: StagingRecord): Readonly<Record<str
     "staged-at": record.stagedAt,
     gates: record.gates,
     checked: record.checked,
-  };
+  });
+}
+
+/** Reads what {@link recordAnnotations} wrote; the failure says which annotation is wrong, for people. */
+export function readRecord(entry: Descriptor): Result<StagingRecord, string> {
+  const read = recordSchema.safeParse(stagingValues(entry.annotations));
+  if (read.success) return ok(read.data);
+  const issue = read.error.issues[0];
+  return fail(`${STAGING_KEY}${issue?.path.join(".")}: ${issue?.message}`);
+}
+
+/** An entry as it was before a record was put upon it. */
+export function withoutRecord({ annotations = {}, ...entry }: Descriptor): Descriptor {
+  const own = Object.entries(annotations).filter(([key]) => !key.startsWith(STAGING_KEY));
+  return own.length === 0 ? entry : { ...entry, annotations: Object.fromEntries(own) };
+}
+
+/** Annotations by what follows {@link STAGING_KEY}; those of others are left out. */
+export function stagingValues(
+  annotations: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string | undefined>> {
+  const own = Object.entries(annotations).filter(([key]) => key.startsWith(STAGING_KEY));
+  return Object.fromEntries(own.map(([key, value]) => [key.slice(STAGING_KEY.length), value]));
+}
+
+/** The other way round; what is undefined is left out. */
+export function withKeys(
+  values: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[KEY + name, value]])),
+    Object.entries(values).flatMap(([name, value]) =>
+      value === undefined ? [] : [[STAGING_KEY + name, value]],
+    ),
   );
 }
 
-/** Reads what {@link stagingIndex} made for this variant. Nothing is asked: see core/staging/staging.ts. */
-export function readStagingIndex(
-  { bytes, descriptor }: Document,
-  variant: string,
-): Result<StagedIndex, StagingUnusable> {
-  const about = { digest: descriptor.digest };
-  const parsed = parseDocument(bytes);
-  const values = parsed.ok && parsed.value.kind === "index" ? stagingValues(parsed.value.annotations) : {};
-  const { version } = values;
-  if (!parsed.ok || parsed.value.kind !== "index" || version === undefined)
-    return fail({ kind: "staging-foreign", ...about });
-  if (version !== VERSION) return fail({ kind: "staging-other-version", ...about, version });
-  const record = recordSchema.safeParse(values);
-  if (!record.success) return fail({ kind: "staging-malformed", ...about, detail: detailOf(record.error) });
-  if (record.data.variant !== variant)
-    return fail({ kind: "staging-other-variant", ...about, variant: record.data.variant });
-  const children = childrenOf(parsed.value);
-  if (children === undefined)
-    return fail({
-      kind: "staging-malformed",
-      ...about,
-      detail: "it does not name one image and its attestations",
-    });
-  return ok({ ...children, record: record.data, ...about });
-}
-
-/** What can be told of any staging index, whatever version wrote it; undefined where it is none. */
-export function describeStaging(
-  annotations: Readonly<Record<string, string>>,
-): { readonly variant?: string; readonly node?: string; readonly stagedAt?: string } | undefined {
-  const { version, variant, node, "staged-at": stagedAt } = stagingValues(annotations);
-  if (version === undefined) return undefined;
-  return {
-    ...(variant === undefined ? {} : { variant }),
-    ...(node === undefined ? {} : { node }),
-    ...(time.safeParse(stagedAt).success && stagedAt !== undefined ? { stagedAt } : {}),
-  };
-}
-
-function stagingValues(annotations: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  const own = Object.entries(annotations).filter(([key]) => key.startsWith(KEY));
-  return Object.fromEntries(own.map(([key, value]) => [key.slice(KEY.length), value]));
-}
-
-function childrenOf({ manifests }: Index): Pick<StagedIndex, "manifest" | "attestations"> | undefined {
-  const attestations = manifests.filter(isAttestation);
-  const [manifest, ...others] = manifests.filter((entry) => !isAttestation(entry));
-  const isWhole =
-    manifest !== undefined &&
-    others.length === 0 &&
-    attestations.every((entry) => attestedDigest(entry) === manifest.digest);
-  return isWhole ? { manifest, attestations } : undefined;
-}
-
-function detailOf(error: z.core.$ZodError): string {
-  const issue = error.issues[0];
-  return `${KEY}${issue?.path.join(".")}: ${issue?.message}`;
+/** Is it a time as records have it? */
+export function isTime(value: string | undefined): value is string {
+  return time.safeParse(value).success;
 }

@@ -1,10 +1,10 @@
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { ConfirmedImage, ConfirmFailure } from "../publish/confirm.ts";
+import type { ConfirmFailure } from "../publish/confirm.ts";
 
 /**
  * What is known of a finished variant besides its image: made when it was built, pushed, looked into and tested, and kept in the annotations of
- * the index that its staging tag names. Whoever takes the variant over believes it as much as the image itself: both come from whoever may push.
+ * its entry in the index that its staging tag names. Whoever takes the variant over believes it as much as the image itself: both come from whoever may push.
  */
 export interface StagingRecord {
   /** The variant's id. */
@@ -29,22 +29,16 @@ export interface StagingRecord {
   readonly checked?: string;
 }
 
-/** What the index of a staging tag says; whether the image is still there, and is what it should be, nobody has asked yet. */
-export interface StagedIndex {
+/** The slot of one pipeline under a staging tag, as it stands in the index: the image with its record, then its attestations. */
+export type Slot = readonly [Descriptor, ...Descriptor[]];
+
+/** What is read of a slot; whether the image is still there, and is what it should be, nobody has asked yet. */
+export interface StagedSlot {
+  readonly slot: Slot;
   /** The image, as it will stand in the index of its release. */
   readonly manifest: Descriptor;
   readonly attestations: readonly Descriptor[];
   readonly record: StagingRecord;
-  /** Digest of the staging index, which is what is removed in the end. */
-  readonly digest: Digest;
-}
-
-/** A variant that a staging tag holds: read back as if it had been pushed just now. */
-export interface StagedVariant {
-  readonly published: ConfirmedImage;
-  readonly record: StagingRecord;
-  /** See {@link StagedIndex.digest}. */
-  readonly digest: Digest;
 }
 
 /** What a staging tag names and nobody can take over: the variant is built as if nothing was there. */

@@ -1,5 +1,6 @@
 import type { RunEvent } from "../event.ts";
 import type { Inputs } from "../inputs/inputs.ts";
+import type { Digest } from "../oci/digest.ts";
 import { parseDocument, type Index } from "../oci/documents.ts";
 import type { TaggedReference } from "../oci/reference.ts";
 import type { PlannedRelease, Variant } from "../plan/plan.ts";
@@ -7,7 +8,8 @@ import type { Registry } from "../registry/registry.ts";
 import type { Timing } from "../registry/retry.ts";
 import type { Store, StoreFailure } from "../registry/store.ts";
 import { ok, type Result } from "../result.ts";
-import { findStaged, type StagingLookup } from "../staging/staging.ts";
+import type { Slot, StagedSlot } from "../staging/staged.ts";
+import { confirmSlot, readSlots, type ConfirmedSlot, type StagingLookup } from "../staging/staging.ts";
 import { planDigest, stagingTag } from "../staging/tag.ts";
 import type { Circumstances } from "./take-over.ts";
 
@@ -41,10 +43,23 @@ export interface Place {
   /** The first repository of the release. */
   readonly store: Store;
   readonly tag: TaggedReference;
+  /** Do several pipelines have this staging tag? */
+  readonly isShared: boolean;
   /** Reads what is under its staging tag; once, however often it is asked. */
   readonly staging: () => Promise<Result<StagingLookup, StoreFailure>>;
+  /** Reads back what a slot there names; once for each. */
+  readonly confirm: (found: FoundSlot) => Promise<Result<ConfirmedSlot, StoreFailure>>;
   /** Reads what the release's first tag names now; shared by all its variants. */
   readonly current: () => Promise<Result<Index | undefined, StoreFailure>>;
+}
+
+/** A slot of a staging tag. */
+export interface FoundSlot {
+  readonly staged: StagedSlot;
+  /** Of the index that has it. */
+  readonly digest: Digest;
+  /** Has that index no other? */
+  readonly isAlone: boolean;
 }
 
 /** The places of all variants that go to a registry, by id; nothing is asked yet. */
@@ -58,16 +73,17 @@ function placesIn(release: PlannedRelease, options: TakeOverOptions): readonly (
   if (repository === undefined) return [];
   const store = registry.store(repository);
   const current = once(() => readCurrent(release, store, signal));
+  const waits = timing === undefined ? {} : { timing };
+  const isShared = release.staging !== "commit";
   return release.variants.map((variant) => {
-    const scope =
-      release.staging === "commit"
-        ? { scope: `${planDigest(release, planPartOf(variant))} ${revision ?? ""}` }
-        : {};
+    const scope = isShared ? {} : { scope: `${planDigest(release, planPartOf(variant))} ${revision ?? ""}` };
     const name = stagingTag({ release, variant, ...scope });
-    const waits = timing === undefined ? {} : { timing };
-    const staging = once(() => findStaged(store, { tag: name, variant, ...waits }, signal));
+    const staging = once(() => readSlots(store, name, signal));
+    const confirm = onceEach((found: FoundSlot) =>
+      confirmSlot(store, { ...found, variant, ...waits }, signal),
+    );
     const tag = { ...repository, tag: name };
-    return [variant.id, { variant, release, store, tag, staging, current }];
+    return [variant.id, { variant, release, store, tag, isShared, staging, confirm, current }];
   });
 }
 
@@ -86,6 +102,16 @@ export function looksAtStaging({ release, variant }: Place, options: TakeOverOpt
 function once<T>(ask: () => Promise<T>): () => Promise<T> {
   let asked: Promise<T> | undefined;
   return () => (asked ??= ask());
+}
+
+function onceEach<T>(ask: (found: FoundSlot) => Promise<T>): (found: FoundSlot) => Promise<T> {
+  const asked = new Map<Slot, Promise<T>>();
+  return (found) => {
+    const { slot } = found.staged;
+    const answer = asked.get(slot) ?? ask(found);
+    asked.set(slot, answer);
+    return answer;
+  };
 }
 
 async function readCurrent(

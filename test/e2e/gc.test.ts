@@ -2,14 +2,13 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { stagingIndex } from "../../core/staging/record.ts";
 import { startFaultProxy, type FaultProxy } from "../support/fault-proxy.ts";
 import { makeReferrer, releaseGraph, type TestGraph } from "../support/graphs.ts";
 import type { TestImage } from "../support/images.ts";
 import { putDocument, putGraph, putImage, readRaw } from "../support/real-graphs.ts";
 import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
 import { openRig } from "../support/rig.ts";
-import { stagedImage, stagingRecord, type StagedImage } from "../support/staging.ts";
+import { stagedDocument, stagedImage, stagingRecord, type StagedImage } from "../support/staging.ts";
 
 let registry: RealRegistry;
 let proxy: FaultProxy;
@@ -209,7 +208,7 @@ describe("staging tags", () => {
       await putImage(at, staged.image);
       await putImage(at, staged.attestation);
       const stagedAt = new Date(Date.now() - agoMs).toISOString();
-      const document = stagingIndex(staged.published, stagingRecord({ stagedAt }));
+      const document = stagedDocument(staged.published, stagingRecord({ stagedAt }));
       await putDocument(at, tag, document);
       images.push(staged);
       digests.push(document.descriptor.digest);
@@ -280,7 +279,7 @@ describe("staging tags", () => {
     const at = { registry: keeping.host, path: "gc/kept" };
     const { image, attestation, published } = stagedImage();
     for (const each of [image, attestation]) await putImage(at, each);
-    const document = stagingIndex(published, stagingRecord());
+    const document = stagedDocument(published, stagingRecord());
     await putDocument(at, OLD, document);
     const rig = await openRig();
     const ran = await rig.run(["gc", `${keeping.host}/gc/kept`, "--delete", "--staging"]);

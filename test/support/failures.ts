@@ -94,6 +94,7 @@ export function failuresOfEachKind(quote: string): {
       lookedAt: [{ registry: "registry.example", path: "team/app", tag: "staged" }],
       why: { kind: "staging-malformed", digest: `sha256:${"a".repeat(64)}`, detail: quote },
     },
+    "staging-contended": { kind: "staging-contended", attempts: 10 },
     "solve-stalled": { kind: "solve-stalled", stallMs: 600_000, step: quote, log: [quote] },
     "emulator-crashed": {
       kind: "emulator-crashed",

@@ -1,6 +1,18 @@
-import type { Descriptor } from "../../core/oci/descriptor.ts";
-import type { PublishedManifest } from "../../core/publish/confirm.ts";
+import type { Descriptor, Document } from "../../core/oci/descriptor.ts";
+import type { Digest } from "../../core/oci/digest.ts";
+import type { ConfirmedImage, PublishedManifest } from "../../core/publish/confirm.ts";
+import type { Store, StoreFailure } from "../../core/registry/store.ts";
+import { ok, type Result } from "../../core/result.ts";
+import { stage, type Staged } from "../../core/staging/hold.ts";
+import { readSlot, slotOf } from "../../core/staging/slots.ts";
 import type { StagingRecord } from "../../core/staging/staged.ts";
+import { stagingIndex } from "../../core/staging/staging-index.ts";
+import {
+  confirmSlot,
+  readSlots,
+  type SlotToConfirm,
+  type StagingLookup,
+} from "../../core/staging/staging.ts";
 import {
   attestationEntry,
   makeAttestation,
@@ -66,4 +78,59 @@ function entriesOf(entry: object): readonly Descriptor[] {
   const parsed = parseDocument(bytes);
   if (!parsed.ok || parsed.value.kind !== "index") throw new Error("no index");
   return parsed.value.manifests;
+}
+
+type Published = StagedImage["published"];
+
+/** For whoever waits: no time passes, and none is needed. */
+export const NO_TIME = { now: () => 0, timing: { sleep: async () => undefined } };
+
+/** The index of a single slot. */
+export function stagedDocument(published: Published, record: StagingRecord): Document {
+  return stagingIndex([slotOf(published, record)]).document;
+}
+
+/** Stages an image that is there already. */
+export async function stageImage(
+  store: Store,
+  {
+    tag = STAGED_TAG,
+    published,
+    record,
+  }: Readonly<{ tag?: string; published: Published; record: StagingRecord }>,
+): Promise<Staged> {
+  const put = await stage(store, { tag, slot: slotOf(published, record) }, NO_TIME);
+  if (!put.ok) throw new Error(put.error.kind);
+  return put.value;
+}
+
+/** What is under the tag, for a run that takes the newest slot whatever it was made of. */
+export type Newest =
+  | {
+      readonly kind: "staged";
+      readonly published: ConfirmedImage;
+      readonly record: StagingRecord;
+      readonly digest: Digest;
+    }
+  | Exclude<StagingLookup, { readonly kind: "slots" }>;
+
+/** Reads the tag, and reads back what its newest slot names. */
+export async function findNewest(
+  store: Store,
+  {
+    tag = STAGED_TAG,
+    variant = STAGED_VARIANT,
+  }: Partial<Pick<SlotToConfirm, "variant">> & { readonly tag?: string } = {},
+): Promise<Result<Newest, StoreFailure>> {
+  const read = await readSlots(store, tag);
+  if (!read.ok) return read;
+  if (read.value.kind !== "slots") return ok(read.value);
+  const { slots, digest } = read.value;
+  const [newest] = slots;
+  const staged = newest === undefined ? undefined : readSlot(newest);
+  if (staged?.ok !== true) throw new Error("there is no slot that can be read");
+  const found = await confirmSlot(store, { staged: staged.value, digest, variant, timing: NO_TIME.timing });
+  if (!found.ok) return found;
+  if (found.value.kind === "unusable") return ok(found.value);
+  return ok({ kind: "staged", published: found.value.image, record: staged.value.record, digest });
 }

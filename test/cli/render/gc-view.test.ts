@@ -19,6 +19,7 @@ function staging(changes: Partial<StagingTag> = {}): StagingTag {
     node: "arm",
     stagedAtMs: Date.parse("2026-11-26T11:00:00.000Z"),
     isForeign: false,
+    slots: 1,
     images: [],
     ...changes,
   };
@@ -37,7 +38,7 @@ test("each staging tag, whether it goes, what it holds and since when", () => {
     {
       staging: [
         staging(),
-        staging({ digest: TWO ?? "sha256:", variant: "app\u001b[31m linux/arm64" }),
+        staging({ digest: TWO ?? "sha256:", variant: "app\u001b[31m linux/arm64", slots: 3 }),
         { ...bare, digest: TWO ?? "sha256:" },
         { ...foreign, digest: TWO ?? "sha256:" },
       ],
@@ -48,7 +49,7 @@ test("each staging tag, whether it goes, what it holds and since when", () => {
   expect(lines).toEqual([
     "4 staging tags",
     `goes: ${tagOf("1")}, app linux/arm64, staged 3 days ago on arm`,
-    `stays: ${tagOf("1")}, ${visible("app\u001b[31m linux/arm64")}, staged 3 days ago on arm`,
+    `stays: ${tagOf("1")}, ${visible("app\u001b[31m linux/arm64")}, staged 3 days ago on arm, beside 2 older slots`,
     `stays: ${tagOf("2")}, an unknown variant, of unknown age`,
     `stays: ${tagOf("3")}, not one of buildx-plan's`,
   ]);

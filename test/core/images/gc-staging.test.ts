@@ -4,11 +4,10 @@ import { listStaging, stagedBefore, type StagingTag } from "../../../core/images
 import { findUnreachable } from "../../../core/images/gc.ts";
 import type { Digest } from "../../../core/oci/digest.ts";
 import type { Store } from "../../../core/registry/store.ts";
-import { stage } from "../../../core/staging/staging.ts";
 import { pushGraph, releaseGraph } from "../../support/graphs.ts";
 import { makeDocument, makeImage, OCI } from "../../support/images.ts";
 import { memoryRegistry, type MemoryRegistry } from "../../support/memory-registry.ts";
-import { stagedImage, stagingRecord } from "../../support/staging.ts";
+import { stagedImage, stageImage, stagingRecord } from "../../support/staging.ts";
 
 const repository = { registry: "one.example", path: "app" };
 const NAME = "one.example/app";
@@ -28,9 +27,8 @@ async function stagedAt(
     const { image, attestation, published } = stagedImage(`layer ${at}`);
     for (const each of [image, attestation]) registry.push(repository, each);
     const record = stagingRecord({ variant: `app[n=${at + 1}] linux/arm64`, stagedAt });
-    const put = await stage(store, { tag: tagOf(String(at + 1)), published, record });
-    if (!put.ok) throw new Error(put.error.kind);
-    digests.push(put.value);
+    const { index } = await stageImage(store, { tag: tagOf(String(at + 1)), published, record });
+    digests.push(index.digest);
   }
   return { registry, store, digests };
 }
@@ -65,14 +63,30 @@ test("lists staging tags with what their records say, the oldest first, and what
       node: "arm",
       stagedAtMs: Date.parse(OLD),
       isForeign: false,
+      slots: 1,
       images: [expect.any(String), expect.any(String)],
     },
     expect.objectContaining({ tag: tagOf("1"), stagedAtMs: Date.parse(NEW) }),
-    { tag: tagOf("f"), digest: foreign.manifest.descriptor.digest, isForeign: true, images: [] },
+    { tag: tagOf("f"), digest: foreign.manifest.descriptor.digest, isForeign: true, slots: 0, images: [] },
   ]);
   expect(stagedBefore(listed).map(({ tag }) => tag)).toEqual([tagOf("2"), tagOf("1")]);
   expect(stagedBefore(listed, Date.parse(OLD)).map(({ tag }) => tag)).toEqual([tagOf("2")]);
   expect(stagedBefore(listed, Date.parse(OLD) - 1)).toEqual([]);
+});
+
+test("one of several pipelines is as old as its newest slot, and keeps every image once", async () => {
+  const { store } = await stagedAt(NEW);
+  const { published } = stagedImage("layer 0");
+  const later = "2026-11-28T01:00:00.000Z";
+  const record = stagingRecord({ revision: "decaf", stagedAt: later });
+  await stageImage(store, { tag: tagOf("1"), published, record });
+  expect(await listOf(store)).toMatchObject([
+    {
+      stagedAtMs: Date.parse(later),
+      slots: 2,
+      images: [published.manifest.digest, published.attestations[0]?.digest],
+    },
+  ]);
 });
 
 test("one of another version goes with all others, and with no age where it does not say its own", async () => {
@@ -131,7 +145,7 @@ test("nothing is deleted where a run stages anew meanwhile", async () => {
   const { registry, store, digests } = await stagedAt(OLD);
   const report = await sweep(store);
   const { published } = stagedImage("layer 0");
-  await stage(store, { tag: tagOf("1"), published, record: stagingRecord({ stagedAt: NEW }) });
+  await stageImage(store, { tag: tagOf("1"), published, record: stagingRecord({ stagedAt: NEW }) });
   expect(await deleteUnreachable({ store }, report)).toMatchObject({
     error: { kind: "gc-changed", names: [tagOf("1")] },
   });

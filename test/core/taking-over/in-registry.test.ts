@@ -1,85 +1,21 @@
 import { describe, expect, test } from "vitest";
-import type { RunEvent } from "../../../core/event.ts";
-import type { Inputs } from "../../../core/inputs/inputs.ts";
-import { digestOf } from "../../../core/oci/digest-of.ts";
-import type { PlannedRelease, Variant } from "../../../core/plan/plan.ts";
-import { confirmVariant, type ConfirmedImage } from "../../../core/publish/confirm.ts";
+import type { PlannedRelease } from "../../../core/plan/plan.ts";
+import type { ConfirmedImage } from "../../../core/publish/confirm.ts";
 import { stitchRelease } from "../../../core/publish/stitch.ts";
 import { isStagingTag } from "../../../core/staging/tag.ts";
-import { meetInRegistry } from "../../../core/taking-over/in-registry.ts";
-import type { TakeOverOptions } from "../../../core/taking-over/place.ts";
-import type { Circumstances } from "../../../core/taking-over/take-over.ts";
-import { makeImage } from "../../support/images.ts";
-import { node } from "../../support/make.ts";
+import type { Registry } from "../../../core/registry/registry.ts";
 import { memoryRegistry, type MemoryRegistry } from "../../support/memory-registry.ts";
-import { releaseOf } from "../../support/run-world.ts";
-
-const NODE = node("arm", ["linux/arm64", "linux/amd64"], [], { buildkitVersion: "v0.33.1" });
-const HERE: Circumstances = { needs: new Map(), node: NODE };
-const RELEASE = releaseOf("app", ["linux/amd64", "linux/arm64"]);
-
-function inputsNamed(name: string, unknown: Inputs["unknown"] = []): Inputs {
-  return { digest: digestOf(Buffer.from(name)), unknown };
-}
-
-interface World {
-  readonly release?: PlannedRelease;
-  readonly registry?: MemoryRegistry;
-  readonly changes?: Partial<TakeOverOptions>;
-}
-
-/** One run of the program, as far as it takes over. */
-function meet({ release = RELEASE, registry = memoryRegistry(), changes = {} }: World = {}) {
-  const events: RunEvent[] = [];
-  const takeOver = meetInRegistry({
-    releases: [release],
-    registry,
-    inputsOf: async ({ id }) => inputsNamed(id),
-    planPartOf: ({ id }) => id,
-    revision: "c0ffee",
-    joined: new Set(),
-    onEvent: (event) => events.push(event),
-    signal: new AbortController().signal,
-    now: () => 0,
-    timing: { sleep: async () => undefined },
-    ...changes,
-  });
-  return { takeOver, registry, events, release };
-}
-
-async function confirmed(registry: MemoryRegistry, variant: Variant): Promise<ConfirmedImage> {
-  const { os, architecture } = variant.platform;
-  const image = makeImage({ os, architecture });
-  const [repository] = variant.build.repositories;
-  if (repository === undefined) throw new Error("no repository");
-  registry.push(repository, image);
-  const wanted = { variant: variant.id, platform: variant.platform, annotations: {} };
-  const { digest } = image.manifest.descriptor;
-  const read = await confirmVariant(registry.store(repository), { ...wanted, digest });
-  if (!read.ok) throw new Error(read.error.kind);
-  return read.value;
-}
-
-function variantOf({ variants }: PlannedRelease, at = 0): Variant {
-  const variant = variants[at];
-  if (variant === undefined) throw new Error("no such variant");
-  return variant;
-}
-
-/** Keeps a variant, and ends that run without a release. */
-async function finish(world: ReturnType<typeof meet>, at = 0): Promise<ConfirmedImage> {
-  const variant = variantOf(world.release, at);
-  const image = await confirmed(world.registry, variant);
-  world.takeOver.keep({
-    route: { variant, node: NODE, execution: "native" },
-    image,
-    durationMs: 1_000,
-    circumstances: HERE,
-    checked: "checked",
-  });
-  await world.takeOver.settle([]);
-  return image;
-}
+import {
+  confirmed,
+  finish,
+  HERE,
+  inputsNamed,
+  keepIn,
+  meet,
+  RELEASE,
+  variantOf,
+  type MeetingWorld,
+} from "../../support/taking-over.ts";
 
 function tagsIn(registry: MemoryRegistry): readonly string[] {
   return registry.writes.filter((name) => isStagingTag(name.split(":").at(-1) ?? ""));
@@ -119,7 +55,7 @@ describe("what an earlier run has finished", () => {
     expect(first.registry.find(tagsIn(first.registry)[0] ?? "")).toBeDefined();
   });
 
-  test.each<readonly [string, World, object]>([
+  test.each<readonly [string, MeetingWorld, object]>([
     ["inputs", { changes: { inputsOf: async () => inputsNamed("others") } }, { kind: "inputs-differ" }],
     [
       "inputs that cannot be told",
@@ -187,6 +123,70 @@ describe("what an earlier run has finished", () => {
 });
 
 describe("keeping", () => {
+  /** A world that writes down how long it waits. */
+  function waiting(world: MeetingWorld = {}) {
+    const waits: number[] = [];
+    const timing = { sleep: async (ms: number) => void waits.push(ms) };
+    return { ...meet({ ...world, changes: { ...world.changes, timing } }), waits };
+  }
+
+  test("what is released waits for nothing; what is left for others is looked at again", async () => {
+    const whole = waiting();
+    await keepIn(whole);
+    await whole.takeOver.settle(["app"]);
+    expect(whole.waits).toEqual([]);
+    const part = waiting();
+    await finish(part);
+    expect(part.waits).toEqual([500]);
+  });
+
+  test("with `staging: commit` a tag is nobody else's: it is neither read nor looked at again", async () => {
+    const release: PlannedRelease = { ...RELEASE, staging: "commit" };
+    const registry = memoryRegistry();
+    const requests: string[] = [];
+    const watching: Registry = {
+      ...registry,
+      store: (repository) => {
+        const store = registry.store(repository);
+        return {
+          ...store,
+          manifest: async (reference, signal) => {
+            requests.push("GET");
+            return await store.manifest(reference, signal);
+          },
+          delete: async (reference, signal) => {
+            requests.push("DELETE");
+            return await store.delete(reference, signal);
+          },
+        };
+      },
+    };
+    const world = waiting({ release, registry, changes: { registry: watching, builds: "all" } });
+    await finish(world);
+    expect(world.waits).toEqual([]);
+    await world.takeOver.settle(["app"]);
+    expect(requests).toEqual(["DELETE"]);
+    expect(registry.find(tagsIn(registry)[0] ?? "")).toBeUndefined();
+  });
+
+  test("that was lost to others again and again is told", async () => {
+    const world = meet();
+    const other = meet({ registry: world.registry, changes: { revision: "decaf" } });
+    await finish(other);
+    const [name = ""] = tagsIn(world.registry);
+    const theirs = world.registry.find(name);
+    const [repository] = RELEASE.repositories;
+    if (theirs === undefined || repository === undefined) throw new Error("nothing is there");
+    const overwrite = async (): Promise<void> => {
+      await world.registry.store(repository).putManifest(name.split(":").at(-1) ?? "", theirs);
+    };
+    const losing = meet({ registry: world.registry, changes: { timing: { sleep: overwrite } } });
+    await finish(losing);
+    expect(losing.events).toMatchObject([
+      { kind: "variant-not-kept", cause: { kind: "staging-contended", attempts: 10 } },
+    ]);
+  });
+
   test("that fails is told, and stops nothing", async () => {
     const world = meet();
     const probe = meet();
@@ -249,7 +249,7 @@ describe("reuse: unchanged", () => {
       expect(await takeOver.find(variant, HERE)).toMatchObject({ value: { kind: "taken", from: "release" } });
   });
 
-  test.each<readonly [string, World]>([
+  test.each<readonly [string, MeetingWorld]>([
     ["other inputs", { changes: { inputsOf: async () => inputsNamed("others") } }],
     ["other checks", { release: { ...reusing, verify: { content: "off", ignore: [] } } }],
     ["no wish for it", { release: RELEASE }],
