@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { execa } from "execa";
-import { beforeAll, describe, expect, inject, test } from "vitest";
+import { beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { openAuditor } from "../support/fault-matrix-audit.ts";
 import { startRealRegistry, type RealRegistry } from "../support/real-registry.ts";
 import { addBusybox, openRig, type Environment, type Ran, type Rig } from "../support/rig.ts";
@@ -77,8 +77,8 @@ function variantsOf(ran: Ran, kind: string): readonly string[] {
   return events.flatMap((event) => (event.kind === kind ? [event.variant ?? ""] : [])).toSorted();
 }
 
-async function tagsOf(name: string): Promise<readonly string[]> {
-  const { stdout } = await execa(await testTool("crane"), ["ls", "--insecure", `${registry.host}/${name}`], {
+async function tagsOf(name: string, host = registry.host): Promise<readonly string[]> {
+  const { stdout } = await execa(await testTool("crane"), ["ls", "--insecure", `${host}/${name}`], {
     reject: false,
   });
   return stdout.split("\n").filter((line) => line !== "");
@@ -143,6 +143,73 @@ describe("fan-out", () => {
     expect(other.exitCode).toBe(4);
     expect(other.stderr).toContain("was finished for other settings of the plan");
     expect(await digestOf("fan/other", "latest")).toBeUndefined();
+  });
+});
+
+describe("a push of a branch and its tag starts two pipelines of one commit at once", () => {
+  const PARTS = ["linux/amd64", "linux/arm64"];
+
+  async function git(rig: Rig, ...argv: readonly string[]): Promise<void> {
+    const who = ["-c", "user.name=t", "-c", "user.email=t@t.example"];
+    await execa("git", [...who, ...argv], { cwd: rig.directory });
+  }
+
+  /** Two checkouts of one commit. What they release has other tags, and other labels: each tells its own version. */
+  async function checkouts(host: string): Promise<{ readonly branch: Rig; readonly tag: Rig }> {
+    const from = planText("push", "", PARTS).replace(
+      /tags: .*/,
+      `tags: [{ image: ${host}/push, from: [branch, "semver:{{version}}"] }]`,
+    );
+    const [branch, tag] = [await project(from), await openRig()];
+    await branch.write({ ".gitignore": "busybox\n" });
+    await git(branch, "init", "--quiet", "--initial-branch=main");
+    await git(branch, "add", ".");
+    await git(branch, "commit", "--quiet", "--message=x");
+    await git(tag, "clone", "--quiet", branch.directory, ".");
+    await git(tag, "tag", "v1.2.3");
+    await addBusybox(tag);
+    return { branch, tag };
+  }
+
+  test.each([
+    ["a registry that removes tags", true, 0],
+    ["one that never does", false, PARTS.length],
+  ])("both are released from parts that were built across each other, in %s", async (_, deletes, left) => {
+    const own = await startRealRegistry({ deletes });
+    onTestFinished(() => own.close());
+    const { branch, tag } = await checkouts(own.host);
+    const noCi = { GITHUB_ACTIONS: undefined, GITLAB_CI: undefined };
+    let machines = 0;
+    const on = (rig: Rig): Environment => ({ ...noCi, ...machine(rig, `m${(machines += 1)}`) });
+    const part = async (rig: Rig, platform: string): Promise<void> => {
+      expect(await build(rig, ["--only", platform], on(rig))).toMatchObject({ exitCode: 0 });
+    };
+    await Promise.all([part(branch, "linux/amd64"), part(tag, "linux/amd64")]);
+    await part(tag, "linux/arm64");
+    await part(branch, "linux/arm64");
+    for (const rig of [branch, tag]) {
+      const joined = await stitch(rig, [], on(rig));
+      expect(joined).toMatchObject({ exitCode: 0 });
+      expect(variantsOf(joined, "variant-taken-over")).toEqual(PARTS.map(id));
+      // The last one to go is told that tags stay.
+      expect(joined.stderr.includes('"kind":"staging-left"')).toBe(!deletes && rig === tag);
+    }
+    const audit = openAuditor(own.host);
+    const [main, latest] = [await audit.digestOf("push", "main"), await audit.digestOf("push", "latest")];
+    expect(await audit.digestOf("push", "1.2.3")).toBe(latest);
+    expect(main).not.toBe(latest);
+    for (const [rig, digest] of [
+      [branch, main],
+      [tag, latest],
+    ] as const) {
+      const whole = await build(rig, ["--no-resume"], on(rig));
+      expect(variantsOf(whole, "variant-started")).toEqual(PARTS.map(id));
+      expect(whole.stdout).toContain(`@${digest}`);
+      expect(whole.stderr).toContain('"kind":"tag-unchanged"');
+    }
+    const tags = await tagsOf("push", own.host);
+    expect(tags.filter((each) => !STAGING.test(each)).toSorted()).toEqual(["1.2.3", "latest", "main"]);
+    expect(tags.filter((each) => STAGING.test(each))).toHaveLength(left);
   });
 });
 
