@@ -62,7 +62,7 @@ export const imageRun = {
   staging: maybe(
     z.union([z.boolean(), z.enum(["commit"])]),
     "Staging tags hold finished platforms for later runs and other machines: one for each platform (true, default), whatever is " +
-      "released; one for each commit, too (commit), for pipelines that run side by side on a registry that removes tags; or none (false).",
+      "released, which up to eight pipelines share; one for each commit, too (commit), on a registry that removes tags; or none (false).",
   ),
   "source-date-epoch": maybe(
     z.union([z.int().check(z.minimum(0)), text]),

@@ -60,6 +60,8 @@ describe("of too many slots, the oldest are left out", () => {
   test("by number", () => {
     const all = slots(MAX_SLOTS + 2);
     expect(stagingIndex(all).slots).toEqual(all.slice(0, MAX_SLOTS));
+    const more = changed(() => ({ manifests: all.flat() }));
+    expect(slotsIn(more)).toEqual({ ok: true, value: all.slice(0, MAX_SLOTS) });
   });
 
   test("by size, as it is written; one's own is never left out", () => {
