@@ -5,7 +5,7 @@ import type { Store, StoreFailure } from "../registry/store.ts";
 import { systemTiming } from "../registry/timing.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { Slot } from "./staged.ts";
-import { stagingIndex } from "./staging-index.ts";
+import { MAX_SLOTS, stagingIndex } from "./staging-index.ts";
 import { findMissing, readSlots } from "./staging.ts";
 
 /** What writing staging tags needs of a run and of the world. */
@@ -62,7 +62,7 @@ export async function rewriteTag<F extends StoreFailure>(
     const { cause, refused } = tried.error;
     if (refused === undefined || signal?.aborted === true) return fail(cause);
     const offending = await findOffending(store, { cause, refused, own }, signal);
-    if (offending !== undefined) barred.push(offending);
+    if (offending !== undefined && barred.length < MAX_SLOTS) barred.push(offending);
     else {
       const waitMs = isLag(cause) ? waitsMs.shift() : undefined;
       if (waitMs === undefined) return fail(cause);

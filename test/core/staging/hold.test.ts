@@ -137,6 +137,22 @@ describe("staging", () => {
     expect(await slotsUnder(store)).toEqual([B]);
   });
 
+  test("nor does one that is not seen yet, though another pipeline has the same", async () => {
+    const store = opened();
+    const same = slotFor(IMAGES.a, "b");
+    await put(store, same);
+    const { store: late, asked } = watched(store, (method, count) =>
+      method === "PUT" && count === 1 ? failure("manifest-unknown", 404) : undefined,
+    );
+    const blind: Store = {
+      ...late,
+      resolve: async (reference, signal) =>
+        asked.length <= 2 ? ok(undefined) : await late.resolve(reference, signal),
+    };
+    await put(blind, A);
+    expect(await slotsUnder(store)).toEqual([A, same]);
+  });
+
   test("nothing is written where nobody can tell what is there", async () => {
     const error = failure("registry-rejected", 500);
     const { store, asked } = watched(opened(), (method) => (method === "GET" ? error : undefined));
