@@ -60,11 +60,13 @@ test("those of others stay, whoever came first, and the last to go takes the tag
   }
 });
 
-test("another attempt of the same pipeline keeps its slot", async () => {
-  const { store } = opened();
+test("another attempt of the same pipeline keeps its slot, and nothing is written", async () => {
+  const { registry, store } = opened();
   const held = await put(store);
   await put(store, { stagedAt: "2026-11-29T11:00:00.000Z" });
+  const before = registry.writes.length;
   expect(await unstage(store, held, NO_TIME)).toEqual(REMOVED);
+  expect(registry.writes).toHaveLength(before);
   expect(await revisionsUnder(store)).toEqual([stagingRecord().revision]);
 });
 

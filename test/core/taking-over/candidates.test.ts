@@ -117,14 +117,17 @@ test("a slot of another variant, or one that cannot be read, hides no other", as
   const [place, tag = ""] = name.split(":");
   const [repository] = RELEASE.repositories;
   if (repository === undefined) throw new Error(`no repository ${place}`);
-  const rewrite = async (from: string, to: string): Promise<void> => {
+  /** Puts a slot before the others that is like the last one, but for these texts. */
+  const putLike = async (...changes: readonly (readonly [string, string])[]): Promise<void> => {
     const index = JSON.parse(Buffer.from(registry.find(name)?.bytes ?? []).toString());
-    const [image] = index.manifests;
-    const changed = JSON.parse(JSON.stringify(image).replace(from, to));
+    const image = JSON.stringify(index.manifests.at(-1));
+    const changed = JSON.parse(changes.reduce((text, [from, to]) => text.replace(from, to), image));
     const document = makeDocument({ ...index, manifests: [changed, ...index.manifests] });
     expect(await registry.store(repository).putManifest(tag, document)).toMatchObject({ ok: true });
   };
-  await rewrite("app linux/amd64", "app linux/s390x");
-  await rewrite('"native"', '"by hand"');
-  expect(await findIn(registry, ["main", "one"])).toMatchObject({ found: { kind: "taken" } });
+  await putLike(["app linux/amd64", "app linux/s390x"], ['"arm"', '"elsewhere"']);
+  await putLike(['"native"', '"by hand"'], ['"arm"', '"elsewhere"']);
+  expect(await findIn(registry, ["main", "one"])).toMatchObject({
+    found: { kind: "taken", built: { node: "arm" } },
+  });
 });
