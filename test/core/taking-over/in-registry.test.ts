@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { PlannedRelease } from "../../../core/plan/plan.ts";
 import type { ConfirmedImage } from "../../../core/publish/confirm.ts";
+import { node } from "../../support/make.ts";
 import { stitchRelease } from "../../../core/publish/stitch.ts";
 import { isStagingTag } from "../../../core/staging/tag.ts";
 import type { Registry } from "../../../core/registry/registry.ts";
@@ -12,9 +13,10 @@ import {
   inputsNamed,
   keepIn,
   meet,
+  NODE,
   RELEASE,
-  variantOf,
   type MeetingWorld,
+  variantOf,
 } from "../../support/taking-over.ts";
 
 function tagsIn(registry: MemoryRegistry): readonly string[] {
