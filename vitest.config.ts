@@ -19,7 +19,9 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 180_000,
           hookTimeout: 180_000,
-          fileParallelism: false,
+          // Most of them wait: for a registry, for an emulator, for a node that is silent. Two at a time fill the machine.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
           globalSetup: "test/support/daemon.ts",
         },
       },
