@@ -25,7 +25,7 @@ export function githubWorkflow(pipeline: Pipeline, isFanOut: boolean): string {
       workflow_dispatch: {},
     },
     permissions: { contents: "read" },
-    concurrency: isFanOut ? ONE_AFTER_THE_OTHER : NEWEST,
+    concurrency: NEWEST,
     jobs,
   };
   return `${header(branch)}${stringify(workflow, { lineWidth: 0, aliasDuplicateObjects: false })}`;
@@ -40,17 +40,6 @@ function literalPattern(branch: string): string {
 const NEWEST = {
   group: "${{ github.workflow }}-${{ github.ref }}",
   "cancel-in-progress": "${{ github.event_name == 'pull_request' }}",
-};
-
-/**
- * Jobs of runs that overlap would meet each other's parts in the registry, and `stitch` would refuse them: a tag and the branch that it
- * is on are often pushed together. All runs that wait go on.
- * @see https://docs.github.com/en/actions/how-tos/write-workflows/choose-when-workflows-run/control-workflow-concurrency
- */
-const ONE_AFTER_THE_OTHER = {
-  group: "${{ github.workflow }}-${{ github.event_name == 'pull_request' && github.run_id || 'release' }}",
-  "cancel-in-progress": false,
-  queue: "max",
 };
 
 const ON_PULL_REQUEST = "github.event_name == 'pull_request'";

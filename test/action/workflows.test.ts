@@ -13,7 +13,6 @@ type Permissions = Readonly<Record<string, string>>;
 interface Concurrency {
   readonly group: string;
   readonly "cancel-in-progress"?: boolean;
-  readonly queue?: string;
 }
 interface Job {
   readonly permissions?: Permissions;
@@ -72,14 +71,9 @@ describe.each(["fan-out.yml", "release.yml"])("%s", (file) => {
     expect(JSON.stringify(limited)).not.toContain("password");
   });
 
-  test("cancels no release, and lets all that wait go on", async () => {
+  test("cancels what is tried only, never a release", async () => {
     const { concurrency, jobs } = await workflow(file);
-    const all = [concurrency, ...Object.values(jobs).map((job) => job.concurrency)];
-    const groups = all.filter((each) => each !== undefined);
-    expect(groups.map(({ queue }) => queue ?? "max")).toEqual(groups.map(() => "max"));
-    // GitHub refuses both together.
-    const queued = groups.filter(({ queue }) => queue !== undefined);
-    expect(queued.map((each) => each["cancel-in-progress"])).toEqual(queued.map(() => false));
+    expect(concurrency).toBeUndefined();
     const cancelled = Object.values(jobs).filter((job) => job.concurrency?.["cancel-in-progress"] === true);
     expect(cancelled.map((job) => job.if)).toEqual([IS_TRIED]);
   });

@@ -74,7 +74,6 @@ export async function runWorkflow(options: WorkflowOptions): Promise<WorkflowRun
   await execa("git", ["clone", "-q", "--no-checkout", repository.folder, workflows]);
   await execa("git", ["fetch", "-q", "origin", sha], { cwd: workflows });
   await execa("git", ["checkout", "-q", sha], { cwd: workflows });
-  await withoutQueue(join(workflows, ".github", "workflows"));
   const { all, exitCode } = await execa(await testTool("act"), await actArguments(machine, options), {
     cwd: workflows,
     env: await environment(machine, options),
@@ -83,14 +82,6 @@ export async function runWorkflow(options: WorkflowOptions): Promise<WorkflowRun
     reject: false,
   });
   return { exitCode: exitCode ?? -1, jobs: readJobs(all), output: all };
-}
-
-/** act refuses the key `queue`, which GitHub has had since May 2026; no run waits for another here. */
-async function withoutQueue(folder: string): Promise<void> {
-  for (const file of await readdir(folder)) {
-    const path = join(folder, file);
-    await writeFile(path, (await readFile(path, "utf8")).replaceAll(/^ *queue: max\n/gm, ""));
-  }
 }
 
 const OFFLINE = [
@@ -142,7 +133,6 @@ async function repositories(machine: string): Promise<Readonly<Record<string, st
   const own = join(machine, "buildx-plan");
   for (const path of ["action.yml", "action/index.cjs", ".github"])
     await cp(join(ROOT, path), join(own, path), { recursive: true });
-  await withoutQueue(join(own, ".github", "workflows"));
   const source = join(ROOT, "test", "support", "actions");
   const files = await readdir(source);
   const others = Object.entries(STAND_INS).map(async ([ref, name]): Promise<[string, string]> => {
