@@ -1,3 +1,4 @@
+import { systemTiming } from "../registry/timing.ts";
 import { ok } from "../result.ts";
 import type { Held } from "../staging/hold.ts";
 import { candidatesIn } from "./candidates.ts";
@@ -6,7 +7,7 @@ import { clear, keep, seeKept, type Kept } from "./keep.ts";
 import { markOf, withMark } from "./marks.ts";
 import { looksAtStaging, mustBeBuilt, placesOf, type Place, type TakeOverOptions } from "./place.ts";
 import { findReleased, takeFromTag } from "./released.ts";
-import type { NotTaken, TakeOver } from "./take-over.ts";
+import type { Finished, NotTaken, TakeOver } from "./take-over.ts";
 
 const NOWHERE: NotTaken = { kind: "absent", lookedAt: [] };
 
@@ -18,6 +19,16 @@ export function meetInRegistry(options: TakeOverOptions): TakeOver {
   const places = placesOf(options);
   const kept: Promise<Kept | undefined>[] = [];
   const held = new Map<string, Held>();
+  const ending = new AbortController();
+  let out: ReadonlySet<string> = new Set();
+  /** What a release is about to name need not be held: a build that is over in a moment asks nothing for that. */
+  const keepUnlessOut = async (finished: Finished, place: Place): Promise<Kept | undefined> => {
+    const { timing = systemTiming, graceMs = 0 } = options;
+    // A run that is killed loses what it does not hold yet: never more than it took to build.
+    const waitMs = Math.min(graceMs, finished.durationMs);
+    if (waitMs > 0 && isReleasedHere(place)) await timing.sleep(waitMs, ending.signal);
+    return out.has(place.release.name) ? undefined : await keep(finished, { place, held, options });
+  };
   for (const place of places.values()) askEarly(place, options);
   return {
     find: async (variant, circumstances) => {
@@ -33,8 +44,10 @@ export function meetInRegistry(options: TakeOverOptions): TakeOver {
         held.set(variant.id, judged.value.held);
         return ok(judged.value.taken);
       }
-      const isAppended = options.appends === true && options.joined.has(variant.id);
-      return isAppended ? await takeFromTag(place, options) : ok(judged.value);
+      if (!options.joined.has(variant.id)) return ok(judged.value);
+      // What had held its parts went with the release: a job that joins them once more finds them where that has left them.
+      const isThere = options.appends === true || (await place.isOut());
+      return isThere ? await takeFromTag(place, options) : ok(judged.value);
     },
     mark: async (variant, image, circumstances) => {
       const place = places.get(variant.id);
@@ -46,9 +59,11 @@ export function meetInRegistry(options: TakeOverOptions): TakeOver {
       const place = places.get(finished.route.variant.id);
       if (place === undefined || place.release.staging === false) return;
       if (finished.takenFrom === "release" && place.release.omitted.length === 0) return;
-      kept.push(keep(finished, { place, held, options }));
+      kept.push(keepUnlessOut(finished, place));
     },
     settle: async (released) => {
+      out = new Set(released);
+      ending.abort();
       const all = await Promise.all(kept);
       const isOut = (name: string): boolean => released.includes(name);
       await Promise.all([
@@ -61,6 +76,11 @@ export function meetInRegistry(options: TakeOverOptions): TakeOver {
       ]);
     },
   };
+}
+
+/** A part is left for others, whatever becomes of this run. */
+function isReleasedHere({ release }: Place): boolean {
+  return release.tags.length > 0 && release.omitted.length === 0;
 }
 
 /** Where a release may be unchanged, nothing is asked besides until it is known not to be. */

@@ -4,6 +4,7 @@ import type { Digest } from "../oci/digest.ts";
 import { parseDocument, type Index } from "../oci/documents.ts";
 import type { TaggedReference } from "../oci/reference.ts";
 import type { PlannedRelease, Variant } from "../plan/plan.ts";
+import { revisionFacts } from "../publish/tag-now.ts";
 import type { Registry } from "../registry/registry.ts";
 import type { Timing } from "../registry/retry.ts";
 import type { Store, StoreFailure } from "../registry/store.ts";
@@ -29,6 +30,8 @@ export interface TakeOverOptions {
   readonly joined: ReadonlySet<string>;
   /** Those of them that are not staged are taken from what the first tag of their release names now. */
   readonly appends?: true;
+  /** For so long what this run will release by itself is not held, since it may be out by then; no time where nothing is said. */
+  readonly graceMs?: number;
   readonly onEvent: (event: RunEvent) => void;
   readonly signal: AbortSignal;
   readonly now: () => number;
@@ -51,6 +54,8 @@ export interface Place {
   readonly confirm: (found: FoundSlot) => Promise<Result<ConfirmedSlot, StoreFailure>>;
   /** Reads what the release's first tag names now; shared by all its variants. */
   readonly current: () => Promise<Result<Index | undefined, StoreFailure>>;
+  /** Do all tags of the release name what this very commit has released? Asked once for all its variants. */
+  readonly isOut: () => Promise<boolean>;
 }
 
 /** A slot of a staging tag. */
@@ -73,6 +78,7 @@ function placesIn(release: PlannedRelease, options: TakeOverOptions): readonly (
   if (repository === undefined) return [];
   const store = registry.store(repository);
   const current = once(() => readCurrent(release, store, signal));
+  const out = once(() => isOut(release, current, options));
   const waits = timing === undefined ? {} : { timing };
   const isShared = release.staging !== "commit";
   return release.variants.map((variant) => {
@@ -83,7 +89,7 @@ function placesIn(release: PlannedRelease, options: TakeOverOptions): readonly (
       confirmSlot(store, { ...found, variant, ...waits }, signal),
     );
     const tag = { ...repository, tag: name };
-    return [variant.id, { variant, release, store, tag, isShared, staging, confirm, current }];
+    return [variant.id, { variant, release, store, tag, isShared, staging, confirm, current, isOut: out }];
   });
 }
 
@@ -125,4 +131,18 @@ async function readCurrent(
   if (!read.ok) return read.error.kind === "manifest-unknown" ? ok(undefined) : read;
   const parsed = parseDocument(read.value.bytes);
   return ok(parsed.ok && parsed.value.kind === "index" ? parsed.value : undefined);
+}
+
+/** One index under all of them: then a tag that is to move would have moved. */
+async function isOut(
+  { tags }: PlannedRelease,
+  current: Place["current"],
+  { registry, revision, signal }: TakeOverOptions,
+): Promise<boolean> {
+  const index = await current();
+  if (revision === undefined || !index.ok || index.value === undefined) return false;
+  if (revisionFacts(index.value.annotations).revision !== revision) return false;
+  const named = await Promise.all(tags.map((tag) => registry.store(tag).resolve(tag.tag, signal)));
+  const digests = new Set(named.map((each) => (each.ok ? each.value?.digest : undefined)));
+  return digests.size === 1 && !digests.has(undefined);
 }

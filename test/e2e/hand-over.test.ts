@@ -194,6 +194,13 @@ describe("a push of a branch and its tag starts two pipelines of one commit at o
       // The last one to go is told that tags stay.
       expect(joined.stderr.includes('"kind":"staging-left"')).toBe(!deletes && rig === tag);
     }
+    // The job that joins is run again: its parts are where the release has left them.
+    for (const rig of [branch, tag]) {
+      const again = await stitch(rig, [], on(rig));
+      expect(again).toMatchObject({ exitCode: 0 });
+      expect(variantsOf(again, "variant-taken-over")).toEqual(PARTS.map(id));
+      expect(again.stderr).not.toContain('"kind":"tag-moved"');
+    }
     const audit = openAuditor(own.host);
     const [main, latest] = [await audit.digestOf("push", "main"), await audit.digestOf("push", "latest")];
     expect(await audit.digestOf("push", "1.2.3")).toBe(latest);

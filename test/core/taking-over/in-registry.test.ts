@@ -199,6 +199,59 @@ describe("keeping", () => {
   });
 });
 
+describe("a run that may be over in a moment", () => {
+  /** Waits are over when the test says so, or when nobody wants them any more. */
+  function waiting(release: PlannedRelease = RELEASE) {
+    const waitsMs: number[] = [];
+    let isOver = (): void => undefined;
+    const sleep = async (ms: number, signal?: AbortSignal): Promise<void> => {
+      waitsMs.push(ms);
+      await new Promise<void>((resolve) => {
+        isOver = resolve;
+        signal?.addEventListener("abort", () => resolve());
+      });
+    };
+    const world = meet({ release, changes: { graceMs: 1_000, timing: { sleep } } });
+    return { world, waitsMs, isOver: () => isOver() };
+  }
+  const turns = async (): Promise<void> => {
+    for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+
+  test("holds nothing that it releases before that", async () => {
+    const { world, waitsMs } = waiting();
+    await keepIn(world);
+    await world.takeOver.settle(["app"]);
+    expect(tagsIn(world.registry)).toEqual([]);
+    expect(waitsMs).toEqual([1_000]);
+  });
+
+  test("holds what it does not release after all, and what takes longer", async () => {
+    const longer = waiting();
+    await keepIn(longer.world);
+    await turns();
+    expect(tagsIn(longer.world.registry)).toEqual([]);
+    longer.isOver();
+    await turns();
+    expect(tagsIn(longer.world.registry)).toHaveLength(1);
+    const failed = waiting();
+    await keepIn(failed.world);
+    const ended = failed.world.takeOver.settle([]);
+    await turns();
+    expect(tagsIn(failed.world.registry)).toHaveLength(1);
+    failed.isOver();
+    await ended;
+  });
+
+  test("holds a part for others at once", async () => {
+    const { world, waitsMs } = waiting({ ...RELEASE, omitted: ["app linux/arm64"] });
+    await keepIn(world);
+    await turns();
+    expect(tagsIn(world.registry)).toHaveLength(1);
+    expect(waitsMs).toEqual([]);
+  });
+});
+
 describe("joining", () => {
   const joined = new Set(RELEASE.variants.map(({ id }) => id));
 
@@ -240,6 +293,34 @@ async function released(release: PlannedRelease, at: readonly number[]): Promise
   if (!put.ok) throw new Error(put.error.kind);
   return world.registry;
 }
+
+describe("joining once more what is out", () => {
+  const joined = new Set(RELEASE.variants.map(({ id }) => id));
+  const ofCommit = (revision: string, release: PlannedRelease = RELEASE): PlannedRelease => ({
+    ...release,
+    indexAnnotations: { "org.opencontainers.image.revision": revision },
+  });
+  const join = async (registry: MemoryRegistry, release: PlannedRelease = RELEASE) =>
+    await meet({ release, registry, changes: { joined } }).takeOver.find(variantOf(RELEASE), HERE);
+
+  test("the tags of this very commit have the parts", async () => {
+    const registry = await released(ofCommit("c0ffee"), [0, 1]);
+    expect(await join(registry)).toMatchObject({ value: { kind: "taken", from: "release" } });
+  });
+
+  test("those of another commit have not, and neither has an index that tells none", async () => {
+    for (const release of [ofCommit("decaf"), RELEASE])
+      expect(await join(await released(release, [0, 1]))).toMatchObject({ value: { kind: "absent" } });
+  });
+
+  test("nor where one of the tags names something else, or nothing", async () => {
+    const [tag] = RELEASE.tags;
+    if (tag === undefined) throw new Error("no tag");
+    const registry = await released(ofCommit("c0ffee"), [0, 1]);
+    const more = { ...RELEASE, tags: [tag, { ...tag, tag: "latest" }] };
+    expect(await join(registry, more)).toMatchObject({ value: { kind: "absent" } });
+  });
+});
 
 describe("reuse: unchanged", () => {
   const reusing: PlannedRelease = { ...RELEASE, reuse: "unchanged" };
