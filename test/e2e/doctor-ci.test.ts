@@ -50,6 +50,9 @@ images:
 `;
 }
 
+/** These tests may run in a CI themselves. */
+const NO_CI = { CI: undefined, GITHUB_ACTIONS: undefined, GITLAB_CI: undefined };
+
 interface Job {
   readonly rig: Rig;
   readonly env: Environment;
@@ -73,7 +76,7 @@ async function openJob(host: string, isLoggedIn: boolean): Promise<Job> {
   await mkdir(config);
   const auths = isLoggedIn ? { [host]: { auth: AUTH } } : {};
   await writeFile(join(config, "config.json"), JSON.stringify({ auths }));
-  return { rig, env: { DOCKER_CONFIG: config, GITHUB_REPOSITORY: "octocat/app" } };
+  return { rig, env: { ...NO_CI, DOCKER_CONFIG: config, GITHUB_REPOSITORY: "octocat/app" } };
 }
 
 /** What doctor says of the pipeline: not of this machine, and with the same names and widths everywhere. */
