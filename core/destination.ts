@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { formatPlatform, type Platform } from "../platforms/platform.ts";
 import { formatRepository, parseReference } from "./oci/reference.ts";
-import type { CacheEntry, Plan, PlanFailure, PlannedRelease, Variant } from "./plan/plan.ts";
+import type { CacheEntry } from "./plan/build.ts";
+import type { Plan, PlanFailure, PlannedRelease, Variant } from "./plan/plan.ts";
 import { platformSlug, slug } from "./plan/scopes.ts";
 import { fail, ok, type Result } from "./result.ts";
 

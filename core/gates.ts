@@ -10,7 +10,8 @@ import type {
   VariantToCheck,
 } from "./gate.ts";
 import type { LayerMemory } from "./layers/layer.ts";
-import type { Build, Plan, VerifySettings } from "./plan/plan.ts";
+import type { Build } from "./plan/build.ts";
+import type { Plan, VerifySettings } from "./plan/plan.ts";
 import type { SourceFile } from "./plan/source.ts";
 import type { Timing } from "./registry/retry.ts";
 import { systemTiming } from "./registry/timing.ts";

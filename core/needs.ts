@@ -3,7 +3,8 @@ import type { BuildResult } from "./buildkit/buildkit.ts";
 import { imageFor, type Target } from "./deliver.ts";
 import type { Digest } from "./oci/digest.ts";
 import { formatRepository } from "./oci/reference.ts";
-import type { Build, BuildContext, FileOutput, Variant } from "./plan/plan.ts";
+import type { Build, BuildContext, FileOutput } from "./plan/build.ts";
+import type { Variant } from "./plan/plan.ts";
 import { slug } from "./plan/scopes.ts";
 
 /** What a variant has become, as others that are built from it are told of it. */

@@ -1,6 +1,6 @@
 import { palette } from "../text/colour.ts";
 import { visible } from "../text/safe.ts";
-import type { UnsetSecret } from "../../core/plan/plan.ts";
+import type { UnsetSecret } from "../../core/plan/build.ts";
 import type { Route } from "../../core/route/route.ts";
 import { formatPlatformFull } from "../../platforms/platform.ts";
 

@@ -1,15 +1,8 @@
 import { basename, dirname } from "node:path";
 import { formatPlatformFull } from "../../platforms/platform.ts";
 import { formatRepository, type Repository } from "../oci/reference.ts";
-import type {
-  Build,
-  BuildContext,
-  CacheEntry,
-  FileOutput,
-  RegistrySettings,
-  Secret,
-  SshAgent,
-} from "../plan/plan.ts";
+import type { Build, BuildContext, CacheEntry, FileOutput, Secret, SshAgent } from "../plan/build.ts";
+import type { RegistrySettings } from "../plan/plan.ts";
 import type { ImageResult, LintRequest, SolveRequest } from "./buildkit.ts";
 import { cacheAttributes, isPushedInsecurely, pushedByBuilder, tokenServerTrust } from "./registry-access.ts";
 

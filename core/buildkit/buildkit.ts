@@ -1,5 +1,6 @@
 import type { Platform } from "../../platforms/platform.ts";
-import type { Build, RegistrySettings } from "../plan/plan.ts";
+import type { Build } from "../plan/build.ts";
+import type { RegistrySettings } from "../plan/plan.ts";
 import type { Repository } from "../oci/reference.ts";
 import type { Result } from "../result.ts";
 import type { Digest } from "../oci/digest.ts";

@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { findEntry, parseLayoutIndex, tagsOf } from "../oci/layout-index.ts";
-import type { Build, BuildContext } from "../plan/plan.ts";
+import type { Build, BuildContext } from "../plan/build.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { SolveRefused } from "./buildkit.ts";
 

@@ -5,7 +5,8 @@
  */
 import { registryKey } from "../oci/registry-name.ts";
 import { parseReference, type Repository } from "../oci/reference.ts";
-import type { CacheEntry, RegistrySettings } from "../plan/plan.ts";
+import type { CacheEntry } from "../plan/build.ts";
+import type { RegistrySettings } from "../plan/plan.ts";
 import { settingsOf } from "../plan/registry-settings.ts";
 import type { BuildKit } from "./buildkit.ts";
 

@@ -1,6 +1,6 @@
 import { constants, open } from "node:fs/promises";
 import { relative } from "node:path";
-import type { Build } from "../plan/plan.ts";
+import type { Build } from "../plan/build.ts";
 import type { SourceFile } from "../plan/source.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { MAX_DOCKERFILE_BYTES } from "./parse.ts";

@@ -1,7 +1,8 @@
 import { relative } from "node:path";
 import { formatPlatformFull } from "../../platforms/platform.ts";
 import { formatRepository } from "../oci/reference.ts";
-import type { Build, BuildContext, PlannedRelease, Variant } from "../plan/plan.ts";
+import type { Build, BuildContext } from "../plan/build.ts";
+import type { PlannedRelease, Variant } from "../plan/plan.ts";
 
 /** What of a release decides the bytes of its variants. */
 export type ReleasePart = Pick<PlannedRelease, "mediaTypes" | "attestations">;

@@ -1,7 +1,8 @@
 import { hintFor } from "./nearest.ts";
 import { complain, field, resolveFields } from "./place.ts";
 import type { Place } from "./place.ts";
-import type { Attestations, PlannedRelease } from "./plan.ts";
+import type { Attestations } from "./build.ts";
+import type { PlannedRelease } from "./plan.ts";
 import type { Attributes, WrittenBuild, WrittenImage } from "./written.ts";
 
 /**

@@ -4,7 +4,7 @@ import { hintFor } from "./nearest.ts";
 import { below, usePath } from "./paths.ts";
 import { complain, field, mentions, resolveFields, resolveText } from "./place.ts";
 import type { Place } from "./place.ts";
-import type { CacheEntry } from "./plan.ts";
+import type { CacheEntry } from "./build.ts";
 import type { Attributes, Text } from "./written.ts";
 
 /** What keeps results of one variant apart from those of the others: parts of names, and of paths. */

@@ -4,7 +4,7 @@ import type { ImageNeed } from "./needs.ts";
 import { usePath } from "./paths.ts";
 import { complain, resolveText } from "./place.ts";
 import type { Place, Resolved } from "./place.ts";
-import type { BuildContext, OciLayoutReference } from "./plan.ts";
+import type { BuildContext, OciLayoutReference } from "./build.ts";
 import type { Field, Text } from "./written.ts";
 
 /** Resolves the main context and the Dockerfile in it. */

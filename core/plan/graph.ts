@@ -6,7 +6,7 @@ import { rangeOf } from "./fields.ts";
 import { findImage, nameImages } from "./find-image.ts";
 import type { ImageNames } from "./find-image.ts";
 import type { ImageNeed } from "./needs.ts";
-import type { BuildContext } from "./plan.ts";
+import type { BuildContext } from "./build.ts";
 import type { Problems } from "./problems.ts";
 import type { Rules } from "./rules.ts";
 import type { ExpandedVariant } from "./variant.ts";

@@ -4,7 +4,8 @@ import { hintFor } from "./nearest.ts";
 import { below, usePath } from "./paths.ts";
 import { complain, field, mentions, resolveFields, resolveText } from "./place.ts";
 import type { Place } from "./place.ts";
-import type { FileOutput, PlannedRelease } from "./plan.ts";
+import type { FileOutput } from "./build.ts";
+import type { PlannedRelease } from "./plan.ts";
 import type { Range } from "./source.ts";
 import type { Attributes, Field, Text } from "./written.ts";
 

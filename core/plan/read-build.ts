@@ -10,7 +10,8 @@ import {
   textOf,
   textsOf,
 } from "./fields.ts";
-import type { AttestationPolicy, Build, Emulation } from "./plan.ts";
+import type { Build } from "./build.ts";
+import type { AttestationPolicy, Emulation } from "./plan.ts";
 import type { Problems } from "./problems.ts";
 import { readLimit, readTest } from "./read-checks.ts";
 import { child } from "./tree.ts";

@@ -3,7 +3,7 @@ import { hintFor } from "./nearest.ts";
 import { usePath } from "./paths.ts";
 import { complain, field, resolveText } from "./place.ts";
 import type { Place, PlanPlace } from "./place.ts";
-import type { Build, Secret, SshAgent, UnsetSecret } from "./plan.ts";
+import type { Build, Secret, SshAgent, UnsetSecret } from "./build.ts";
 import type { Range } from "./source.ts";
 import type { Attributes, Field, Text, WrittenSsh } from "./written.ts";
 

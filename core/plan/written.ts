@@ -1,11 +1,5 @@
-import type {
-  AttestationPolicy,
-  Build,
-  Emulation,
-  PlannedRelease,
-  ScanGate,
-  VerifySettings,
-} from "./plan.ts";
+import type { Build } from "./build.ts";
+import type { AttestationPolicy, Emulation, PlannedRelease, ScanGate, VerifySettings } from "./plan.ts";
 import type { Range } from "./source.ts";
 import type { ScalarValue } from "./tree.ts";
 

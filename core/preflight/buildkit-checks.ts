@@ -2,7 +2,7 @@ import type { BuildKit, SolveFailure } from "../buildkit/buildkit.ts";
 import { lintFindings } from "../buildkit/lint-findings.ts";
 import type { Slots } from "../concurrent.ts";
 import type { Finding } from "../findings/finding.ts";
-import type { Build, BuildContext } from "../plan/plan.ts";
+import type { Build, BuildContext } from "../plan/build.ts";
 import type { Route } from "../route/route.ts";
 import { distinctFindings, type DockerfileGroup } from "./dockerfiles.ts";
 

@@ -1,4 +1,4 @@
-import type { Build } from "../plan/plan.ts";
+import type { Build } from "../plan/build.ts";
 import type { EntryChange, LayerDifference, ValueDifference } from "./difference.ts";
 
 /** What a difference comes from, as far as it can be told: the way in which the first entry differs, or the kind of value. */

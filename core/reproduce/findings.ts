@@ -1,6 +1,6 @@
 import { cleanPath } from "../layers/layer-paths.ts";
 import type { Finding } from "../findings/finding.ts";
-import type { Build } from "../plan/plan.ts";
+import type { Build } from "../plan/build.ts";
 import { imagePlace, placeOf, type LayerPlace } from "../verify/made-by.ts";
 import type { ImageToVerify } from "../verify/verified.ts";
 import { adviseOn, causeOf, causeOfValues, isInTimesOnly, isTime } from "./advice.ts";

@@ -2,7 +2,7 @@ import type { BuildKit, HandedOver, SolveFailure, SolveRequest } from "../buildk
 import { openLayout } from "../layout/open.ts";
 import { withNeeds, type Need } from "../needs.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Build } from "../plan/plan.ts";
+import type { Build } from "../plan/build.ts";
 import { confirmVariant, type ConfirmedImage, type ConfirmFailure } from "../publish/confirm.ts";
 import type { Store, StoreFailure } from "../registry/store.ts";
 import { fail, ok, type Result } from "../result.ts";

@@ -10,7 +10,8 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { parseDocument } from "../oci/documents.ts";
 import { isSbomType } from "../oci/sbom.ts";
-import type { AttestationPolicy, Attestations } from "../plan/plan.ts";
+import type { Attestations } from "../plan/build.ts";
+import type { AttestationPolicy } from "../plan/plan.ts";
 import type { Store, StoreFailure } from "../registry/store.ts";
 import { ok, type Result } from "../result.ts";
 

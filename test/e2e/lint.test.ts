@@ -5,7 +5,7 @@ import { expect, inject, onTestFinished, test } from "vitest";
 import type { LintRequest } from "../../core/buildkit/buildkit.ts";
 import { openBuildKit } from "../../core/buildkit/client.ts";
 import { lintFindings } from "../../core/buildkit/lint-findings.ts";
-import type { Build } from "../../core/plan/plan.ts";
+import type { Build } from "../../core/plan/build.ts";
 import { placed } from "../support/dockerfile.ts";
 import { build, node, platform } from "../support/make.ts";
 

@@ -1,5 +1,6 @@
 import type { Node, SolveRequest } from "../../core/buildkit/buildkit.ts";
-import type { Build, Variant } from "../../core/plan/plan.ts";
+import type { Build } from "../../core/plan/build.ts";
+import type { Variant } from "../../core/plan/plan.ts";
 import { formatPlatform, parsePlatform, type Platform } from "../../platforms/platform.ts";
 
 /** A platform that a test writes down as text. */

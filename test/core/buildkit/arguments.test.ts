@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { addressArguments, solveCommand } from "../../../core/buildkit/arguments.ts";
-import type { Build } from "../../../core/plan/plan.ts";
+import type { Build } from "../../../core/plan/build.ts";
 import { node, solveRequest } from "../../support/make.ts";
 
 const FILES = { metadata: "/tmp/meta.json", image: "/tmp/image" };

@@ -5,7 +5,8 @@ import { daemonConfiguration, daemonFiles } from "../../../core/buildkit/daemon-
 import { pushedByBuilder, withRegistries } from "../../../core/buildkit/registry-access.ts";
 import { cachePaths } from "../../../core/host/paths.ts";
 import type { Repository } from "../../../core/oci/reference.ts";
-import type { Build, RegistrySettings } from "../../../core/plan/plan.ts";
+import type { Build } from "../../../core/plan/build.ts";
+import type { RegistrySettings } from "../../../core/plan/plan.ts";
 import { ok } from "../../../core/result.ts";
 import { node, solveRequest } from "../../support/make.ts";
 

@@ -5,7 +5,8 @@ import { createInputs, type InputsRequest } from "../../../core/inputs/digest-in
 import type { Inputs } from "../../../core/inputs/inputs.ts";
 import { formatReference, type Reference } from "../../../core/oci/reference.ts";
 import type { Digest } from "../../../core/oci/digest.ts";
-import type { Build, Variant } from "../../../core/plan/plan.ts";
+import type { Build } from "../../../core/plan/build.ts";
+import type { Variant } from "../../../core/plan/plan.ts";
 import { fail, ok } from "../../../core/result.ts";
 import { build, platform, variant } from "../../support/make.ts";
 import { tree, writeLeaf, type Leaf } from "../../support/tree.ts";

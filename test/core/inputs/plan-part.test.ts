@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canonicalJson, planPart } from "../../../core/inputs/plan-part.ts";
-import type { Build, Variant } from "../../../core/plan/plan.ts";
+import type { Build } from "../../../core/plan/build.ts";
+import type { Variant } from "../../../core/plan/plan.ts";
 import { build, platform, variant } from "../../support/make.ts";
 
 const RELEASE = { mediaTypes: "oci", attestations: "keep" } as const;

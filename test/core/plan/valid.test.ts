@@ -1,7 +1,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Build, Plan } from "../../../core/plan/plan.ts";
+import type { Build } from "../../../core/plan/build.ts";
+import type { Plan } from "../../../core/plan/plan.ts";
 import { load, loadText, planOf, renderAll } from "../../support/plan.ts";
 
 const folder = join(import.meta.dirname, "../../../fixtures/plans/valid");

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Slots } from "../../../core/concurrent.ts";
 import type { Repository } from "../../../core/oci/reference.ts";
-import type { CacheEntry } from "../../../core/plan/plan.ts";
+import type { CacheEntry } from "../../../core/plan/build.ts";
 import { checkPush } from "../../../core/preflight/push.ts";
 import { fail } from "../../../core/result.ts";
 import { build, variant } from "../../support/make.ts";

@@ -5,7 +5,8 @@ import type { BuildKit, SolveFailure, SolveRequest } from "../../../core/buildki
 import type { SolveStatus } from "../../../core/buildkit/status.ts";
 import type { Digest } from "../../../core/oci/digest.ts";
 import { openLayout } from "../../../core/layout/open.ts";
-import type { Build, BuildContext, RegistrySettings } from "../../../core/plan/plan.ts";
+import type { Build, BuildContext } from "../../../core/plan/build.ts";
+import type { RegistrySettings } from "../../../core/plan/plan.ts";
 import { fail, ok, type Result } from "../../../core/result.ts";
 import { runSmokeTest, type SmokeRun } from "../../../core/smoke/smoke.ts";
 import { makeImage, type TestImage } from "../../support/images.ts";
