@@ -19,8 +19,8 @@ import { openRig } from "../support/rig.ts";
 const PAGE = codeBlocks("docs/ci-recipes.md");
 const README = codeBlocks("README.md").filter(({ language }) => language === "yaml");
 
-/** A workflow that has nothing but jobs. */
-const asWorkflow: Linter = async (text) => await workflow(`on: push\n${text}`);
+/** A workflow, which may have nothing but jobs. */
+const asWorkflow: Linter = async (text) => await workflow(/^on:/m.test(text) ? text : `on: push\n${text}`);
 
 /** A step alone, as a job of a workflow. */
 const asStep: Linter = async (text) =>
@@ -51,7 +51,16 @@ const RECIPES: readonly Recipe[] = [
     commands: [],
   },
   { heading: "Recipes for CIs", lint: gitlab, broken: [["component:", "componnt:"]], commands: [] },
-  { heading: "Recipes for CIs", lint: asStep, broken: [["with:", "wth:"]], commands: [] },
+  {
+    heading: "GitHub",
+    lint: asWorkflow,
+    broken: [
+      ["needs: release", "needs: relase"],
+      ["secrets:", "secret:"],
+    ],
+    commands: [],
+  },
+  { heading: "The action", lint: asStep, broken: [["with:", "wth:"]], commands: [] },
   {
     heading: "Jenkins",
     lint: jenkins,

@@ -1,10 +1,10 @@
 import { chmod, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, inject, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
 import { startRealRegistry } from "../support/real-registry.ts";
-import { openRig, type Environment, type Rig } from "../support/rig.ts";
+import { openRig, ROOT, type Environment, type Rig } from "../support/rig.ts";
 import { testTool } from "../support/tools.ts";
 
 const HCL = `
@@ -138,6 +138,28 @@ test("a plan that was proposed is built, and one that has nothing but a Dockerfi
   const built = await rig.build("--set", `registry=${host}/init`, "--set", "release=v1");
   expect(built).toMatchObject({ exitCode: 0 });
   const shown = await rig.run(["inspect", `${host}/init/hello:v1`, "--platforms"]);
+  expect(shown.stdout).toMatch(/linux\/amd64[^]*linux\/arm64/);
+});
+
+test("the README's line for a laptop releases what a Dockerfile makes", async () => {
+  const registry = await startRealRegistry();
+  onTestFinished(() => registry.close());
+  const rig = await openRig({ Dockerfile: BUILD });
+  const readme = await readFile(join(ROOT, "README.md"), "utf8");
+  const [, line = ""] = /^On a laptop:\n\n```console\n\$ (.*)$/m.exec(readme) ?? [];
+  const commands = line.replace("ghcr.io/you", `${registry.host}/you`).split(" && ");
+  expect(commands).toHaveLength(3);
+  let released = "";
+  for (const command of commands) {
+    const [npx, name, ...argv] = command.split(" ");
+    expect([npx, name]).toEqual(["npx", "buildx-plan"]);
+    const env = { BUILDKIT_HOST: inject("buildkit").address };
+    const ran = await rig.run(argv, env);
+    expect(ran).toMatchObject({ exitCode: 0 });
+    released = ran.stdout.split("\n")[0] ?? "";
+  }
+  expect(released).toContain(`${registry.host}/you/`);
+  const shown = await rig.run(["inspect", released, "--platforms"]);
   expect(shown.stdout).toMatch(/linux\/amd64[^]*linux\/arm64/);
 });
 
