@@ -1,9 +1,37 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** End-to-end files that take minutes, the longest first: begun last, they would have the machine for themselves. */
+const LONG = [
+  "random-kill",
+  "fault-matrix",
+  "own-release",
+  "gitlab",
+  "failover",
+  "nodes",
+  "executable",
+  "workflows",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const known = files.toSorted((one, other) => placeOf(one) - placeOf(other));
+    const first = known.filter((file) => placeOf(file) < LONG.length);
+    // oxlint-disable-next-line unicorn/no-array-sort -- not that of an array
+    return [...first, ...(await super.sort(known.slice(first.length)))];
+  }
+}
+
+function placeOf({ moduleId }: TestSpecification): number {
+  const found = LONG.findIndex((name) => moduleId.endsWith(`/e2e/${name}.test.ts`));
+  return found < 0 ? LONG.length : found;
+}
 
 // `unit` needs nothing but Node; `e2e` needs the real BuildKit, QEMU and registries that `npm test` sets up, and fails (never
 // skips) where one of them is missing; `registries` needs more kinds of registries, and `npm run test:registries` sets them up.
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
