@@ -1,6 +1,6 @@
 import { formatPlatformFull, samePlatform } from "../../platforms/platform.ts";
 import type { Platform } from "../../platforms/platform.ts";
-import type { Plan, PlannedRelease, Runner } from "../plan/plan.ts";
+import type { Plan, PlannedRelease, Runner, Variant } from "../plan/plan.ts";
 
 /** What one machine of a pipeline builds: all images of a plan for one platform. */
 export interface FanOutJob {
@@ -11,8 +11,8 @@ export interface FanOutJob {
   /** Releases that have this platform, in the plan's order. */
   readonly images: readonly string[];
   /**
-   * Has the platform no runner of its own? Then it may have to be emulated. What CPU is behind a label nobody knows but the plan, so
-   * that this is all that can be said.
+   * Is an emulator wanted there? As the plan's `emulation` says; where it allows either, for a platform that has no runner of its own: what
+   * CPU is behind a label nobody knows but the plan.
    */
   readonly emulated: boolean;
 }
@@ -22,16 +22,21 @@ export function fanOut({ releases, runners = [] }: Pick<Plan, "releases" | "runn
   const others = runners.find(({ platform }) => platform === undefined);
   return platformsOf(releases).map((platform) => {
     const own = ownRunner(platform, runners);
-    const images = releases.filter(({ variants }) =>
-      variants.some((variant) => samePlatform(variant.platform, platform)),
-    );
+    const ofPlatform = ({ variants }: PlannedRelease): readonly Variant[] =>
+      variants.filter((variant) => samePlatform(variant.platform, platform));
+    const images = releases.filter((release) => ofPlatform(release).length > 0);
     return {
       platform: formatPlatformFull(platform),
       runner: (own ?? others)?.labels ?? [],
       images: images.map(({ name }) => name),
-      emulated: own === undefined,
+      emulated: isEmulated(images.flatMap(ofPlatform), own),
     };
   });
+}
+
+function isEmulated(variants: readonly Variant[], own: Runner | undefined): boolean {
+  const asked = new Set(variants.map(({ emulation }) => emulation));
+  return asked.has("only") || (asked.has("allow") && own === undefined);
 }
 
 function ownRunner(wanted: Platform, runners: readonly Runner[]): Runner | undefined {

@@ -96,6 +96,18 @@ describe("one job for each platform", () => {
     ]);
   });
 
+  test.each([
+    ["never", [false, false, false]],
+    ["allow", [false, false, true]],
+    ["only", [true, true, true]],
+  ])("an emulator is wanted as `emulation: %s` says", async (emulation, emulated) => {
+    const text = PLAN.replaceAll(/platforms: \[(.*)\]/g, (_, names: string) => {
+      const platforms = names.split(", ").map((name) => `{ platform: ${name}, emulation: ${emulation} }`);
+      return `platforms: [${platforms.join(", ")}]`;
+    });
+    expect(fanOut(await plan(text)).map((job) => job.emulated)).toEqual(emulated);
+  });
+
   test("without runners in the plan none is named", async () => {
     const jobs = fanOut(await plan(PLAN.replace(/runners:[^]*?images:/, "images:")));
     expect(jobs.map(({ runner, emulated }) => [runner, emulated])).toEqual([
