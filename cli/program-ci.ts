@@ -42,12 +42,17 @@ export function addMatrix(program: Command, shell: Shell, end: End): void {
     .command("matrix")
     .summary("print what a pipeline needs to build each platform on its own runner")
     .description(
-      "Print one job for each platform of the plan: its runner (`runners` of the plan), its images, and whether it may have to be emulated. github: JSON for `strategy.matrix`; gitlab: a child pipeline; buildkite: steps; azure: JSON for `strategy.matrix`. Each job runs `build --only PLATFORM`, the last one `stitch`. Neither a builder nor a registry is asked.",
+      "Print one job for each platform of the plan, or for each variant: its runner (`runners` of the plan), its images, and whether it may have to be emulated. github: JSON for `strategy.matrix`; gitlab: a child pipeline; buildkite: steps; azure: JSON for `strategy.matrix`. Each job runs `build --only PLATFORM`, the last one `stitch`. Neither a builder nor a registry is asked.",
     )
     .addOption(
       new Option("--format <name>", "what is printed")
         .choices(["json", "github", "gitlab", "buildkite", "azure"])
         .default("json"),
+    )
+    .addOption(
+      new Option("--each <what>", "what has a job of its own")
+        .choices(["platform", "variant"])
+        .default("platform"),
     )
     .option("-f, --file <path>", "the plan file, - for standard input", "buildx-plan.yaml")
     .option("--set <name=value>", "set a variable of the plan (repeatable)", collect, [])

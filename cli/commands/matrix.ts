@@ -4,6 +4,7 @@ import {
   githubMatrix,
   gitlabPipeline,
 } from "../../core/ci/matrix-formats.ts";
+import type { Each } from "../../core/ci/fan-out.ts";
 import { pipelineOf, type Pipeline } from "../../core/ci/pipeline.ts";
 import { gitlabSource } from "../../core/plan/ref-facts.ts";
 import { printJson, reportFailures, reportWarnings } from "../report.ts";
@@ -16,12 +17,14 @@ export type MatrixFormat = "json" | "github" | "gitlab" | "buildkite" | "azure";
 
 export interface MatrixOptions {
   readonly format: MatrixFormat;
+  /** Absent: a job for each platform. */
+  readonly each?: Each;
   readonly file: string;
   readonly set: readonly string[];
   readonly image: readonly string[];
 }
 
-/** `matrix`: what a pipeline needs to build each platform on a machine of its own. Asks neither a builder nor a registry. */
+/** `matrix`: what a pipeline needs to build each platform, or each variant, on a machine of its own. Asks neither a builder nor a registry. */
 export async function runMatrix(options: MatrixOptions, shell: Shell): Promise<number> {
   const plan = await readPlan({ ...options, only: [], lacksSecrets: true }, shell);
   if (!plan.ok) return await reportFailures(plan.error, shell, { json: options.format === "json" });

@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 import { PARENT_SOURCE } from "../plan/ref-facts.ts";
-import { platformSlug } from "./fan-out.ts";
+import { nameOfJob, slugOf } from "./fan-out.ts";
 import type { FanOutJob } from "./fan-out.ts";
 import {
   BUILDING,
@@ -13,7 +13,7 @@ import {
 } from "./gitlab.ts";
 import { AZURE_IMAGE, GITHUB_RUNNER, ownCommand } from "./names.ts";
 import type { Pipeline } from "./pipeline.ts";
-import { selectionArguments, shellLine } from "./shell-words.ts";
+import { selectionArguments, shellLine, type Selection } from "./shell-words.ts";
 
 /**
  * The value of `strategy.matrix`, in one line, as GITHUB_OUTPUT takes it. `runs-on` takes a label as well as a list of them.
@@ -29,21 +29,21 @@ function oneOrAll(labels: readonly string[]): string | readonly string[] | undef
 }
 
 /**
- * A child pipeline: a job for each platform, and one that joins what they have built. A list for `parallel:matrix` would not do, because
+ * A child pipeline: a job for each platform or variant, and one that joins what they have built. A list for `parallel:matrix` would not do, because
  * the tags of its jobs cannot be of different number.
  * @see https://docs.gitlab.com/ci/pipelines/downstream_pipelines/#dynamic-child-pipelines
  */
 export function gitlabPipeline(pipeline: Pipeline): string {
   const { jobs, others, selection, version } = pipeline;
   const words = selectionArguments(selection);
-  const builds = jobs.map(({ platform, runner }): [string, unknown] => [
-    `build ${platform}`,
+  const builds = jobs.map((job): [string, unknown] => [
+    `build ${nameOfJob(job)}`,
     {
       extends: [BUILDING, LOGGED_IN],
       image: NODE_IMAGE,
       stage: "build",
-      ...(runner.length > 0 && { tags: runner }),
-      script: buildScript(version, ["build", "--only", platform, ...words]),
+      ...(job.runner.length > 0 && { tags: job.runner }),
+      script: buildScript(version, buildWords(job, selection)),
     },
   ]);
   const stitch = {
@@ -66,14 +66,19 @@ export function gitlabPipeline(pipeline: Pipeline): string {
 }
 
 /**
- * The value of `strategy.matrix`, in one line: an object with an entry for each platform, whose values are texts. Where the plan names several labels, they
+ * The value of `strategy.matrix`, in one line: an object with an entry for each job, whose values are texts. Where the plan names several labels, they
  * are parted by commas: an agent has one image, or one pool.
  * @see https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/jobs-job-strategy
  */
 export function azureMatrix(jobs: readonly FanOutJob[]): string {
-  const legs = jobs.map(({ platform, runner, emulated }) => [
-    platformSlug(platform).replaceAll("-", "_"),
-    { platform, runner: runner.join(",") || AZURE_IMAGE, emulated: String(emulated) },
+  const legs = jobs.map((job) => [
+    slugOf(job).replaceAll("-", "_"),
+    {
+      platform: job.platform,
+      images: job.images.join(","),
+      runner: job.runner.join(",") || AZURE_IMAGE,
+      emulated: String(job.emulated),
+    },
   ]);
   return `${JSON.stringify(Object.fromEntries(legs))}\n`;
 }
@@ -85,11 +90,11 @@ export function azureMatrix(jobs: readonly FanOutJob[]): string {
 export function buildkitePipeline({ jobs, others, selection, version }: Pipeline): string {
   const command = ownCommand(version);
   const words = selectionArguments(selection);
-  const builds = jobs.map(({ platform, runner }) => ({
-    label: `build ${platform}`,
-    key: `build-${platformSlug(platform)}`,
-    command: literal(shellLine(command, ["build", "--only", platform, ...words])),
-    ...(runner.length > 0 && { agents: Object.fromEntries(runner.map(agentTag)) }),
+  const builds = jobs.map((job) => ({
+    label: `build ${nameOfJob(job)}`,
+    key: `build-${slugOf(job)}`,
+    command: literal(shellLine(command, buildWords(job, selection))),
+    ...(job.runner.length > 0 && { agents: Object.fromEntries(job.runner.map(agentTag)) }),
   }));
   const stitch = {
     label: "stitch",
@@ -101,6 +106,12 @@ export function buildkitePipeline({ jobs, others, selection, version }: Pipeline
     ...(others.length > 0 && { agents: Object.fromEntries(others.map(agentTag)) }),
   };
   return yaml({ steps: [...builds, stitch] });
+}
+
+/** A job of one variant names its image; all others build what was selected. */
+function buildWords({ platform, images, image }: FanOutJob, selection: Selection): readonly string[] {
+  const selected = image === undefined ? selection : { ...selection, image: images };
+  return ["build", "--only", platform, ...selectionArguments(selected)];
 }
 
 /** `queue=arm` is a tag of an agent; a label alone names its queue. */

@@ -1,6 +1,6 @@
 import type { Plan } from "../plan/plan.ts";
 import { fanOut } from "./fan-out.ts";
-import type { FanOutJob } from "./fan-out.ts";
+import type { Each, FanOutJob } from "./fan-out.ts";
 import type { Selection } from "./shell-words.ts";
 
 /** What a pipeline is made of. */
@@ -43,7 +43,7 @@ export interface Signing {
 /** What a pipeline for a plan is made of, and the variables that its jobs must be given because their values are secret. */
 export function pipelineOf(
   plan: Pick<Plan, "releases" | "runners" | "secretValues" | "secretVariables">,
-  selection: Selection,
+  selection: Selection & { readonly each?: Each },
   version: string,
 ): { readonly pipeline: Pipeline; readonly withheld: readonly string[] } {
   const isSecret = (option: string) => plan.secretValues.includes(option.slice(option.indexOf("=") + 1));
@@ -53,7 +53,14 @@ export function pipelineOf(
   const others = plan.runners?.find(({ platform }) => platform === undefined)?.labels ?? [];
   const signing = signingOf(plan);
   const secrets = secretsOf(plan);
-  const pipeline = { jobs: fanOut(plan), others, selection: shown, registries, secrets, version };
+  const pipeline = {
+    jobs: fanOut(plan, selection.each),
+    others,
+    selection: shown,
+    registries,
+    secrets,
+    version,
+  };
   return { pipeline: { ...pipeline, ...(signing && { signing }) }, withheld };
 }
 

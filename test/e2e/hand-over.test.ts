@@ -109,6 +109,30 @@ describe("fan-out", () => {
     expect((await tagsOf("fan/parts")).toSorted()).toEqual(["1", "latest"]);
   });
 
+  test("a job for each variant, as `matrix` prints them, builds no other, and the releases are those of one process", async () => {
+    const cells = (name: string): string =>
+      planText(name, '    matrix: { node: ["22", "24"] }\n', PLATFORMS.slice(0, 2))
+        .replace(/tags: .*/, `tags: ["${registry.host}/${name}:\${matrix.node}"]`)
+        .replace("contexts:", 'labels: { node: "\${matrix.node}" }\n    contexts:');
+    const whole = await project(cells("fan/cells-whole"));
+    expect(await build(whole, [])).toMatchObject({ exitCode: 0 });
+    const rig = await project(cells("fan/cells"));
+    const printed = await rig.run(["matrix", "-f", "plan.yaml", "--each", "variant"]);
+    const jobs: readonly { readonly platform: string; readonly images: readonly string[] }[] = JSON.parse(
+      printed.stdout,
+    ).jobs;
+    expect(jobs).toHaveLength(4);
+    for (const [at, { platform, images }] of jobs.entries()) {
+      const argv = ["--only", platform, ...images.flatMap((image) => ["--image", image])];
+      const ran = await build(rig, argv, machine(rig, `m${at}`));
+      expect(variantsOf(ran, "variant-started")).toEqual([`${images[0]} ${platform}`]);
+    }
+    expect(await stitch(rig, [], machine(rig, "join"))).toMatchObject({ exitCode: 0 });
+    for (const node of ["22", "24"])
+      expect(await digestOf("fan/cells", node)).toBe(await digestOf("fan/cells-whole", node));
+    expect(await digestOf("fan/cells", "22")).not.toBe(await digestOf("fan/cells", "24"));
+  });
+
   test("stitch refuses with a list of what is missing, moves nothing, and keeps what is there", async () => {
     const rig = await project(planText("fan/missing"));
     await build(rig, ["--only", "linux/amd64", "--only", "linux/arm64"]);

@@ -108,6 +108,42 @@ describe("one job for each platform", () => {
     expect(fanOut(await plan(text)).map((job) => job.emulated)).toEqual(emulated);
   });
 
+  test("or for each variant: its image and cell, and `--image` takes what it builds", async () => {
+    const jobs = fanOut(await plan(), "variant");
+    expect(jobs.map(({ image, cell, platform, images }) => [image, cell, platform, images])).toEqual([
+      ["base", {}, "linux/amd64", ["base"]],
+      ["base", {}, "linux/arm64", ["base"]],
+      ["app", { node: "22" }, "linux/arm64", ["app[node=22]"]],
+      ["app", { node: "22" }, "linux/riscv64", ["app[node=22]"]],
+      ["app", { node: "24" }, "linux/arm64", ["app[node=24]"]],
+      ["app", { node: "24" }, "linux/riscv64", ["app[node=24]"]],
+    ]);
+    expect(jobs.map(({ runner, emulated }) => [runner.at(-1), emulated])).toEqual([
+      ["queue=x64", false],
+      ["ubuntu-24.04-arm", false],
+      ["ubuntu-24.04-arm", false],
+      ["ubuntu-24.04", true],
+      ["ubuntu-24.04-arm", false],
+      ["ubuntu-24.04", true],
+    ]);
+  });
+
+  test("a job of a variant builds that image alone, whatever was selected", async () => {
+    const { pipeline } = pipelineOf(await plan(), { ...SELECTION, each: "variant" }, "1.2.3");
+    const { steps } = BUILDKITE.parse(parse(buildkitePipeline(pipeline)));
+    expect(new Set(steps.map(({ key }) => key)).size).toBe(7);
+    expect(steps.at(2)).toMatchObject({
+      label: "build app[node=22] linux/arm64",
+      key: "build-app-node-22-linux-arm64",
+    });
+    expect(steps.at(2)?.command).toContain("--image 'app[node=22]'");
+    expect(steps.at(2)?.command).not.toContain("--image app");
+    expect(steps.at(-1)?.command).toContain("--image app");
+    const jobs = parse(gitlabPipeline(pipeline));
+    expect(jobs.stitch.needs).toContain("build app[node=24] linux/riscv64");
+    expect(JSON.stringify(jobs["build app[node=24] linux/riscv64"].script)).toContain("'app[node=24]'");
+  });
+
   test("without runners in the plan none is named", async () => {
     const jobs = fanOut(await plan(PLAN.replace(/runners:[^]*?images:/, "images:")));
     expect(jobs.map(({ runner, emulated }) => [runner, emulated])).toEqual([
@@ -159,9 +195,24 @@ test("azure: one line with an entry for each platform, whose values are texts", 
   const text = azureMatrix(fanOut(await plan()));
   expect(text.trimEnd()).not.toContain("\n");
   expect(JSON.parse(text)).toEqual({
-    linux_amd64: { platform: "linux/amd64", runner: "self-hosted,queue=x64", emulated: "false" },
-    linux_arm64: { platform: "linux/arm64", runner: "ubuntu-24.04-arm", emulated: "false" },
-    linux_riscv64: { platform: "linux/riscv64", runner: "ubuntu-24.04", emulated: "true" },
+    linux_amd64: {
+      platform: "linux/amd64",
+      images: "base",
+      runner: "self-hosted,queue=x64",
+      emulated: "false",
+    },
+    linux_arm64: {
+      platform: "linux/arm64",
+      images: "base,app[node=22],app[node=24]",
+      runner: "ubuntu-24.04-arm",
+      emulated: "false",
+    },
+    linux_riscv64: {
+      platform: "linux/riscv64",
+      images: "app[node=22],app[node=24]",
+      runner: "ubuntu-24.04",
+      emulated: "true",
+    },
   });
   const nowhere = azureMatrix(fanOut(await plan(PLAN.replace(/runners:[^]*?images:/, "images:"))));
   expect(nowhere.match(/"runner":"ubuntu-latest"/g)).toHaveLength(3);
