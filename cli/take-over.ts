@@ -58,16 +58,12 @@ export async function openTakeOver(
     ...(resume === false ? { builds: "all" } : {}),
     joined,
     ...(append === true ? { appends: true } : {}),
-    graceMs: GRACE_MS,
     onEvent,
     signal: shell.signal,
     now: shell.now,
   });
   return { takeOver, close: async () => await reading.close() };
 }
-
-/** A build in which all comes from the cache is over in about that time. */
-const GRACE_MS = 1_000;
 
 /** Nothing is left for others, and nothing taken from them. */
 function isAlone({ repositories, staging, reuse }: PlannedRelease): boolean {

@@ -110,7 +110,7 @@ function environment() {
 }
 
 /** What `npm test` means; `registries` is asked for by name. */
-const DEFAULT = ["--project", "unit", "--project", "e2e"];
+const DEFAULT = ["--project", "unit", "--project", "e2e", "--project", "alone"];
 const isAnyProject = (argv) => argv.some((each) => each === "--project" || each.startsWith("--project="));
 
 function command(mode, argv) {

@@ -1,4 +1,3 @@
-import { systemTiming } from "../registry/timing.ts";
 import { ok } from "../result.ts";
 import type { Held } from "../staging/hold.ts";
 import { candidatesIn } from "./candidates.ts";
@@ -7,7 +6,7 @@ import { clear, keep, seeKept, type Kept } from "./keep.ts";
 import { markOf, withMark } from "./marks.ts";
 import { looksAtStaging, mustBeBuilt, placesOf, type Place, type TakeOverOptions } from "./place.ts";
 import { findReleased, takeFromTag } from "./released.ts";
-import type { Finished, NotTaken, TakeOver } from "./take-over.ts";
+import type { NotTaken, TakeOver } from "./take-over.ts";
 
 const NOWHERE: NotTaken = { kind: "absent", lookedAt: [] };
 
@@ -19,16 +18,6 @@ export function meetInRegistry(options: TakeOverOptions): TakeOver {
   const places = placesOf(options);
   const kept: Promise<Kept | undefined>[] = [];
   const held = new Map<string, Held>();
-  const ending = new AbortController();
-  let out: ReadonlySet<string> = new Set();
-  /** What a release is about to name need not be held: a build that is over in a moment asks nothing for that. */
-  const keepUnlessOut = async (finished: Finished, place: Place): Promise<Kept | undefined> => {
-    const { timing = systemTiming, graceMs = 0 } = options;
-    // A run that is killed loses what it does not hold yet: never more than it took to build.
-    const waitMs = Math.min(graceMs, finished.durationMs);
-    if (waitMs > 0 && isReleasedHere(place)) await timing.sleep(waitMs, ending.signal);
-    return out.has(place.release.name) ? undefined : await keep(finished, { place, held, options });
-  };
   for (const place of places.values()) askEarly(place, options);
   return {
     find: async (variant, circumstances) => {
@@ -59,11 +48,9 @@ export function meetInRegistry(options: TakeOverOptions): TakeOver {
       const place = places.get(finished.route.variant.id);
       if (place === undefined || place.release.staging === false) return;
       if (finished.takenFrom === "release" && place.release.omitted.length === 0) return;
-      kept.push(keepUnlessOut(finished, place));
+      kept.push(keep(finished, { place, held, options }));
     },
     settle: async (released) => {
-      out = new Set(released);
-      ending.abort();
       const all = await Promise.all(kept);
       const isOut = (name: string): boolean => released.includes(name);
       await Promise.all([
@@ -76,11 +63,6 @@ export function meetInRegistry(options: TakeOverOptions): TakeOver {
       ]);
     },
   };
-}
-
-/** A part is left for others, whatever becomes of this run. */
-function isReleasedHere({ release }: Place): boolean {
-  return release.tags.length > 0 && release.omitted.length === 0;
 }
 
 /** Where a release may be unchanged, nothing is asked besides until it is known not to be. */

@@ -30,8 +30,6 @@ export interface TakeOverOptions {
   readonly joined: ReadonlySet<string>;
   /** Those of them that are not staged are taken from what the first tag of their release names now. */
   readonly appends?: true;
-  /** For so long what this run will release by itself is not held, since it may be out by then; no time where nothing is said. */
-  readonly graceMs?: number;
   readonly onEvent: (event: RunEvent) => void;
   readonly signal: AbortSignal;
   readonly now: () => number;

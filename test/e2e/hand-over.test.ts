@@ -113,7 +113,7 @@ describe("fan-out", () => {
     const cells = (name: string): string =>
       planText(name, '    matrix: { node: ["22", "24"] }\n', PLATFORMS.slice(0, 2))
         .replace(/tags: .*/, `tags: ["${registry.host}/${name}:\${matrix.node}"]`)
-        .replace("contexts:", 'labels: { node: "\${matrix.node}" }\n    contexts:');
+        .replace("contexts:", 'labels: { node: "${matrix.node}" }\n    contexts:');
     const whole = await project(cells("fan/cells-whole"));
     expect(await build(whole, [])).toMatchObject({ exitCode: 0 });
     const rig = await project(cells("fan/cells"));

@@ -19,7 +19,7 @@ export function formatMatrix(
 }
 
 const HEAD = `<!-- Made by test/e2e/fault-matrix.test.ts, which fails where this file says something else than it found. To write it anew:
-     node tools/bootstrap.mjs test --project e2e test/e2e/fault-matrix.test.ts -u -->
+     node tools/bootstrap.mjs test --project alone test/e2e/fault-matrix.test.ts -u -->
 # What happens when a registry fails
 
 Each fault was put at each request of a release, a push and two kinds of copies: a proxy with a token server stands before a real

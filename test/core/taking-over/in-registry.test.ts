@@ -199,59 +199,6 @@ describe("keeping", () => {
   });
 });
 
-describe("a run that may be over in a moment", () => {
-  /** Waits are over when the test says so, or when nobody wants them any more. */
-  function waiting(release: PlannedRelease = RELEASE) {
-    const waitsMs: number[] = [];
-    let isOver = (): void => undefined;
-    const sleep = async (ms: number, signal?: AbortSignal): Promise<void> => {
-      waitsMs.push(ms);
-      await new Promise<void>((resolve) => {
-        isOver = resolve;
-        signal?.addEventListener("abort", () => resolve());
-      });
-    };
-    const world = meet({ release, changes: { graceMs: 1_000, timing: { sleep } } });
-    return { world, waitsMs, isOver: () => isOver() };
-  }
-  const turns = async (): Promise<void> => {
-    for (let turn = 0; turn < 4; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-  };
-
-  test("holds nothing that it releases before that", async () => {
-    const { world, waitsMs } = waiting();
-    await keepIn(world);
-    await world.takeOver.settle(["app"]);
-    expect(tagsIn(world.registry)).toEqual([]);
-    expect(waitsMs).toEqual([1_000]);
-  });
-
-  test("holds what it does not release after all, and what takes longer", async () => {
-    const longer = waiting();
-    await keepIn(longer.world);
-    await turns();
-    expect(tagsIn(longer.world.registry)).toEqual([]);
-    longer.isOver();
-    await turns();
-    expect(tagsIn(longer.world.registry)).toHaveLength(1);
-    const failed = waiting();
-    await keepIn(failed.world);
-    const ended = failed.world.takeOver.settle([]);
-    await turns();
-    expect(tagsIn(failed.world.registry)).toHaveLength(1);
-    failed.isOver();
-    await ended;
-  });
-
-  test("holds a part for others at once", async () => {
-    const { world, waitsMs } = waiting({ ...RELEASE, omitted: ["app linux/arm64"] });
-    await keepIn(world);
-    await turns();
-    expect(tagsIn(world.registry)).toHaveLength(1);
-    expect(waitsMs).toEqual([]);
-  });
-});
-
 describe("joining", () => {
   const joined = new Set(RELEASE.variants.map(({ id }) => id));
 
