@@ -33,6 +33,8 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**", "test/registries/**"],
           testTimeout: 20_000,
+          // With a single one, which is what a machine of two cores gets, they would come last.
+          maxWorkers: 2,
         },
       },
       {
